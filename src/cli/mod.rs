@@ -1,0 +1,71 @@
+//! The command line: clap types, a file per command. Turns results into text or JSON; decides nothing.
+
+mod context;
+mod narrator;
+mod report;
+mod screen;
+
+pub use context::Context;
+pub use report::{Explained, explained};
+pub use screen::Screen;
+
+use crate::exit::Exit;
+use clap::{Parser, Subcommand};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// What every command takes.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Global {
+    /// Keep all state below DIR instead of the usual folders
+    #[arg(long, global = true, value_name = "DIR", env = "EXPLORE_ROOT", hide_env = true, help_heading = "Everywhere")]
+    pub root: Option<PathBuf>,
+    /// Print data for programs instead of text for people
+    #[arg(long, global = true, help_heading = "Everywhere")]
+    pub json: bool,
+    /// Tell every system call that isolates something, with its reason, on standard error
+    #[arg(long, global = true, help_heading = "Everywhere")]
+    pub narrate: bool,
+    /// Language of lessons and messages (en, zh-CN); the locale decides without it
+    #[arg(long, global = true, value_name = "LANG", help_heading = "Everywhere")]
+    pub lang: Option<String>,
+}
+
+/// Learn what a Linux container really is: `docker run`, stage by stage, on your own kernel.
+#[derive(Debug, Parser)]
+#[command(name = "explore", version, max_term_width = 100, propagate_version = true)]
+#[command(after_help = "Start with `explore walk`, then `explore lesson`. What can run here: `explore doctor`.")]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {}
+
+/// The whole program.
+pub fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let cli = match Cli::try_parse_from(&arguments) {
+        Ok(cli) => cli,
+        Err(error) => return report::usage(&error, &arguments),
+    };
+    report::finish(run(cli))
+}
+
+fn run(cli: Cli) -> anyhow::Result<Exit> {
+    let context = &mut Context::new(cli.global);
+    let narrator = context.global.narrate.then(|| narrator::start(context.global.json)).transpose()?;
+    let result = dispatch(cli.command, context);
+    if let Some(narrator) = narrator {
+        narrator.finish();
+    }
+    result
+}
+
+fn dispatch(command: Command, _context: &mut Context) -> anyhow::Result<Exit> {
+    match command {}
+}

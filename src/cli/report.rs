@@ -1,0 +1,95 @@
+//! The end of the program: an error is printed once, as a chain, with what the reader can do about it.
+
+use crate::error::Explain;
+use crate::exit::Exit;
+use std::ffi::OsString;
+use std::fmt;
+use std::io::Write;
+use std::process::ExitCode;
+
+/// Commands that docker has: a wrong flag answers 125 there (docker-run(1)); our own commands answer 2.
+const LIKE_DOCKER_RUN: [&str; 9] = ["run", "create", "exec", "start", "ps", "images", "pull", "logs", "rm"];
+
+/// An error with its hint and its exit code, as anyhow carries it up to main.
+#[derive(Debug)]
+pub struct Explained {
+    error: Box<dyn std::error::Error + Send + Sync>,
+    hint: Option<String>,
+    exit: Exit,
+}
+
+impl fmt::Display for Explained {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl std::error::Error for Explained {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.error.source()
+    }
+}
+
+/// Carries a stage's error up: `.map_err(explained)?`.
+pub fn explained<E: Explain + Send + Sync + 'static>(error: E) -> anyhow::Error {
+    let (hint, exit) = (error.hint(), error.exit());
+    Explained { error: Box::new(error), hint, exit }.into()
+}
+
+/// Prints the error, if there is one, and turns the end into an exit code.
+pub(super) fn finish(result: anyhow::Result<Exit>) -> ExitCode {
+    let exit = result.unwrap_or_else(|error| {
+        if is_closed_pipe(&error) {
+            return Exit::Signal(libc::SIGPIPE);
+        }
+        let explained = error.downcast_ref::<Explained>();
+        let mut text = format!("explore: {}\n", chain(&error));
+        if let Some(hint) = explained.and_then(|one| one.hint.as_deref()) {
+            text = format!("{text}hint: {hint}\n");
+        }
+        let _ = std::io::stderr().write_all(text.as_bytes());
+        explained.map_or(Exit::Failed, |one| one.exit)
+    });
+    if let Exit::Signal(number) = exit {
+        crate::kernel::process::die_by(number);
+    }
+    exit.into()
+}
+
+/// The error and its causes; a cause that repeats what was said is left out.
+fn chain(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for part in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = part;
+        } else if !text.ends_with(&part) {
+            text = format!("{text}: {part}");
+        }
+    }
+    text
+}
+
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
+        .any(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+/// A command line that clap refused, or `--help` and `--version`, which it also answers this way.
+pub(super) fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
+    let asked = !error.use_stderr();
+    if error.print().is_err() {
+        return finish(Ok(Exit::Signal(libc::SIGPIPE)));
+    }
+    if asked {
+        return Exit::Ok.into();
+    }
+    let like_docker = arguments
+        .iter()
+        .skip(1)
+        .filter_map(|argument| argument.to_str())
+        .find(|argument| !argument.starts_with('-'))
+        .is_some_and(|command| LIKE_DOCKER_RUN.contains(&command));
+    if like_docker { Exit::Engine.into() } else { Exit::Usage.into() }
+}

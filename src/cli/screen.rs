@@ -1,0 +1,88 @@
+//! Where output goes: text of a known width, or JSON; with colour where it is wanted; a closed pipe is an error like
+//! any other and not a panic.
+
+use serde::Serialize;
+use std::io::{self, IsTerminal, Write};
+
+/// Standard output as the reader has it.
+#[derive(Debug)]
+pub struct Screen {
+    /// Data instead of text.
+    pub json: bool,
+    /// Columns of the terminal; 80 where there is none.
+    pub width: usize,
+    /// Whether somebody sits at a terminal and reads.
+    pub terminal: bool,
+}
+
+impl Screen {
+    /// The screen of this process.
+    pub fn stdout(json: bool) -> Self {
+        let terminal = io::stdout().is_terminal();
+        let width = width_of_terminal().unwrap_or(80);
+        Self { json, width, terminal }
+    }
+
+    /// Prints text as it is.
+    ///
+    /// # Errors
+    /// Those of write(2), EPIPE among them.
+    pub fn print(&mut self, text: &str) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        out.write_all(text.as_bytes())?;
+        out.flush()
+    }
+
+    /// Prints a line.
+    ///
+    /// # Errors
+    /// As [`Screen::print`].
+    pub fn line(&mut self, text: &str) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        writeln!(out, "{text}")?;
+        out.flush()
+    }
+
+    /// Prints a value as JSON: indented for a person at a terminal, one line for a program.
+    ///
+    /// # Errors
+    /// As [`Screen::print`].
+    pub fn data<T: Serialize>(&mut self, value: &T) -> io::Result<()> {
+        let text = if self.terminal { serde_json::to_string_pretty(value) } else { serde_json::to_string(value) };
+        self.line(&text?)
+    }
+
+    /// Prints a table as docker does: columns three spaces apart, the header in capitals, nothing cut.
+    ///
+    /// # Errors
+    /// As [`Screen::print`].
+    pub fn table<const N: usize>(&mut self, header: [&str; N], rows: &[[String; N]]) -> io::Result<()> {
+        use unicode_width::UnicodeWidthStr;
+        let widest = |column: usize| {
+            rows.iter().map(|row| row[column].width()).chain([header[column].width()]).max().unwrap_or(0)
+        };
+        let widths: [usize; N] = std::array::from_fn(widest);
+        let mut text = String::new();
+        for row in std::iter::once(header.map(str::to_owned)).chain(rows.iter().cloned()) {
+            let mut line = String::new();
+            for (cell, width) in row.iter().zip(widths) {
+                line.push_str(cell);
+                line.push_str(&" ".repeat(width - cell.width() + 3));
+            }
+            text.push_str(line.trim_end());
+            text.push('\n');
+        }
+        self.print(&text)
+    }
+}
+
+/// `COLUMNS` where it is set (a test, a reader who wants it narrow), else what the terminal says.
+fn width_of_terminal() -> Option<usize> {
+    if let Some(columns) = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()) {
+        return Some(columns);
+    }
+    crate::kernel::pty::window_size(&io::stdout())
+        .ok()
+        .map(|size| usize::from(size.ws_col))
+        .filter(|&columns| columns > 0)
+}

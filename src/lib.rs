@@ -1,0 +1,13 @@
+//! `docker run -it debian /bin/bash`, taken apart.
+//!
+//! Read [`stages`] from pull to exit to follow the command; go down into [`kernel`] once per mechanism. The other
+//! modules look at what was made ([`probe`]), teach it ([`lesson`], [`book`]), keep it ([`state`], [`image`]) and tell
+//! it ([`narrate`]). Calls go down only: cli, lesson, stages and probe, kernel, narrate.
+
+pub mod cli;
+pub mod error;
+pub mod exit;
+pub mod kernel;
+pub mod narrate;
+pub mod stages;
+pub mod state;

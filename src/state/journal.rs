@@ -1,0 +1,276 @@
+//! What must be undone. Each effect that the host can see is written here *before* it is made, with an identity by
+//! which it is known again: a name alone may be somebody else's by the time we come back.
+//!
+//! One file an entry, `<sequence>.json`, removed once the effect is undone. The folder is on tmpfs: a SIGKILL needs
+//! order, not fsync(2), and what the kernel holds does not survive a boot either.
+//!
+//! An entry names its **holder**, the process in whose interest the effect exists. While it lives, nobody else undoes
+//! the effect. An entry without a holder stays until its owner is removed (`explore rm`, `network down`, `ns rm`).
+
+use super::record::{RecordError, read_record, write_record};
+use serde::{Deserialize, Serialize};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A process, told apart from a later one with the same number by when it was started (proc_pid_stat(5), field 22).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessIdentity {
+    /// Its number.
+    pub pid: i32,
+    /// Clock ticks after boot at which it was started.
+    pub start: u64,
+}
+
+impl ProcessIdentity {
+    /// The identity of `pid`; `None` where there is no such process.
+    pub fn of(pid: i32) -> Option<Self> {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // The name, field 2, may hold spaces and brackets; everything after the last bracket is numbers.
+        let after_name = stat.rsplit_once(')')?.1;
+        let mut fields = after_name.split_whitespace();
+        let state = fields.next()?;
+        let started = fields.nth(18)?.parse().ok()?;
+        (state != "Z" && state != "X").then_some(Self { pid, start: started })
+    }
+
+    /// This process.
+    pub fn myself() -> Self {
+        let pid = std::process::id().cast_signed();
+        Self::of(pid).unwrap_or(Self { pid, start: 0 })
+    }
+
+    /// Whether it still runs (a zombie does not).
+    pub fn is_alive(self) -> bool {
+        Self::of(self.pid) == Some(self)
+    }
+}
+
+/// Something on the host that was not there before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Effect {
+    /// A process; undone by killing it.
+    Process(ProcessIdentity),
+    /// A mount, in the mount namespace of the one who undoes. `source` as mountinfo shows it (an overlay's name, or
+    /// `nsfs`): what is mounted there by somebody else is left alone.
+    Mount {
+        /// Where.
+        target: PathBuf,
+        /// Filesystem type as mountinfo(5) shows it.
+        fstype: String,
+        /// Mount source as mountinfo(5) shows it; empty where it cannot be known before.
+        source: String,
+    },
+    /// A network interface that carries `alias` (ip-link(8), IFLA_IFALIAS).
+    Link {
+        /// Its name.
+        name: String,
+        /// Our mark on it.
+        alias: String,
+    },
+    /// An nf_tables table of ours in the `ip` family.
+    NftTable {
+        /// Its name.
+        name: String,
+    },
+    /// A cgroup folder; undone by rmdir(2) once it is empty.
+    Cgroup {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A value under /proc/sys; put back only if it is still what we wrote.
+    Sysctl {
+        /// The file.
+        path: PathBuf,
+        /// What it was.
+        before: String,
+        /// What we wrote.
+        after: String,
+    },
+    /// A folder or file of our own under the run or data folder.
+    Path {
+        /// Which.
+        path: PathBuf,
+    },
+}
+
+/// Who an effect belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// Container ID, `ns/<name>`, `network`, `lesson/<id>`, `keeper`.
+    pub owner: String,
+    /// While this process lives the effect is wanted; `None`: until the owner is removed.
+    pub holder: Option<ProcessIdentity>,
+}
+
+/// One line of the journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Version of this shape.
+    pub schema: u32,
+    /// Order in which effects were made; they are undone in the reverse.
+    #[serde(skip)]
+    pub sequence: u64,
+    /// Whose it is.
+    #[serde(flatten)]
+    pub claim: Claim,
+    /// What it is.
+    pub effect: Effect,
+}
+
+impl Entry {
+    /// Whether nobody is left who wants the effect.
+    pub fn is_orphan(&self) -> bool {
+        self.claim.holder.is_some_and(|holder| !holder.is_alive())
+    }
+}
+
+/// The folder of entries.
+#[derive(Debug, Clone)]
+pub struct Journal {
+    folder: PathBuf,
+}
+
+impl Journal {
+    /// The journal in `folder`, which is made with the first entry.
+    pub fn at(folder: PathBuf) -> Self {
+        Self { folder }
+    }
+
+    /// Writes that `effect` is about to be made. Keep what it returns to [`Journal::forget`] it.
+    ///
+    /// # Errors
+    /// [`RecordError::Write`]: then the effect must not be made.
+    pub fn announce(&self, claim: &Claim, effect: Effect) -> Result<Entry, RecordError> {
+        let failed = |source| RecordError::Write { path: self.folder.clone(), source };
+        std::fs::create_dir_all(&self.folder).map_err(failed)?;
+        let mut entry = Entry { schema: 1, sequence: self.next_sequence(), claim: claim.clone(), effect };
+        loop {
+            let path = self.path_of(entry.sequence);
+            // Two processes may announce at once: the name is taken first, then filled.
+            match std::fs::File::create_new(&path) {
+                Ok(_) => {
+                    write_record(&path, &entry, false)?;
+                    return Ok(entry);
+                }
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => entry.sequence += 1,
+                Err(error) => return Err(failed(error)),
+            }
+        }
+    }
+
+    /// Writes a better identity into an entry, once the kernel has given one.
+    ///
+    /// # Errors
+    /// [`RecordError::Write`].
+    pub fn amend(&self, entry: &Entry) -> Result<(), RecordError> {
+        write_record(&self.path_of(entry.sequence), entry, false)
+    }
+
+    /// Removes an entry whose effect is undone. Not an error if it is gone.
+    pub fn forget(&self, entry: &Entry) {
+        let _ = std::fs::remove_file(self.path_of(entry.sequence));
+    }
+
+    /// All entries, newest first: the order in which they are undone. One that was only begun (an empty file) means
+    /// that its effect was not made yet; it is dropped.
+    ///
+    /// # Errors
+    /// [`RecordError::Damaged`], [`RecordError::Read`].
+    pub fn entries(&self) -> Result<Vec<Entry>, RecordError> {
+        let mut found = Vec::new();
+        for sequence in self.sequences() {
+            let path = self.path_of(sequence);
+            match read_record::<Entry>(&path) {
+                Ok(mut entry) => {
+                    entry.sequence = sequence;
+                    found.push(entry);
+                }
+                Err(error) if error.is_missing() => {}
+                Err(_) if std::fs::metadata(&path).is_ok_and(|file| file.len() == 0) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        found.sort_by_key(|entry| std::cmp::Reverse(entry.sequence));
+        Ok(found)
+    }
+
+    /// The entries of one owner, newest first.
+    ///
+    /// # Errors
+    /// As [`Journal::entries`].
+    pub fn entries_of(&self, owner: &str) -> Result<Vec<Entry>, RecordError> {
+        let mut entries = self.entries()?;
+        entries.retain(|entry| entry.claim.owner == owner);
+        Ok(entries)
+    }
+
+    fn path_of(&self, sequence: u64) -> PathBuf {
+        self.folder.join(format!("{sequence:010}.json"))
+    }
+
+    fn sequences(&self) -> Vec<u64> {
+        let Ok(folder) = std::fs::read_dir(&self.folder) else { return Vec::new() };
+        folder.filter_map(Result::ok).filter_map(|file| sequence_of(&file.path())).collect()
+    }
+
+    fn next_sequence(&self) -> u64 {
+        self.sequences().into_iter().max().map_or(1, |last| last + 1)
+    }
+}
+
+fn sequence_of(path: &Path) -> Option<u64> {
+    path.extension().filter(|extension| *extension == "json")?;
+    path.file_stem()?.to_str()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claim(owner: &str) -> Claim {
+        Claim { owner: owner.into(), holder: Some(ProcessIdentity::myself()) }
+    }
+
+    #[test]
+    fn effects_come_back_newest_first_and_by_owner() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = Journal::at(folder.path().join("journal"));
+        let one = journal.announce(&claim("a"), Effect::Path { path: "/1".into() }).unwrap();
+        journal.announce(&claim("b"), Effect::Path { path: "/2".into() }).unwrap();
+        journal.announce(&claim("a"), Effect::Path { path: "/3".into() }).unwrap();
+        let order: Vec<u64> = journal.entries().unwrap().iter().map(|entry| entry.sequence).collect();
+        assert_eq!(order, [3, 2, 1]);
+        assert_eq!(journal.entries_of("a").unwrap().len(), 2);
+        journal.forget(&one);
+        assert_eq!(journal.entries_of("a").unwrap().len(), 1);
+    }
+
+    #[test]
+    fn an_entry_that_was_only_begun_means_nothing_was_done() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = Journal::at(folder.path().to_owned());
+        std::fs::write(folder.path().join("0000000007.json"), "").unwrap();
+        assert_eq!(journal.entries().unwrap(), []);
+    }
+
+    #[test]
+    fn a_process_is_known_by_its_start_and_not_by_its_number() {
+        let me = ProcessIdentity::myself();
+        assert!(me.is_alive());
+        assert!(!ProcessIdentity { start: me.start + 1, ..me }.is_alive());
+    }
+
+    #[test]
+    fn an_effect_is_an_orphan_only_when_its_holder_is_gone() {
+        let entry = |holder| Entry {
+            schema: 1,
+            sequence: 1,
+            claim: Claim { owner: "x".into(), holder },
+            effect: Effect::Path { path: "/x".into() },
+        };
+        assert!(!entry(None).is_orphan());
+        assert!(!entry(Some(ProcessIdentity::myself())).is_orphan());
+        assert!(entry(Some(ProcessIdentity { pid: 1, start: u64::MAX })).is_orphan());
+    }
+}

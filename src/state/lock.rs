@@ -1,0 +1,60 @@
+//! One at a time: flock(2) on a file. The kernel drops it with the process, so a kill leaves no stale lock.
+
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
+use std::fs::File;
+use std::path::Path;
+
+/// A lock that is held until it is dropped.
+#[derive(Debug)]
+pub struct Lock {
+    _held: Flock<File>,
+}
+
+impl Lock {
+    /// Waits for the lock on `path`, which is made where it is missing.
+    ///
+    /// # Errors
+    /// Those of open(2) and flock(2).
+    pub fn wait(path: &Path) -> std::io::Result<Self> {
+        Self::acquire(path, FlockArg::LockExclusive)
+    }
+
+    /// Takes the lock if nobody has it; `None` if somebody does.
+    ///
+    /// # Errors
+    /// Those of open(2) and flock(2).
+    pub fn try_now(path: &Path) -> std::io::Result<Option<Self>> {
+        match Self::acquire(path, FlockArg::LockExclusiveNonblock) {
+            Ok(lock) => Ok(Some(lock)),
+            Err(error) if error.raw_os_error() == Some(Errno::EWOULDBLOCK as i32) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn acquire(path: &Path, how: FlockArg) -> std::io::Result<Self> {
+        let mut file = File::options().create(true).truncate(false).write(true).open(path)?;
+        loop {
+            match Flock::lock(file, how) {
+                Ok(held) => return Ok(Self { _held: held }),
+                Err((again, Errno::EINTR)) => file = again,
+                Err((_, errno)) => return Err(errno.into()),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Lock;
+
+    #[test]
+    fn the_second_one_does_not_get_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let first = Lock::wait(&path).unwrap();
+        assert!(Lock::try_now(&path).unwrap().is_none());
+        drop(first);
+        assert!(Lock::try_now(&path).unwrap().is_some());
+    }
+}
