@@ -1,0 +1,7 @@
+//! What the host sees of us: nothing afterwards, whatever happens meanwhile. These tests run one at a time.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail by panic")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod leak_check;
