@@ -8,6 +8,7 @@ pub mod cli;
 pub mod error;
 pub mod exit;
 pub mod kernel;
+pub mod lesson;
 pub mod narrate;
 pub mod stages;
 pub mod state;

@@ -1,6 +1,7 @@
 //! The command line: clap types, a file per command. Turns results into text or JSON; decides nothing.
 
 mod context;
+mod lesson;
 mod narrator;
 mod report;
 mod screen;
@@ -44,7 +45,10 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    /// Lessons that run on this machine, and that the kernel marks
+    Lesson(lesson::Lesson),
+}
 
 /// The whole program.
 pub fn main() -> ExitCode {
@@ -66,6 +70,8 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
     result
 }
 
-fn dispatch(command: Command, _context: &mut Context) -> anyhow::Result<Exit> {
-    match command {}
+fn dispatch(command: Command, context: &mut Context) -> anyhow::Result<Exit> {
+    match command {
+        Command::Lesson(lesson) => lesson.run(context),
+    }
 }
