@@ -10,5 +10,6 @@ pub mod exit;
 pub mod kernel;
 pub mod lesson;
 pub mod narrate;
+pub mod probe;
 pub mod stages;
 pub mod state;

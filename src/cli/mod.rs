@@ -1,5 +1,6 @@
 //! The command line: clap types, a file per command. Turns results into text or JSON; decides nothing.
 
+pub mod compare;
 mod context;
 mod lesson;
 mod narrator;
@@ -48,6 +49,9 @@ struct Cli {
 enum Command {
     /// Lessons that run on this machine, and that the kernel marks
     Lesson(lesson::Lesson),
+    /// Show a place beside this one: namespaces, uname, processes, interfaces
+    #[command(display_order = 60)]
+    Compare(compare::Compare),
 }
 
 /// The whole program.
@@ -73,5 +77,6 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
 fn dispatch(command: Command, context: &mut Context) -> anyhow::Result<Exit> {
     match command {
         Command::Lesson(lesson) => lesson.run(context),
+        Command::Compare(compare) => compare::run(&compare, context),
     }
 }

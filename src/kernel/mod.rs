@@ -7,7 +7,9 @@
 
 mod call;
 mod hint;
+pub mod interfaces;
 pub mod namespace;
+pub mod nsfs;
 pub mod process;
 pub mod pty;
 
