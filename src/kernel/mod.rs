@@ -9,9 +9,13 @@ mod call;
 mod hint;
 pub mod interfaces;
 pub mod namespace;
+pub mod netlink;
+pub mod netns;
+pub mod nft;
 pub mod nsfs;
 pub mod process;
 pub mod pty;
+pub mod sysctl;
 
 pub use call::{Answer, Error, Result, call};
 pub use hint::hint;
