@@ -1,0 +1,186 @@
+//! What can go wrong between a container and its network.
+
+use crate::error::Explain;
+use crate::exit::Exit;
+use crate::kernel;
+use crate::state::RecordError;
+use std::io;
+use std::path::PathBuf;
+
+/// Why a container has no network, or still has one.
+#[derive(Debug, thiserror::Error)]
+pub enum NetworkError {
+    /// Another `explore` cannot be waited for.
+    #[error("cannot lock {}", path.display())]
+    Lock {
+        /// The lock.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Our own record cannot be read or written.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// The kernel does not say what is there.
+    #[error("cannot look at the {what} of this network namespace")]
+    Look {
+        /// Links, addresses, routes, chains.
+        what: &'static str,
+        /// The request.
+        source: kernel::Error,
+    },
+    /// Our name is on somebody else's link or table.
+    #[error("there is a {what} named {name} that is not ours")]
+    Foreign {
+        /// `link` or `table`.
+        what: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// Every network that we would use overlaps one that is in use.
+    #[error("no free private network: all {tried} that could be used overlap an address or a route of this machine")]
+    NoSubnet {
+        /// How many were looked at.
+        tried: usize,
+    },
+    /// All addresses are given out.
+    #[error("no free address in {subnet}")]
+    Full {
+        /// The network.
+        subnet: String,
+    },
+    /// It has one.
+    #[error("container {id} has a network already: {ip}")]
+    AlreadyUp {
+        /// The container.
+        id: String,
+        /// Its address.
+        ip: std::net::Ipv4Addr,
+    },
+    /// It has none.
+    #[error("container {id} has no network")]
+    NotUp {
+        /// The container.
+        id: String,
+    },
+    /// The switch cannot be made.
+    #[error("cannot make the bridge {name}")]
+    Bridge {
+        /// Its name.
+        name: String,
+        /// The request.
+        source: kernel::Error,
+    },
+    /// The cable cannot be made.
+    #[error("cannot make the veth pair {name}")]
+    Veth {
+        /// Name of the host's end.
+        name: String,
+        /// The request.
+        source: kernel::Error,
+    },
+    /// The container's end cannot be configured.
+    #[error("cannot configure the container's end of the network")]
+    Inside(#[source] kernel::Error),
+    /// The NAT table cannot be made.
+    #[error("cannot make the nf_tables table {name}")]
+    Nat {
+        /// Its name.
+        name: String,
+        /// The request.
+        source: kernel::Error,
+    },
+    /// Packets are not passed on.
+    #[error("cannot switch on forwarding in {}", path.display())]
+    Forwarding {
+        /// The setting.
+        path: PathBuf,
+        /// The write.
+        source: kernel::Error,
+    },
+    /// An effect stays.
+    #[error("cannot remove {what}")]
+    Undo {
+        /// The link, table or setting.
+        what: String,
+        /// The request.
+        source: kernel::Error,
+    },
+    /// A namespace cannot be kept without a process.
+    #[error("cannot pin a network namespace at {}", path.display())]
+    Pin {
+        /// The file that it is mounted over.
+        path: PathBuf,
+        /// Why.
+        source: kernel::Error,
+    },
+    /// Several effects stay; all others are gone.
+    #[error("{}", .0.iter().map(chain).collect::<Vec<_>>().join("; "))]
+    Several(Vec<NetworkError>),
+}
+
+/// One error of several, with its causes on the same line.
+fn chain(error: &NetworkError) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(one) = cause {
+        text = format!("{text}: {one}");
+        cause = one.source();
+    }
+    text
+}
+
+impl NetworkError {
+    /// What was collected during a teardown, as one.
+    pub(super) fn collected(mut failed: Vec<Self>) -> Result<(), Self> {
+        match failed.len() {
+            0 => Ok(()),
+            1 => failed.pop().map_or(Ok(()), Err),
+            _ => Err(Self::Several(failed)),
+        }
+    }
+
+    fn kernel(&self) -> Option<&kernel::Error> {
+        match self {
+            Self::Look { source, .. }
+            | Self::Bridge { source, .. }
+            | Self::Veth { source, .. }
+            | Self::Nat { source, .. }
+            | Self::Forwarding { source, .. }
+            | Self::Undo { source, .. }
+            | Self::Pin { source, .. }
+            | Self::Inside(source) => Some(source),
+            _ => None,
+        }
+    }
+}
+
+impl Explain for NetworkError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Record(error) => error.hint(),
+            Self::Several(errors) => errors.iter().find_map(Explain::hint),
+            Self::Foreign { what: "link", name } => {
+                Some(format!("see `ip -d link show {name}`; it was left alone, and --network none does not need it"))
+            }
+            Self::Foreign { name, .. } => Some(format!("see `nft list table ip {name}`; it was left alone")),
+            Self::NoSubnet { .. } => Some("see `ip -4 address; ip route`; --network none needs none".into()),
+            Self::Full { .. } => Some("`explore network ls` lists who has them".into()),
+            Self::AlreadyUp { .. } => Some("`explore network show` shows it, `explore network down` removes it".into()),
+            Self::NotUp { id } => Some(format!("`explore network up {id}` gives it one")),
+            Self::Bridge { source, .. } | Self::Veth { source, .. }
+                if source.errno() == nix::errno::Errno::EOPNOTSUPP =>
+            {
+                Some("the kernel lacks the `bridge` or the `veth` module; --network none does not need them".into())
+            }
+            other => other.kernel().and_then(kernel::hint),
+        }
+    }
+
+    fn exit(&self) -> Exit {
+        match self {
+            Self::AlreadyUp { .. } | Self::NotUp { .. } => Exit::Failed,
+            _ => Exit::Engine,
+        }
+    }
+}

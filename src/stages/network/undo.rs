@@ -1,0 +1,70 @@
+//! Taking back: each effect is looked at before it is removed, because a name alone may be somebody else's by then.
+
+use super::mark::{comment_of_table, is_ours};
+use super::{NetworkError, forward};
+use crate::kernel::netlink::Socket;
+use crate::kernel::nft;
+use crate::state::{Effect, Entry, Journal, Roots};
+use nix::errno::Errno;
+
+/// Undoes one effect of this stage: a link, a table, a setting. Nothing happens where it is gone, or not ours; entries
+/// of other stages are left to them.
+///
+/// # Errors
+/// [`NetworkError::Undo`], [`NetworkError::Look`].
+pub fn undo(entry: &Entry) -> Result<(), NetworkError> {
+    match &entry.effect {
+        Effect::Link { name, alias } => remove_link(name, alias),
+        Effect::NftTable { name } => remove_table(name),
+        Effect::Sysctl { path, before, after } => forward::put_back(path, before, after),
+        _ => Ok(()),
+    }
+}
+
+/// Undoes all network effects of one owner, newest first; an entry that fails stays in the journal.
+pub(super) fn all_of(roots: &Roots, owner: &str) -> Result<(), NetworkError> {
+    let journal = Journal::at(roots.journal());
+    let mut failed = Vec::new();
+    for entry in journal.entries_of(owner)? {
+        if !matches!(entry.effect, Effect::Link { .. } | Effect::NftTable { .. } | Effect::Sysctl { .. }) {
+            continue;
+        }
+        match undo(&entry) {
+            Ok(()) => journal.forget(&entry),
+            Err(error) => failed.push(error),
+        }
+    }
+    NetworkError::collected(failed)
+}
+
+fn remove_link(name: &str, alias: &str) -> Result<(), NetworkError> {
+    let failed = |source| NetworkError::Undo { what: format!("the link {name}"), source };
+    let mut socket = Socket::open().map_err(failed)?;
+    let Some(link) = socket.link_named(name, "is it still there").map_err(failed)? else { return Ok(()) };
+    if !is_ours(&link, alias) {
+        return Ok(());
+    }
+    match socket.delete_link(link.index, "nobody needs it any more") {
+        Err(error) if error.errno() == Errno::ENODEV => Ok(()),
+        other => other.map_err(failed),
+    }
+}
+
+fn remove_table(name: &str) -> Result<(), NetworkError> {
+    let failed = |source| NetworkError::Undo { what: format!("the nf_tables table {name}"), source };
+    let mut socket = match nft::Socket::open() {
+        Err(error) if error.errno() == Errno::EPROTONOSUPPORT => return Ok(()),
+        other => other.map_err(failed)?,
+    };
+    let found = match socket.comment_of(name, "is it still there") {
+        Err(error) if error.errno() == Errno::EOPNOTSUPP => return Ok(()),
+        other => other.map_err(failed)?,
+    };
+    if found.is_none() || found != comment_of_table(name) {
+        return Ok(());
+    }
+    match socket.remove(name, "nobody needs it any more") {
+        Err(error) if error.errno() == Errno::ENOENT => Ok(()),
+        other => other.map_err(failed),
+    }
+}
