@@ -5,3 +5,4 @@
 mod support;
 
 mod leak_check;
+mod witness;

@@ -111,6 +111,11 @@ impl Learner {
         }
     }
 
+    /// All processes on this learner's machine but its PID 1, by their numbers out here.
+    pub(crate) fn processes(&self) -> Vec<i32> {
+        self.inner.machine.as_ref().map(|machine| machine.processes()).unwrap_or_default()
+    }
+
     fn folder(&self, name: &str) -> PathBuf {
         self.inner.folder.path().join(name)
     }

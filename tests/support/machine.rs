@@ -1,5 +1,6 @@
 //! A machine for a test: namespaces on this kernel, kept by a PID 1 that ends with the test.
 
+use super::pids_in;
 use nix::sched::{CloneFlags, setns, unshare};
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -54,6 +55,20 @@ impl Machine {
             Err(panic) => std::panic::resume_unwind(panic),
         })
     }
+
+    /// All processes on the machine but its PID 1, by their numbers out here.
+    pub(crate) fn processes(&self) -> Vec<i32> {
+        let all: Vec<(i32, u32)> =
+            pids_in("/proc").into_iter().filter_map(|pid| Some((pid, parent_of(pid)?))).collect();
+        // An orphan's new parent is the PID 1 of its namespace, so that every chain of parents ends at ours.
+        let mut found = vec![self.init];
+        let mut next = 0;
+        while let Some(parent) = found.get(next).map(|pid| pid.cast_unsigned()) {
+            found.extend(all.iter().filter(|(_, of)| *of == parent).map(|(pid, _)| *pid));
+            next += 1;
+        }
+        found.split_off(1)
+    }
 }
 
 impl Drop for Machine {
@@ -66,7 +81,7 @@ impl Drop for Machine {
 
 fn only_child_of(parent: u32) -> i32 {
     let is_child = |pid: &i32| parent_of(*pid) == Some(parent);
-    super::host_state::pids_in("/proc").into_iter().find(is_child).expect("unshare(1) has a child")
+    pids_in("/proc").into_iter().find(is_child).expect("unshare(1) has a child")
 }
 
 fn parent_of(pid: i32) -> Option<u32> {

@@ -1,6 +1,6 @@
 //! Numbers that look random and can be had again: the seed is printed, and `EXPLORE_SEED` sets it.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Xorshift: enough to choose moments.
 #[derive(Debug)]
@@ -19,10 +19,20 @@ impl Random {
     }
 
     /// A number below `limit`.
-    pub(crate) fn below(&mut self, limit: u64) -> u64 {
+    pub(crate) fn below(&mut self, limit: u32) -> u32 {
         self.state ^= self.state << 13;
         self.state ^= self.state >> 7;
         self.state ^= self.state << 17;
-        (self.state >> 11) % limit.max(1)
+        u32::try_from(self.state >> 32).unwrap() % limit.max(1)
+    }
+
+    /// One of these.
+    pub(crate) fn one_of<'a, T>(&mut self, list: &'a [T]) -> Option<&'a T> {
+        list.get(self.below(u32::try_from(list.len()).unwrap()) as usize)
+    }
+
+    /// A moment in a span of time.
+    pub(crate) fn moment(&mut self, span: Duration) -> Duration {
+        span * self.below(1000) / 1000
     }
 }

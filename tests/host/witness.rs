@@ -1,0 +1,153 @@
+//! A witness from outside: strace(1) watches the same processes that `--narrate` tells about, and both must agree.
+//!
+//! For each process, in order: the calls of [`WATCHED`], with what they answered and the words of their arguments. A
+//! process is followed up to the execve(2) of a program that is not `explore`: from there on it is the user's.
+
+mod strace;
+mod told;
+
+use crate::support::{Learner, Output, Run, has_program, is_root, require};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// What isolates, and what sets its limits.
+const WATCHED: [&str; 22] = [
+    "clone",
+    "clone3",
+    "fork",
+    "vfork",
+    "unshare",
+    "setns",
+    "mount",
+    "umount2",
+    "fsopen",
+    "fsconfig",
+    "fsmount",
+    "move_mount",
+    "open_tree",
+    "mount_setattr",
+    "pivot_root",
+    "chroot",
+    "sethostname",
+    "setdomainname",
+    "capset",
+    "prctl",
+    "sendto",
+    "sendmsg",
+];
+
+/// One call as either side tells it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Call {
+    name: String,
+    /// The flags and the quoted words of its arguments, flags sorted.
+    words: Vec<String>,
+    /// The number, or the name of the error.
+    answer: String,
+}
+
+/// By process, in order.
+type Story = BTreeMap<i32, Vec<Call>>;
+
+/// Runs a command under strace, narrated; what it answered, and both stories.
+struct Testimony {
+    output: Output,
+    told: Story,
+    seen: Story,
+}
+
+impl Testimony {
+    fn of(learner: &Learner, run: Run) -> Self {
+        let folder = learner.everything().join("strace");
+        std::fs::create_dir(&folder).unwrap();
+        let output = under_strace(run, &folder).run();
+        Self::read(output, &folder)
+    }
+
+    fn read(output: Output, folder: &Path) -> Self {
+        let told = told::story(&output.events());
+        let seen = strace::story(folder);
+        std::fs::remove_dir_all(folder).unwrap();
+        Self { output, told, seen }
+    }
+
+    #[track_caller]
+    fn must_agree(&self) {
+        let mut differences = Vec::new();
+        let processes = self.told.keys().chain(self.seen.keys().filter(|pid| !self.told.contains_key(pid)));
+        for pid in processes {
+            let (told, seen) = (self.told.get(pid), self.seen.get(pid));
+            let none = Vec::new();
+            compare(*pid, told.unwrap_or(&none), seen.unwrap_or(&none), &mut differences);
+        }
+        assert!(differences.is_empty(), "told and seen differ:\n{}\n{}", differences.join("\n"), self.output.shown());
+        assert!(!self.told.is_empty(), "nothing was told\n{}", self.output.shown());
+    }
+}
+
+fn under_strace(run: Run, folder: &Path) -> Run {
+    // -ff: a file a process, so that no line is torn. -yy: what a descriptor is.
+    let calls = format!("trace={},execve,execveat,write", WATCHED.join(","));
+    let out = folder.join("t").to_string_lossy().into_owned();
+    run.narrate().wrapped_by([
+        "strace",
+        "-ff",
+        "-qq",
+        "-yy",
+        "-s",
+        "512",
+        "-e",
+        "signal=none",
+        "-e",
+        &calls,
+        "-o",
+        &out,
+    ])
+}
+
+/// Both lists in order: what is only in one of them is a difference.
+fn compare(pid: i32, told: &[Call], seen: &[Call], differences: &mut Vec<String>) {
+    let mut next = 0;
+    for call in told {
+        let Some(skipped) = seen[next..].iter().position(|other| other == call) else {
+            differences.push(format!("{pid}: told and not seen: {call:?}"));
+            continue;
+        };
+        differences.extend(seen[next..next + skipped].iter().map(|other| unmatched(pid, other)));
+        next += skipped + 1;
+    }
+    differences.extend(seen[next..].iter().map(|other| unmatched(pid, other)));
+}
+
+fn unmatched(pid: i32, seen: &Call) -> String {
+    format!("{pid}: seen and not told: {seen:?}")
+}
+
+/// The words that both sides write alike: quoted strings in order, then names in capitals, sorted.
+fn words(arguments: &str) -> Vec<String> {
+    let mut strings = Vec::new();
+    let mut rest = String::new();
+    let mut pieces = arguments.split('"');
+    rest.push_str(pieces.next().unwrap_or_default());
+    while let (Some(string), after) = (pieces.next(), pieces.next()) {
+        strings.push(format!("{string:?}"));
+        rest.push_str(after.unwrap_or_default());
+    }
+    let is_part = |character: char| character.is_ascii_alphanumeric() || character == '_';
+    let is_flag =
+        |word: &&str| word.len() > 3 && word.contains('_') && word.starts_with(|c: char| c.is_ascii_uppercase());
+    let mut flags: Vec<String> = rest.split(|c| !is_part(c)).filter(is_flag).map(str::to_owned).collect();
+    flags.sort();
+    strings.extend(flags);
+    strings
+}
+
+#[test]
+fn a_look_into_another_place_is_told_as_it_is_seen() {
+    require!("host::witness::compare", is_root() && has_program("strace"), "needs root and strace(1)");
+    let learner = Learner::new();
+    learner.program("sh", ["-c", "unshare --uts --net --pid --fork sleep 1000 >/dev/null 2>&1 & echo $!"]).run();
+    let inside = learner.program("pgrep", ["sleep"]).run().status(0);
+    let testimony = Testimony::of(&learner, learner.explore(["compare", inside.out.trim()]));
+    testimony.must_agree();
+}
