@@ -85,7 +85,7 @@ fn look(learner: &Learner) -> Parts {
             ("namespace", if own_machine { namespaces() } else { Vec::new() }),
         ])
     });
-    parts.insert("cgroup", cgroups(&tag));
+    parts.insert("cgroup", cgroups_of(&tag));
     parts.insert("file", files(learner));
     parts
 }
@@ -157,7 +157,7 @@ fn namespaces() -> Vec<String> {
 }
 
 /// Folders of ours in any hierarchy: other programs come and go there too.
-fn cgroups(tag: &str) -> Vec<String> {
+pub(crate) fn cgroups_of(tag: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut left = vec![PathBuf::from("/sys/fs/cgroup")];
     while let Some(folder) = left.pop() {

@@ -49,7 +49,7 @@ mod requirement;
 mod run;
 mod terminal;
 
-pub(crate) use host_state::{HostState, pids_in};
+pub(crate) use host_state::{HostState, cgroups_of, pids_in};
 pub(crate) use learner::Learner;
 pub(crate) use machine::Machine;
 pub(crate) use random::Random;

@@ -10,6 +10,7 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
 
 /// A command that is about to run.
 #[derive(Debug)]
@@ -20,6 +21,7 @@ pub(crate) struct Run {
     arguments: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
     stdin: Option<Vec<u8>>,
+    quiet: bool,
     folder: PathBuf,
 }
 
@@ -50,6 +52,7 @@ impl Run {
             arguments: arguments.into_iter().map(|one| one.as_ref().to_owned()).collect(),
             environment: environment.into_iter().map(|(name, value)| (name.into(), value.into())).collect(),
             stdin: None,
+            quiet: false,
         }
     }
 
@@ -57,6 +60,11 @@ impl Run {
     pub(crate) fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
         self.arguments.push(argument.as_ref().to_owned());
         self
+    }
+
+    /// More arguments.
+    pub(crate) fn args<A: AsRef<OsStr>>(self, arguments: impl IntoIterator<Item = A>) -> Self {
+        arguments.into_iter().fold(self, Self::arg)
     }
 
     /// Sets a variable; the tests' own environment is not handed on.
@@ -90,6 +98,12 @@ impl Run {
         self
     }
 
+    /// Nobody listens: for a daemon that tells more than a pipe holds.
+    pub(crate) fn quiet(mut self) -> Self {
+        self.quiet = true;
+        self
+    }
+
     /// Runs it in this folder.
     pub(crate) fn folder(mut self, folder: impl Into<PathBuf>) -> Self {
         self.folder = folder.into();
@@ -109,13 +123,28 @@ impl Run {
         self.spawn().finish(&told)
     }
 
+    /// Runs it to its end with nothing to read and nobody who listens; how long that took. It must answer 0.
+    #[track_caller]
+    pub(crate) fn timed(self) -> Duration {
+        let (learner, told) = (self.learner.clone(), self.told());
+        let mut command = self.command();
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let (status, took) = learner.at_machine(|| {
+            let began = Instant::now();
+            (command.status().unwrap(), began.elapsed())
+        });
+        assert!(status.success(), "`{told}`: {status}");
+        took
+    }
+
     /// Starts it.
     #[track_caller]
     pub(crate) fn spawn(self) -> Running {
-        let (learner, stdin) = (self.learner.clone(), self.stdin.clone());
+        let (learner, stdin, quiet) = (self.learner.clone(), self.stdin.clone(), self.quiet);
         let mut command = self.command();
         command.stdin(if stdin.is_some() { Stdio::piped() } else { Stdio::null() });
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let output = || if quiet { Stdio::null() } else { Stdio::piped() };
+        command.stdout(output()).stderr(output());
         let mut child = start(&learner, &mut command);
         if let (Some(text), Some(mut pipe)) = (stdin, child.stdin.take()) {
             // A thread, for one who does not read must not stop us; it may leave without reading all.
