@@ -2,8 +2,10 @@
 
 pub mod compare;
 mod context;
+mod exec;
 mod lesson;
 mod narrator;
+mod ns;
 mod report;
 mod screen;
 
@@ -52,6 +54,8 @@ enum Command {
     /// Show a place beside this one: namespaces, uname, processes, interfaces
     #[command(display_order = 60)]
     Compare(compare::Compare),
+    Exec(exec::Args),
+    Ns(ns::Args),
 }
 
 /// The whole program.
@@ -78,5 +82,7 @@ fn dispatch(command: Command, context: &mut Context) -> anyhow::Result<Exit> {
     match command {
         Command::Lesson(lesson) => lesson.run(context),
         Command::Compare(compare) => compare::run(&compare, context),
+        Command::Exec(args) => exec::run(args, context),
+        Command::Ns(args) => ns::run(args, context),
     }
 }

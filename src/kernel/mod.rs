@@ -4,18 +4,25 @@
 #![allow(unsafe_code)]
 // Numbers cross this border in the types that the kernel has, not in those that we would choose.
 #![allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)]
+// Paths are shown in quotes with what is odd in them escaped, as strace shows them.
+#![allow(clippy::unnecessary_debug_formatting)]
 
 mod call;
+pub mod capability;
+pub mod fs;
 mod hint;
 pub mod interfaces;
+pub mod mount;
 pub mod namespace;
 pub mod netlink;
 pub mod netns;
 pub mod nft;
 pub mod nsfs;
+pub mod overlay;
 pub mod process;
 pub mod pty;
 pub mod sysctl;
+pub mod user;
 
 pub use call::{Answer, Error, Result, call};
 pub use hint::hint;

@@ -140,12 +140,13 @@ pub fn bits(kinds: &[Kind]) -> u64 {
     kinds.iter().fold(0, |bits, kind| bits | kind.flag())
 }
 
-/// `|CLONE_NEWUTS|CLONE_NEWPID…`, in the order of [`Kind::ALL`].
+/// `|CLONE_PARENT|CLONE_NEWUTS|CLONE_NEWPID…`, the kinds in the order of [`Kind::ALL`].
 pub(super) fn flags_text(bits: u64) -> String {
+    let parent = if bits & libc::CLONE_PARENT as u64 == 0 { "" } else { "|CLONE_PARENT" };
     Kind::ALL
         .iter()
         .filter(|kind| bits & kind.flag() != 0)
-        .fold(String::new(), |text, kind| text + "|" + kind.flag_name())
+        .fold(parent.to_owned(), |text, kind| text + "|" + kind.flag_name())
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use crate::narrate::{self, Role};
 use nix::errno::Errno;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
+use std::ffi::{CStr, CString};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -71,7 +72,8 @@ pub fn fork(role: Role, why: &str, child: impl FnOnce() -> i32) -> Result<Pid> {
     })
 }
 
-/// Starts a child that is born inside new namespaces: `flags` are CLONE_NEW* bits of clone(2). With `cgroup` (a folder
+/// Starts a child that is born inside new namespaces: `flags` are CLONE_NEW* bits of clone(2), and CLONE_PARENT for a
+/// child whose parent is *our* parent: a helper that joins namespaces can then leave, and its caller waits. With `cgroup` (a folder
 /// of cgroup v2) it is also born inside that, so that not one of its instructions runs unlimited.
 ///
 /// clone3(2) is Linux 5.3, CLONE_INTO_CGROUP 5.7. Where clone3 answers ENOSYS (older kernels, and seccomp profiles
@@ -123,7 +125,9 @@ fn clone3(flags: u64, cgroup: Option<BorrowedFd<'_>>) -> nix::Result<(i32, Owned
     let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
     args.flags = flags | libc::CLONE_PIDFD as u64;
     args.pidfd = &raw mut pidfd as u64;
-    args.exit_signal = libc::SIGCHLD as u64;
+    // With CLONE_PARENT the child inherits our own exit signal, and clone3 insists on being told none.
+    let sibling = flags & libc::CLONE_PARENT as u64 != 0;
+    args.exit_signal = if sibling { 0 } else { libc::SIGCHLD as u64 };
     if let Some(cgroup) = cgroup {
         args.flags |= CLONE_INTO_CGROUP;
         args.cgroup = cgroup.as_raw_fd() as u64;
@@ -199,6 +203,72 @@ fn ended(status: WaitStatus) -> Option<(Pid, Ended)> {
     }
 }
 
+/// Collects children, ours and those orphaned to us, until a signal ends this process. What every PID 1 owes.
+///
+/// # Errors
+/// The sigprocmask(2) or sigwait(3) that failed.
+pub fn reap_for_ever() -> Result<std::convert::Infallible> {
+    use nix::sys::signal::{SigSet, Signal};
+    let mut children = SigSet::empty();
+    children.add(Signal::SIGCHLD);
+    let failed = |errno| Error::quiet("rt_sigtimedwait", &format_args!("[CHLD]"), errno);
+    children.thread_block().map_err(failed)?;
+    loop {
+        while reap_one().is_some() {}
+        children.wait().map_err(failed)?;
+    }
+}
+
+/// Waits until a process has ended, be it our child or not; whoever is its parent still has to collect it.
+pub fn wait_for_end(pidfd: BorrowedFd<'_>) {
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    let mut one = [PollFd::new(pidfd, PollFlags::POLLIN)];
+    while poll(&mut one, PollTimeout::NONE) == Err(Errno::EINTR) {}
+}
+
+/// Waits as [`wait_for_end`] does, for `milliseconds` at most; says whether it has ended.
+pub fn ends_within(pidfd: BorrowedFd<'_>, milliseconds: u64) -> bool {
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    let deadline = std::time::Instant::now() + std::time::Duration::from_millis(milliseconds);
+    loop {
+        let left = deadline.saturating_duration_since(std::time::Instant::now());
+        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+        match poll(&mut [PollFd::new(pidfd, PollFlags::POLLIN)], timeout) {
+            Err(Errno::EINTR) => {}
+            answer => return answer.is_ok_and(|ready| ready > 0),
+        }
+    }
+}
+
+/// Closes every descriptor from `first` on.
+pub fn close_from(first: u32) {
+    // SAFETY: only a process that will touch none of them again calls this: it waits and reaps from here on.
+    unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) };
+}
+
+/// Makes these three, in this order, descriptors 0, 1 and 2.
+///
+/// # Errors
+/// The dup2(2) that failed.
+pub fn take_stdio(three: [i32; 3]) -> nix::Result<()> {
+    for (number, fd) in (0..).zip(three) {
+        // SAFETY: dup2 takes two numbers; 0, 1 and 2 are owned by nobody but this process as a whole.
+        Errno::result(unsafe { libc::dup2(fd, number) })?;
+    }
+    Ok(())
+}
+
+/// Every signal as a new program expects it: Rust ignores SIGPIPE, and a blocked signal stays blocked across execve.
+pub fn restore_signals() {
+    // SAFETY: SIG_DFL is a valid disposition, and an empty set a valid mask.
+    unsafe {
+        for number in 1..libc::SIGRTMAX() {
+            libc::signal(number, libc::SIG_DFL);
+        }
+    }
+    let _ = nix::sys::signal::SigSet::empty().thread_set_mask();
+}
+
 /// A descriptor for a process that runs already.
 ///
 /// # Errors
@@ -244,7 +314,7 @@ pub fn become_subreaper(why: &str) -> Result<()> {
 }
 
 /// A name that `ps` shows in its CMD column, 15 bytes at most.
-pub fn set_name(name: &std::ffi::CStr) {
+pub fn set_name(name: &CStr) {
     let _ = nix::sys::prctl::set_name(name);
 }
 
@@ -254,6 +324,78 @@ pub fn die_by(number: i32) {
     unsafe {
         libc::signal(number, libc::SIG_DFL);
         libc::raise(number);
+    }
+}
+
+/// Becomes another program. `argv[0]` without a slash is looked for in the folders of `PATH` of `env`, as execvp(3)
+/// does: a folder without it is passed over, one that may not be run is remembered.
+///
+/// Returns only if nothing could be run: EACCES where something was there, else ENOENT.
+pub fn exec(argv: &[CString], env: &[CString], why: &str) -> Error {
+    let Some(program) = argv.first() else { return Error::quiet("execve", &format_args!("[]"), Errno::EINVAL) };
+    let mut refused = None;
+    for candidate in candidates(program, env) {
+        let error = execve(&candidate, argv, env, why);
+        match error.errno() {
+            Errno::ENOENT | Errno::ENOTDIR => refused = refused.or(Some(error)),
+            // What is there and must not be run says more than what is not there.
+            Errno::EACCES => refused = Some(error),
+            _ => return error,
+        }
+    }
+    refused.unwrap_or_else(|| Error::quiet("execve", &format_args!("{program:?}, {argv:?}"), Errno::ENOENT))
+}
+
+fn execve(path: &CStr, argv: &[CString], env: &[CString], why: &str) -> Error {
+    let answer = call(why, "execve", format_args!("{path:?}, {argv:?}, [/* {} vars */]", env.len()), || {
+        nix::unistd::execve(path, argv, env).map(|never| match never {})
+    });
+    match answer {
+        Ok(()) => unreachable!("execve does not return when it works"),
+        Err(error) => error,
+    }
+}
+
+fn candidates(program: &CStr, env: &[CString]) -> Vec<CString> {
+    if program.to_bytes().contains(&b'/') {
+        return vec![program.to_owned()];
+    }
+    let path = env.iter().find_map(|entry| entry.to_bytes().strip_prefix(b"PATH=")).unwrap_or(b"/bin:/usr/bin");
+    let in_folder = |folder: &[u8]| {
+        let folder = if folder.is_empty() { b"." } else { folder };
+        CString::new([folder, b"/", program.to_bytes()].concat()).ok()
+    };
+    path.split(|&byte| byte == b':').filter_map(in_folder).collect()
+}
+
+/// Becomes the program that `program` is open on, whatever happened to its path meanwhile (execveat(2)).
+pub fn exec_fd(program: BorrowedFd<'_>, argv: &[CString], env: &[CString], why: &str) -> Error {
+    let pointers = |list: &[CString]| -> Vec<*const libc::c_char> {
+        list.iter().map(|text| text.as_ptr()).chain([std::ptr::null()]).collect()
+    };
+    let (arguments, variables) = (pointers(argv), pointers(env));
+    let answer = call(
+        why,
+        "execveat",
+        format_args!("{}, \"\", {argv:?}, [/* {} vars */], AT_EMPTY_PATH", program.as_raw_fd(), env.len()),
+        || {
+            // SAFETY: both lists end with NULL, and their texts live as long as `argv` and `env`.
+            let answer = unsafe {
+                libc::syscall(
+                    libc::SYS_execveat,
+                    program.as_raw_fd(),
+                    c"".as_ptr(),
+                    arguments.as_ptr(),
+                    variables.as_ptr(),
+                    libc::AT_EMPTY_PATH,
+                )
+            };
+            Errno::result(answer).map(drop)
+        },
+    );
+    match answer {
+        Ok(()) => unreachable!("execveat does not return when it works"),
+        Err(error) => error,
     }
 }
 

@@ -10,7 +10,7 @@ use serde_json::json;
 /// when it is asked, and once more only if it failed.
 pub fn text_line(heard: &Heard) -> Option<String> {
     let asked_only = heard.phase == Phase::Enter;
-    if asked_only && heard.call != "execve" {
+    if asked_only && !heard.call.starts_with("execve") {
         return None;
     }
     let answer = match (asked_only, heard.errno) {

@@ -2,3 +2,4 @@
 //! exit. Each validates, sets up, and tears down; each can be used alone.
 
 pub mod network;
+pub mod place;

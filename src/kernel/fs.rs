@@ -1,0 +1,181 @@
+//! Files that are switches of the kernel, and paths inside a root that somebody else made.
+//!
+//! A path inside an image is never resolved as a string: between looking and using, a link can be put in its place.
+//! openat2(2) (Linux 5.6) lets the kernel resolve it under a root descriptor, and what comes back is a descriptor of
+//! exactly the thing that was found.
+
+use super::{Error, Result, call};
+use nix::errno::Errno;
+use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, openat2};
+use nix::sys::stat::{Mode, SFlag};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+/// Writes `content` in one write(2), as files under /proc and /sys/fs/cgroup want it.
+///
+/// # Errors
+/// The open(2), or the write(2), which the kernel uses to say no.
+pub fn write_file(path: &Path, content: &str, why: &str) -> Result<()> {
+    let file = nix::fcntl::open(path, OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty())
+        .or_else(|errno| call(why, "openat", format_args!("AT_FDCWD, {path:?}, O_WRONLY|O_CLOEXEC"), || Err(errno)))?;
+    call(why, "write", format_args!("{path:?}, {content:?}, {}", content.len()), || {
+        nix::unistd::write(&file, content.as_bytes())
+    })
+    .map(drop)
+}
+
+/// How far a name inside a root may lead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Links {
+    /// Links are followed, and stay inside: `/` and `..` mean the root.
+    Inside,
+    /// No component may be a link.
+    Refused,
+}
+
+/// Resolves `path` under `root` and opens what is there with O_PATH: a handle, no access.
+///
+/// # Errors
+/// The openat2(2) that failed; ELOOP for a link that is refused.
+pub fn resolve(root: BorrowedFd<'_>, path: &Path, links: Links) -> Result<OwnedFd> {
+    open_inside(root, path, OFlag::O_PATH | OFlag::O_CLOEXEC, links)
+}
+
+/// Resolves `path` under `root` and opens it with `flags`.
+///
+/// # Errors
+/// The openat2(2) that failed; ELOOP for a link that is refused.
+pub fn open_inside(root: BorrowedFd<'_>, path: &Path, flags: OFlag, links: Links) -> Result<OwnedFd> {
+    let relative = path.strip_prefix("/").unwrap_or(path);
+    let relative = if relative.as_os_str().is_empty() { Path::new(".") } else { relative };
+    let confined = ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS;
+    let resolve = match links {
+        Links::Inside => confined,
+        Links::Refused => confined | ResolveFlag::RESOLVE_NO_SYMLINKS,
+    };
+    let how = OpenHow::new().flags(flags).resolve(resolve);
+    retry(|| openat2(root, relative, how)).map_err(|errno| {
+        Error::quiet("openat2", &format_args!("{}, {relative:?}, {{resolve={resolve:?}}}", root.as_raw_fd()), errno)
+    })
+}
+
+/// openat2 answers EAGAIN when a rename ran beside it and it could not be sure to have stayed inside.
+fn retry<T>(mut attempt: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
+    for _ in 0..64 {
+        match attempt() {
+            Err(Errno::EAGAIN | Errno::EINTR) => {}
+            other => return other,
+        }
+    }
+    attempt()
+}
+
+/// What kind of thing a mount point must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// A folder.
+    Folder,
+    /// A file of any kind.
+    File,
+}
+
+/// The handle of a mount point inside `root`, made where it is missing, component by component under the descriptor
+/// of its parent. Links are followed inside the root while they exist; what is new is never a link.
+///
+/// # Errors
+/// The openat2(2), mkdirat(2) or mknodat(2) that failed; ENOTDIR or EISDIR where the thing found has the wrong shape.
+pub fn mount_point(root: BorrowedFd<'_>, path: &Path, shape: Shape, links: Links) -> Result<OwnedFd> {
+    match resolve(root, path, links) {
+        Ok(found) => return check_shape(found, path, shape),
+        Err(error) if error.errno() == Errno::ENOENT => {}
+        Err(error) => return Err(error),
+    }
+    let parent = match path.parent() {
+        Some(parent) if parent != Path::new("") => mount_point(root, parent, Shape::Folder, links)?,
+        _ => resolve(root, Path::new("."), links)?,
+    };
+    let name = Path::new(path.file_name().unwrap_or_default());
+    let made = match shape {
+        Shape::Folder => nix::sys::stat::mkdirat(&parent, name, Mode::from_bits_truncate(0o755)),
+        Shape::File => nix::sys::stat::mknodat(&parent, name, SFlag::S_IFREG, Mode::from_bits_truncate(0o644), 0),
+    };
+    match made {
+        Ok(()) | Err(Errno::EEXIST) => {}
+        Err(errno) => return Err(Error::quiet("mkdirat", &format_args!("{}, {name:?}", parent.as_raw_fd()), errno)),
+    }
+    check_shape(resolve(parent.as_fd(), name, Links::Refused)?, path, shape)
+}
+
+fn check_shape(found: OwnedFd, path: &Path, shape: Shape) -> Result<OwnedFd> {
+    let mode = file_type(&found)?;
+    let errno = match (shape, mode == SFlag::S_IFDIR) {
+        (Shape::Folder, false) => Errno::ENOTDIR,
+        (Shape::File, true) => Errno::EISDIR,
+        _ => return Ok(found),
+    };
+    Err(Error::quiet("openat2", &format_args!("{path:?}"), errno))
+}
+
+/// What a descriptor is: the S_IF* part of its mode.
+///
+/// # Errors
+/// The fstat(2) that failed.
+pub fn file_type<Fd: AsFd>(fd: &Fd) -> Result<SFlag> {
+    let found = nix::sys::stat::fstatat(fd.as_fd(), "", AtFlags::AT_EMPTY_PATH)
+        .map_err(|errno| Error::quiet("fstat", &format_args!("{}", fd.as_fd().as_raw_fd()), errno))?;
+    Ok(SFlag::from_bits_truncate(found.st_mode & SFlag::S_IFMT.bits()))
+}
+
+/// Marks every descriptor from `first` on to close at the next execve(2): what we hold must not be inherited by a
+/// program of an image (CVE-2024-21626 was one descriptor too many).
+///
+/// # Errors
+/// The close_range(2) that failed (Linux 5.11 for the flag).
+pub fn close_on_exec_from(first: u32, why: &str) -> Result<()> {
+    call(why, "close_range", format_args!("{first}, {}, CLOSE_RANGE_CLOEXEC", u32::MAX), || {
+        // SAFETY: three numbers; descriptors stay open and valid until the program is replaced.
+        let answer = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+        Errno::result(answer).map(drop)
+    })
+}
+
+/// Lets a descriptor live through execve(2).
+///
+/// # Errors
+/// The fcntl(2) that failed.
+pub fn keep_on_exec<Fd: AsFd>(fd: &Fd) -> Result<()> {
+    nix::fcntl::fcntl(fd, nix::fcntl::FcntlArg::F_SETFD(nix::fcntl::FdFlag::empty()))
+        .map(drop)
+        .map_err(|errno| Error::quiet("fcntl", &format_args!("{}, F_SETFD, 0", fd.as_fd().as_raw_fd()), errno))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::File;
+
+    #[test]
+    fn a_link_cannot_lead_out_of_the_root() {
+        let folder = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink("/etc", folder.path().join("out")).unwrap();
+        std::os::unix::fs::symlink("../../../../etc", folder.path().join("up")).unwrap();
+        let root = File::open(folder.path()).unwrap();
+        for name in ["out/passwd", "up/passwd"] {
+            let error = resolve(root.as_fd(), Path::new(name), Links::Inside).unwrap_err();
+            assert_eq!(error.errno(), Errno::ENOENT, "{name} was found outside");
+        }
+        let error = resolve(root.as_fd(), Path::new("out"), Links::Refused).unwrap_err();
+        assert_eq!(error.errno(), Errno::ELOOP);
+    }
+
+    #[test]
+    fn a_missing_mount_point_is_made_inside() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = File::open(folder.path()).unwrap();
+        mount_point(root.as_fd(), Path::new("/a/b/c"), Shape::Folder, Links::Inside).unwrap();
+        mount_point(root.as_fd(), Path::new("/a/f"), Shape::File, Links::Inside).unwrap();
+        assert!(folder.path().join("a/b/c").is_dir() && folder.path().join("a/f").is_file());
+        let error = mount_point(root.as_fd(), Path::new("/a/f"), Shape::Folder, Links::Inside).unwrap_err();
+        assert_eq!(error.errno(), Errno::ENOTDIR);
+    }
+}

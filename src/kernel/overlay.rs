@@ -1,0 +1,55 @@
+//! The union: read-only layers below, one writable layer on top. Documentation/filesystems/overlayfs.rst.
+//!
+//! | option | what it is |
+//! |---|---|
+//! | `lowerdir=A:B` | the image's layers, topmost first |
+//! | `upperdir` | what this container writes, and its whiteouts |
+//! | `workdir` | where overlayfs prepares a copy-up before it renames it into place; same filesystem as upper |
+//! | `userxattr` | in a user namespace: marks are kept as `user.overlay.*`, not as `trusted.*` (Linux 5.11) |
+
+use super::{Result, mount};
+use nix::mount::MsFlags;
+use std::path::Path;
+
+/// mount(2) copies its options into one page.
+pub const OPTIONS_LIMIT: usize = 4095;
+
+/// The options of an overlay mount. `lower` is topmost first.
+pub fn options(lower: &[impl AsRef<Path>], upper: &Path, work: &Path, in_user_namespace: bool) -> String {
+    let lower: Vec<String> = lower.iter().map(|layer| escape(layer.as_ref(), true)).collect();
+    let userxattr = if in_user_namespace { ",userxattr" } else { "" };
+    format!("lowerdir={},upperdir={},workdir={}{userxattr}", lower.join(":"), escape(upper, false), escape(work, false))
+}
+
+/// Mounts the union at `target`. The caller stands in the folder that relative layer names start from.
+///
+/// Devices on it stay closed (MS_NODEV): an image may bring device nodes, and root in a container can make more.
+///
+/// # Errors
+/// The mount(2) that failed.
+pub fn mount_overlay(target: &Path, options: &str, why: &str) -> Result<()> {
+    mount::mount("overlay", target, "overlay", MsFlags::MS_NODEV, options, why)
+}
+
+/// A comma ends an option, a colon ends a layer; both may stand in the name of a folder.
+fn escape(path: &Path, in_list: bool) -> String {
+    let mut text = String::new();
+    for letter in path.to_string_lossy().chars() {
+        if letter == '\\' || letter == ',' || (in_list && letter == ':') {
+            text.push('\\');
+        }
+        text.push(letter);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_name_cannot_become_an_option() {
+        let text = options(&["a:b", "c,d"], Path::new("/u,userxattr"), Path::new("/w"), false);
+        assert_eq!(text, "lowerdir=a\\:b:c\\,d,upperdir=/u\\,userxattr,workdir=/w");
+    }
+}

@@ -1,0 +1,59 @@
+//! Users: id maps of a user namespace, and becoming somebody. user_namespaces(7), setresuid(2).
+
+use super::{Result, call, fs};
+use nix::unistd::{Gid, Pid, Uid};
+use std::path::PathBuf;
+
+/// One line of `/proc/PID/uid_map`: `length` ids from `inside` are those from `outside`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct MapLine {
+    /// First id in the new user namespace.
+    pub inside: u32,
+    /// First id in the namespace of the one who writes.
+    pub outside: u32,
+    /// How many.
+    pub length: u32,
+}
+
+/// Writes the only map that needs no privilege: the caller's own user and group as 0.
+///
+/// `setgroups` must be denied first (Linux 3.19): a group that denies access could otherwise be dropped by its member.
+///
+/// # Errors
+/// The write(2) that the kernel refused.
+pub fn map_single(process: Pid, uid: Uid, gid: Gid) -> Result<()> {
+    let file = |name: &str| PathBuf::from(format!("/proc/{process}/{name}"));
+    fs::write_file(
+        &file("uid_map"),
+        &format!("0 {uid} 1"),
+        "root inside is this user outside, and nobody else is mapped",
+    )?;
+    fs::write_file(&file("setgroups"), "deny", "without it gid_map is refused to an ordinary user")?;
+    fs::write_file(&file("gid_map"), &format!("0 {gid} 1"), "the same for the group")
+}
+
+/// Becomes a user with its groups; the group first, for afterwards there is no right to change it.
+///
+/// # Errors
+/// The setgroups(2), setresgid(2) or setresuid(2) that failed: EINVAL for an id that is not mapped.
+pub fn become_user(uid: u32, gid: u32, groups: &[u32], why: &str) -> Result<()> {
+    let list: Vec<Gid> = groups.iter().copied().map(Gid::from_raw).collect();
+    if groups_may_change() {
+        call(why, "setgroups", format_args!("{}, {groups:?}", list.len()), || nix::unistd::setgroups(&list))?;
+    }
+    let group = Gid::from_raw(gid);
+    call(why, "setresgid", format_args!("{gid}, {gid}, {gid}"), || nix::unistd::setresgid(group, group, group))?;
+    let user = Uid::from_raw(uid);
+    call(why, "setresuid", format_args!("{uid}, {uid}, {uid}"), || nix::unistd::setresuid(user, user, user))
+}
+
+/// In a user namespace whose `setgroups` says deny, the list of groups stays as it is.
+fn groups_may_change() -> bool {
+    std::fs::read_to_string("/proc/self/setgroups").map_or(true, |text| text.trim() != "deny")
+}
+
+/// Whether this process is in another user namespace than the first one of the machine.
+pub fn in_user_namespace() -> bool {
+    // The first one maps every id to itself: one line, 0 0 4294967295.
+    std::fs::read_to_string("/proc/self/uid_map").is_ok_and(|map| map.split_whitespace().ne(["0", "0", "4294967295"]))
+}

@@ -1,0 +1,267 @@
+//! The two ways into a place: being born there, and joining.
+
+use super::{PlaceError, PlaceSpec, Program, Stdio};
+use crate::kernel::namespace::{self, Kind};
+use crate::kernel::process::{self, Child};
+use crate::kernel::{self, mount, user};
+use crate::narrate::Role;
+use nix::mount::MsFlags;
+use nix::unistd::Pid;
+use serde::{Deserialize, Serialize};
+use std::ffi::CString;
+use std::io::{PipeReader, PipeWriter, Read, Write};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::Path;
+
+/// What the first process needs to know.
+pub(super) struct Plan<'a> {
+    pub(super) spec: &'a PlaceSpec,
+    pub(super) rootless: bool,
+    pub(super) dies_with_caller: bool,
+    pub(super) init: Option<(Program, Stdio)>,
+}
+
+/// A failure on the far side of a fork, as data.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Failure {
+    step: String,
+    /// Set where the step was to become this program.
+    program: Option<String>,
+    error: kernel::Error,
+}
+
+impl Failure {
+    fn at(step: &str) -> impl FnOnce(kernel::Error) -> Self {
+        let step = step.to_owned();
+        move |error| Self { step, program: None, error }
+    }
+
+    pub(super) fn read(bytes: &[u8]) -> Self {
+        serde_json::from_slice(bytes).unwrap_or_else(|_| Self {
+            step: "understand the answer of the new process".into(),
+            program: None,
+            error: kernel::Error::quiet("read", &format_args!("{} bytes", bytes.len()), nix::errno::Errno::EBADMSG),
+        })
+    }
+}
+
+impl From<Failure> for PlaceError {
+    fn from(failure: Failure) -> Self {
+        match failure.program {
+            Some(program) => Self::Start { program, source: failure.error },
+            None => Self::Step { step: failure.step, source: failure.error },
+        }
+    }
+}
+
+/// What a helper answers: the PID of the child that it has made for us, or why not.
+type Answer = Result<i32, Failure>;
+
+/// Runs `work` in a fork, which may change its own namespaces at will, and brings its answer back.
+fn in_helper(why: &str, work: impl FnOnce() -> Answer) -> Result<Child, PlaceError> {
+    let (mut answer_read, mut answer_write) = std::io::pipe().map_err(super::io("make a pipe"))?;
+    let helper = process::fork(Role::Helper, why, || {
+        let answer = serde_json::to_vec(&work()).unwrap_or_default();
+        i32::from(answer_write.write_all(&answer).is_err())
+    })
+    .map_err(|source| PlaceError::Step { step: "fork".into(), source })?;
+    let _ = process::wait(helper);
+    // The helper's child holds the pipe open, so there is no end of file to wait for; but whatever the helper had to
+    // say it has said, and a pipe keeps it.
+    let mut bytes = vec![0; 65536];
+    let length = nix::fcntl::fcntl(&answer_read, nix::fcntl::FcntlArg::F_SETFL(nix::fcntl::OFlag::O_NONBLOCK))
+        .map_err(std::io::Error::from)
+        .and_then(|_| answer_read.read(&mut bytes))
+        .map_err(super::io("hear from a helper"))?;
+    bytes.truncate(length);
+    let pid = serde_json::from_slice::<Answer>(&bytes).unwrap_or_else(|_| Err(Failure::read(&bytes)))?;
+    let pid = Pid::from_raw(pid);
+    // Its parent is us, so its number cannot be reused before we have waited for it.
+    let pidfd = process::pidfd_open(pid, "a handle on the new process")
+        .map_err(|source| PlaceError::Step { step: "hold the new process".into(), source })?;
+    Ok(Child { pid, pidfd })
+}
+
+/// Clones the first process of a place. It waits for a byte from `go` and tells `told` why it fails.
+pub(super) fn clone_place(
+    plan: Plan<'_>,
+    (go, ours): (PipeReader, &PipeWriter),
+    told: PipeWriter,
+) -> Result<Child, PlaceError> {
+    let ours = ours.as_raw_fd();
+    let mut kinds = plan.spec.kinds();
+    if plan.rootless && !plan.spec.user {
+        kinds.push(Kind::User);
+    }
+    let (uid, gid) = (nix::unistd::geteuid(), nix::unistd::getegid());
+    in_helper("to make namespaces without leaving our own", || {
+        // With a copy of the writing end the place would never see the end of file of a maker that died.
+        let _ = nix::unistd::close(ours);
+        let time = kinds.contains(&Kind::Time);
+        kinds.retain(|kind| *kind != Kind::Time);
+        if time {
+            // Offsets can be set only while nobody is in the new time namespace; our next child will be.
+            namespace::unshare(&[Kind::Time], "our next child gets its own clocks")
+                .map_err(Failure::at("make a time namespace"))?;
+            set_boot_clock(plan.spec.boottime).map_err(Failure::at("set its boot clock"))?;
+        }
+        let flags = namespace::bits(&kinds) | libc::CLONE_PARENT as u64;
+        let mapped = kinds.contains(&Kind::User);
+        let child = process::clone(Role::Init, flags, None, "a process that is born inside", || first(plan, go, told))
+            .map_err(Failure::at("make the namespaces"))?;
+        if mapped {
+            user::map_single(child.pid, uid, gid).map_err(Failure::at("map its users"))?;
+        }
+        Ok(child.pid.as_raw())
+    })
+}
+
+fn set_boot_clock(seconds: Option<i64>) -> kernel::Result<()> {
+    let Some(seconds) = seconds else { return Ok(()) };
+    let path = Path::new("/proc/self/timens_offsets");
+    kernel::fs::write_file(path, &format!("boottime {seconds} 0"), "the boot clock inside is ahead by this")
+}
+
+/// The life of the first process, from its birth to its program.
+fn first(plan: Plan<'_>, mut go: PipeReader, mut told: PipeWriter) -> i32 {
+    let mut byte = [0];
+    // End of file: whoever was to let us go has died.
+    if go.read(&mut byte).unwrap_or(0) == 0 {
+        return 1;
+    }
+    drop(go);
+    let Err(failure) = become_first(plan, &told) else { return 0 };
+    let _ = told.write_all(&serde_json::to_vec(&failure).unwrap_or_default());
+    127
+}
+
+fn become_first(plan: Plan<'_>, told: &PipeWriter) -> Result<(), Failure> {
+    if plan.dies_with_caller {
+        process::die_with_parent("who made the place holds it").map_err(Failure::at("tie it to its maker"))?;
+    }
+    furnish(plan.spec)?;
+    let Some((program, stdio)) = plan.init else {
+        return Err(wait_for_ever(told));
+    };
+    // A session of its own: a signal to the terminal's group is not for it.
+    let _ = nix::unistd::setsid();
+    Err(become_program(&program, &stdio))
+}
+
+/// Mounts what shows the new namespaces. A copied table of mounts still shows the old ones.
+fn furnish(spec: &PlaceSpec) -> Result<(), Failure> {
+    if spec.mount {
+        let how = MsFlags::MS_REC | MsFlags::MS_SLAVE;
+        mount::set_propagation(Path::new("/"), how, "mounts made inside stay inside")
+            .map_err(Failure::at("separate its mounts"))?;
+    }
+    let quiet = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+    if spec.proc {
+        let why = "a proc shows the PID namespace of the one who mounts it";
+        mount::mount("proc", Path::new("/proc"), "proc", quiet, "", why).map_err(Failure::at("mount its own /proc"))?;
+    }
+    if spec.sys {
+        let why = "a sysfs shows the network namespace of the one who mounts it";
+        mount::mount("sysfs", Path::new("/sys"), "sysfs", quiet, "", why).map_err(Failure::at("mount its own /sys"))?;
+    }
+    Ok(())
+}
+
+/// The first process of a place that was given no program: it holds the namespaces, and collects what is orphaned to
+/// it, as every PID 1 must.
+fn wait_for_ever(told: &PipeWriter) -> Failure {
+    process::set_name(c"explore: place");
+    let _ = nix::unistd::setsid();
+    let null = nix::fcntl::open("/dev/null", nix::fcntl::OFlag::O_RDWR, nix::sys::stat::Mode::empty());
+    if let Ok(null) = null {
+        let _ = nix::unistd::dup2_stdin(&null);
+        let _ = nix::unistd::dup2_stdout(&null);
+        let _ = nix::unistd::dup2_stderr(&null);
+    }
+    crate::narrate::silence();
+    // End of file tells the maker that all is well; so does it free every other descriptor of the maker.
+    let _ = told;
+    process::close_from(3);
+    process::reap_for_ever().map_or_else(Failure::at("wait"), |never| match never {})
+}
+
+/// Joins every namespace of process `target` that is not ours already, and starts `program` there.
+pub(super) fn join(target: i32, program: &Program, stdio: &Stdio) -> Result<Child, PlaceError> {
+    let (mut told_read, told_write) = std::io::pipe().map_err(super::io("make a pipe"))?;
+    let child = in_helper("to join without leaving our own namespaces", || {
+        enter(target)?;
+        // The namespace of PIDs and that of clocks take only children.
+        let child = process::clone(Role::Exec, libc::CLONE_PARENT as u64, None, "a process that is a member", || {
+            let mut told = told_write;
+            let failure = become_program(program, stdio);
+            let _ = told.write_all(&serde_json::to_vec(&failure).unwrap_or_default());
+            127
+        })
+        .map_err(Failure::at("fork in it"))?;
+        Ok(child.pid.as_raw())
+    })?;
+    let mut answer = Vec::new();
+    told_read.read_to_end(&mut answer).map_err(super::io("hear from the new process"))?;
+    if answer.is_empty() {
+        return Ok(child);
+    }
+    let _ = process::wait(child.pid);
+    Err(Failure::read(&answer).into())
+}
+
+/// Moves this process into all namespaces of `target`; those that are ours already are left out, for a process cannot
+/// enter its own user namespace again.
+fn enter(target: i32) -> Result<(), Failure> {
+    let pid = Pid::from_raw(target);
+    let pidfd =
+        process::pidfd_open(pid, "one handle for all its namespaces").map_err(Failure::at("find its first process"))?;
+    let me = std::process::id().cast_signed();
+    let mut other = Vec::new();
+    for kind in Kind::ALL {
+        let theirs = namespace::identity(target, kind).map_err(Failure::at("see its namespaces"))?;
+        let ours = namespace::identity(me, kind).map_err(Failure::at("see our own namespaces"))?;
+        if theirs != ours {
+            other.push(kind);
+        }
+    }
+    if other.is_empty() {
+        return Ok(());
+    }
+    namespace::setns(&pidfd, &other, "to stand where it stands").map_err(Failure::at("join its namespaces"))
+}
+
+/// Takes the three descriptors and becomes the program; returns only why not.
+fn become_program(program: &Program, stdio: &Stdio) -> Failure {
+    let name = program.argv.first().cloned().unwrap_or_default();
+    let failed = |error| Failure { step: "start the program".into(), program: Some(name.clone()), error };
+    if let Err(errno) = take_stdio(stdio) {
+        return failed(kernel::Error::quiet("dup3", &format_args!(""), errno));
+    }
+    if let Some(folder) = &program.cwd
+        && let Err(errno) = nix::unistd::chdir(folder)
+    {
+        return failed(kernel::Error::quiet("chdir", &format_args!("{:?}", folder.display()), errno));
+    }
+    let texts = |list: &mut dyn Iterator<Item = String>| list.map(CString::new).collect::<Result<Vec<_>, _>>();
+    let argv = texts(&mut program.argv.iter().cloned());
+    let env = texts(&mut program.env.iter().map(|(name, value)| format!("{name}={value}")));
+    match (argv, env) {
+        (Ok(argv), Ok(env)) => {
+            process::restore_signals();
+            if let Err(error) = kernel::fs::close_on_exec_from(3, "nothing of ours is inherited") {
+                return failed(error);
+            }
+            failed(process::exec(&argv, &env, "the program takes over"))
+        }
+        _ => {
+            failed(kernel::Error::quiet("execve", &format_args!("an argument holds a NUL"), nix::errno::Errno::EINVAL))
+        }
+    }
+}
+
+fn take_stdio(stdio: &Stdio) -> nix::Result<()> {
+    // A source may itself be 0, 1 or 2: copies above them first.
+    let above = |fd: &OwnedFd| nix::fcntl::fcntl(fd.as_fd(), nix::fcntl::FcntlArg::F_DUPFD_CLOEXEC(3));
+    let (input, output, error) = (above(&stdio.stdin)?, above(&stdio.stdout)?, above(&stdio.stderr)?);
+    process::take_stdio([input, output, error])
+}
