@@ -197,11 +197,8 @@ impl Socket {
         self.set_link(Which::Index(1), Change { up: true, ..Change::default() }, why)
     }
 
-    /// Removes a link; of a veth pair both ends, of a bridge only itself.
-    ///
-    /// # Errors
-    /// ENODEV: there is none with this number.
-    pub fn delete_link(&mut self, index: u32, why: &str) -> Result<()> {
+    /// Removes a link and waits for its memory too.
+    pub(super) fn delete(&mut self, index: u32, why: &str) -> Result<()> {
         let message = message(index, Vec::new());
         self.change(0, RouteNetlinkMessage::DelLink(message), &format!("ifi_index={index}"), why)
     }

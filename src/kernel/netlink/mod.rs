@@ -13,10 +13,12 @@
 //! `netlink-packet-*` crates; the conversation is ours, blocking and without threads.
 
 mod address;
+mod delete;
 mod link;
 mod wire;
 
 pub use address::{Address, Route};
+pub use delete::delete_link;
 pub use link::{Bridge, Change, Link, VethEnd, Which};
 pub(in crate::kernel) use wire::{Wire, datagram};
 

@@ -5,7 +5,8 @@ use crate::kernel::{Error, Result, call};
 use netlink_packet_core::{NLM_F_DUMP_INTR, NetlinkBuffer, NetlinkMessage, NetlinkSerializable};
 use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, setsockopt, socket, sockopt,
+    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, send, setsockopt, socket,
+    sockopt,
 };
 use nix::sys::time::{TimeVal, TimeValLike};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -29,6 +30,16 @@ pub(super) fn open(protocol: SockProtocol) -> Result<OwnedFd> {
     let opened = socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, protocol).map_err(quiet)?;
     setsockopt(&opened, sockopt::ReceiveTimeout, &TimeVal::seconds(PATIENCE_SECONDS)).map_err(quiet)?;
     Ok(opened)
+}
+
+/// A socket that hears of every link that comes, changes or goes in the network namespace of this process.
+pub(super) fn listen_to_links() -> Result<OwnedFd> {
+    let listening = open(SockProtocol::NetlinkRoute)?;
+    let group = NetlinkAddr::new(0, libc::RTMGRP_LINK as u32);
+    bind(listening.as_raw_fd(), &group).map_err(|errno| {
+        Error::quiet("bind", &format_args!("{{sa_family=AF_NETLINK, nl_groups=RTMGRP_LINK}}"), errno)
+    })?;
+    Ok(listening)
 }
 
 /// One datagram of several messages, each padded to four bytes. They share one number, so that whichever is refused

@@ -209,17 +209,23 @@ fn configure(netns: BorrowedFd<'_>, lease: &Lease) -> crate::kernel::Result<()> 
 }
 
 /// Takes back what one container has, and what nobody has any more.
+///
+/// The bridge goes before the last cable: removing it waits for whatever else is being removed, and not the reverse.
 fn disconnect(roots: &Roots, held: &mut Held, container_id: &str) -> Result<(), NetworkError> {
-    let mut failed: Vec<NetworkError> = undo::all_of(roots, container_id).err().into_iter().collect();
     let had = held.record.leases.remove(container_id).is_some();
-    if held.record.leases.is_empty() {
+    let is_last = held.record.leases.is_empty();
+    let mut failed = Vec::new();
+    if is_last {
         failed.extend(remove_shared(roots, held).err());
-    } else if had {
+    }
+    failed.extend(undo::all_of(roots, container_id).err());
+    if had {
         failed.extend(held.store().err());
     }
     NetworkError::collected(failed)
 }
 
+/// The record is written last: a kill before leaves one that names what is gone, which the next set_up notices.
 fn remove_shared(roots: &Roots, held: &mut Held) -> Result<(), NetworkError> {
     let removed = bridge::remove(roots);
     if held.record.bridge.take().is_some() {

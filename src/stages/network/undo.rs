@@ -2,7 +2,7 @@
 
 use super::mark::{comment_of_table, is_ours};
 use super::{NetworkError, forward};
-use crate::kernel::netlink::Socket;
+use crate::kernel::netlink::{Socket, delete_link};
 use crate::kernel::nft;
 use crate::state::{Effect, Entry, Journal, Roots};
 use nix::errno::Errno;
@@ -13,9 +13,15 @@ use nix::errno::Errno;
 /// # Errors
 /// [`NetworkError::Undo`], [`NetworkError::Look`].
 pub fn undo(entry: &Entry) -> Result<(), NetworkError> {
+    undo_with(entry, &mut None)
+}
+
+/// `filter` is opened at need and kept: the kernel lets go of a socket to the packet filter only when the memory of
+/// the last removed table is free (`nft_rcv_nl_event`), 10 to 20 ms in which the next effect can be undone.
+fn undo_with(entry: &Entry, filter: &mut Option<nft::Socket>) -> Result<(), NetworkError> {
     match &entry.effect {
         Effect::Link { name, alias } => remove_link(name, alias),
-        Effect::NftTable { name } => remove_table(name),
+        Effect::NftTable { name } => remove_table(name, filter),
         Effect::Sysctl { path, before, after } => forward::put_back(path, before, after),
         _ => Ok(()),
     }
@@ -24,12 +30,12 @@ pub fn undo(entry: &Entry) -> Result<(), NetworkError> {
 /// Undoes all network effects of one owner, newest first; an entry that fails stays in the journal.
 pub(super) fn all_of(roots: &Roots, owner: &str) -> Result<(), NetworkError> {
     let journal = Journal::at(roots.journal());
-    let mut failed = Vec::new();
+    let (mut failed, mut filter) = (Vec::new(), None);
     for entry in journal.entries_of(owner)? {
         if !matches!(entry.effect, Effect::Link { .. } | Effect::NftTable { .. } | Effect::Sysctl { .. }) {
             continue;
         }
-        match undo(&entry) {
+        match undo_with(&entry, &mut filter) {
             Ok(()) => journal.forget(&entry),
             Err(error) => failed.push(error),
         }
@@ -44,18 +50,21 @@ fn remove_link(name: &str, alias: &str) -> Result<(), NetworkError> {
     if !is_ours(&link, alias) {
         return Ok(());
     }
-    match socket.delete_link(link.index, "nobody needs it any more") {
+    match delete_link(link.index, "nobody needs it any more") {
         Err(error) if error.errno() == Errno::ENODEV => Ok(()),
         other => other.map_err(failed),
     }
 }
 
-fn remove_table(name: &str) -> Result<(), NetworkError> {
+fn remove_table(name: &str, filter: &mut Option<nft::Socket>) -> Result<(), NetworkError> {
     let failed = |source| NetworkError::Undo { what: format!("the nf_tables table {name}"), source };
-    let mut socket = match nft::Socket::open() {
-        Err(error) if error.errno() == Errno::EPROTONOSUPPORT => return Ok(()),
-        other => other.map_err(failed)?,
-    };
+    if filter.is_none() {
+        *filter = match nft::Socket::open() {
+            Err(error) if error.errno() == Errno::EPROTONOSUPPORT => return Ok(()),
+            other => Some(other.map_err(failed)?),
+        };
+    }
+    let Some(socket) = filter else { return Ok(()) };
     let found = match socket.comment_of(name, "is it still there") {
         Err(error) if error.errno() == Errno::EOPNOTSUPP => return Ok(()),
         other => other.map_err(failed)?,
