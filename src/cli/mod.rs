@@ -5,6 +5,7 @@ mod context;
 mod exec;
 mod lesson;
 mod narrator;
+mod network;
 mod ns;
 mod report;
 mod screen;
@@ -55,6 +56,7 @@ enum Command {
     #[command(display_order = 60)]
     Compare(compare::Compare),
     Exec(exec::Args),
+    Network(network::Args),
     Ns(ns::Args),
 }
 
@@ -83,6 +85,7 @@ fn dispatch(command: Command, context: &mut Context) -> anyhow::Result<Exit> {
         Command::Lesson(lesson) => lesson.run(context),
         Command::Compare(compare) => compare::run(&compare, context),
         Command::Exec(args) => exec::run(args, context),
+        Command::Network(args) => network::run(&args, context),
         Command::Ns(args) => ns::run(args, context),
     }
 }

@@ -50,7 +50,7 @@ pub enum NetworkError {
         subnet: String,
     },
     /// It has one.
-    #[error("container {id} has a network already: {ip}")]
+    #[error("container {} has a network already: {ip}", short(id))]
     AlreadyUp {
         /// The container.
         id: String,
@@ -58,7 +58,7 @@ pub enum NetworkError {
         ip: std::net::Ipv4Addr,
     },
     /// It has none.
-    #[error("container {id} has no network")]
+    #[error("container {} has no network", short(id))]
     NotUp {
         /// The container.
         id: String,
@@ -119,6 +119,11 @@ pub enum NetworkError {
     Several(Vec<NetworkError>),
 }
 
+/// As Docker shows an ID.
+fn short(id: &str) -> &str {
+    id.get(..12).unwrap_or(id)
+}
+
 /// One error of several, with its causes on the same line.
 fn chain(error: &NetworkError) -> String {
     let mut text = error.to_string();
@@ -167,7 +172,7 @@ impl Explain for NetworkError {
             Self::NoSubnet { .. } => Some("see `ip -4 address; ip route`; --network none needs none".into()),
             Self::Full { .. } => Some("`explore network ls` lists who has them".into()),
             Self::AlreadyUp { .. } => Some("`explore network show` shows it, `explore network down` removes it".into()),
-            Self::NotUp { id } => Some(format!("`explore network up {id}` gives it one")),
+            Self::NotUp { id } => Some(format!("`explore network up {}` gives it one", short(id))),
             Self::Bridge { source, .. } | Self::Veth { source, .. }
                 if source.errno() == nix::errno::Errno::EOPNOTSUPP =>
             {

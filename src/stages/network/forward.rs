@@ -31,7 +31,7 @@ impl Switch {
     }
 }
 
-fn setting(link: &str) -> PathBuf {
+pub(super) fn setting(link: &str) -> PathBuf {
     Path::new("/proc/sys/net/ipv4/conf").join(link).join("forwarding")
 }
 

@@ -19,15 +19,21 @@
 
 mod bridge;
 mod error;
+mod etc_files;
 mod forward;
 mod lease;
 mod mark;
+mod pin;
 mod subnet;
 mod undo;
+mod view;
 
 pub use error::NetworkError;
+pub use etc_files::{EtcFiles, etc_files};
 pub use lease::{Lease, Outside};
+pub use pin::{pin, pinned, unpin};
 pub use undo::undo;
+pub use view::{Forwarding, Nat, View, view};
 
 use crate::kernel::netlink::{Change, Socket, VethEnd, Which};
 use crate::state::{Claim, Effect, Journal, ProcessIdentity, Roots};

@@ -1,0 +1,149 @@
+//! `explore network`: stage 4 alone. A container that does not run yet gets its cable; show both ends; take it back.
+
+mod render;
+
+use super::{Context, explained};
+use crate::error::Explain;
+use crate::exit::Exit;
+use crate::stages::network::{self, Lease};
+use crate::state::Roots;
+use serde_json::json;
+use std::os::fd::AsFd;
+
+/// The network of containers: bridge, cable, address, route, NAT
+#[derive(Debug, clap::Args)]
+#[command(display_order = 24)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    /// Make a network namespace for a container and connect it; `explore start` goes on from there
+    Up {
+        /// ID of the container, or its beginning
+        container: String,
+    },
+    /// Show both ends of the cable, the switch, and the way out
+    Show {
+        /// ID of the container, or its beginning
+        container: String,
+    },
+    /// Take it back; the last one takes the bridge along
+    Down {
+        /// ID of the container, or its beginning
+        container: String,
+    },
+    /// List who has which address
+    Ls,
+}
+
+/// Runs `explore network`.
+pub(super) fn run(args: &Args, context: &mut Context) -> anyhow::Result<Exit> {
+    let roots = context.roots()?;
+    match &args.verb {
+        Verb::Up { container } => up(&roots, &find(&roots, container).map_err(explained)?, context),
+        Verb::Show { container } => show(&roots, &find(&roots, container).map_err(explained)?, context),
+        Verb::Down { container } => down(&roots, &find(&roots, container).map_err(explained)?, context),
+        Verb::Ls => ls(&roots, context),
+    }
+}
+
+fn up(roots: &Roots, id: &str, context: &mut Context) -> anyhow::Result<Exit> {
+    let was_pinned = network::pinned(roots, id).is_some();
+    let netns = network::pin(roots, id).map_err(explained)?;
+    match network::set_up(roots, id, netns.as_fd(), None) {
+        Ok(lease) => {
+            say(&lease, context)?;
+            Ok(Exit::Ok)
+        }
+        Err(error) => {
+            if !was_pinned {
+                // The first error is the one to tell; a pin that stays is in the journal.
+                let _ = network::unpin(roots, id);
+            }
+            Err(explained(error))
+        }
+    }
+}
+
+fn say(lease: &Lease, context: &mut Context) -> anyhow::Result<()> {
+    if context.screen.json {
+        context.screen.data(&json!({"schema": 1, "lease": lease}))?;
+    } else {
+        context.screen.print(&render::lease(lease, context.screen.width))?;
+    }
+    Ok(())
+}
+
+fn show(roots: &Roots, id: &str, context: &mut Context) -> anyhow::Result<Exit> {
+    let netns = network::pinned(roots, id);
+    let view = network::view(roots, id, netns.as_ref().map(AsFd::as_fd)).map_err(explained)?;
+    if context.screen.json {
+        context.screen.data(&json!({"schema": 1, "container": id, "network": view}))?;
+    } else {
+        context.screen.print(&render::view(&view, context.screen.width))?;
+    }
+    Ok(Exit::Ok)
+}
+
+fn down(roots: &Roots, id: &str, context: &mut Context) -> anyhow::Result<Exit> {
+    if network::lease_of(roots, id).map_err(explained)?.is_none() && network::pinned(roots, id).is_none() {
+        return Err(explained(network::NetworkError::NotUp { id: id.to_owned() }));
+    }
+    let torn = network::tear_down(roots, id);
+    network::unpin(roots, id).map_err(explained)?;
+    torn.map_err(explained)?;
+    if !context.screen.json {
+        context.screen.line(id)?;
+    }
+    Ok(Exit::Ok)
+}
+
+fn ls(roots: &Roots, context: &mut Context) -> anyhow::Result<Exit> {
+    let leases = network::leases(roots).map_err(explained)?;
+    if context.screen.json {
+        let row = |(id, lease): &(String, Lease)| json!({"schema": 1, "container": id, "lease": lease});
+        let rows: Vec<_> = leases.iter().map(row).collect();
+        context.screen.data(&rows)?;
+        return Ok(Exit::Ok);
+    }
+    let rows: Vec<[String; 4]> = leases
+        .into_iter()
+        .map(|(id, lease)| {
+            let address = format!("{}/{}", lease.ip, lease.prefix);
+            [id.chars().take(12).collect(), address, lease.host_link, lease.bridge]
+        })
+        .collect();
+    context.screen.table(["CONTAINER", "ADDRESS", "HOST END", "BRIDGE"], &rows)?;
+    Ok(Exit::Ok)
+}
+
+/// Why no container is meant.
+#[derive(Debug, thiserror::Error)]
+enum FindError {
+    #[error("no such container: {0}")]
+    Nothing(String),
+    #[error("several containers begin with {0}")]
+    Several(String),
+}
+
+impl Explain for FindError {
+    fn hint(&self) -> Option<String> {
+        Some("`explore ps -a` lists them".into())
+    }
+}
+
+/// The full ID of the container whose ID begins so.
+fn find(roots: &Roots, name: &str) -> Result<String, FindError> {
+    let entries = std::fs::read_dir(roots.containers()).into_iter().flatten().filter_map(Result::ok);
+    let mut found = entries
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .filter(|id| !name.is_empty() && id.starts_with(name));
+    match (found.next(), found.next()) {
+        (Some(id), None) => Ok(id),
+        (None, _) => Err(FindError::Nothing(name.to_owned())),
+        (Some(_), Some(_)) => Err(FindError::Several(name.to_owned())),
+    }
+}

@@ -1,0 +1,102 @@
+//! What `explore network show` shows: both ends of the cable, the switch, the way out, as the kernel has them now.
+
+use super::mark::Marks;
+use super::{Lease, NetworkError, forward, lease};
+use crate::kernel::netlink::{Address, Link, Route, Socket};
+use crate::kernel::{nft, sysctl};
+use crate::state::Roots;
+use serde::Serialize;
+use std::net::Ipv4Addr;
+use std::os::fd::BorrowedFd;
+
+/// The network of one container.
+#[derive(Debug, Clone, Serialize)]
+pub struct View {
+    /// What it was given.
+    pub lease: Lease,
+    /// The container's links; empty where its namespace could not be looked into.
+    pub links: Vec<Link>,
+    /// Their addresses.
+    pub addresses: Vec<Address>,
+    /// The container's routes, those of the table `local` left out.
+    pub routes: Vec<Route>,
+    /// The host's end of the cable, where it still is.
+    pub host_link: Option<Link>,
+    /// The switch, where it still is.
+    pub bridge: Option<Link>,
+    /// The rule that gives packets the host's address, as `nft` prints it; `None` where our table is gone.
+    pub nat: Option<Nat>,
+    /// The settings that let packets pass.
+    pub forwarding: Vec<Forwarding>,
+}
+
+/// Our table and its rule.
+#[derive(Debug, Clone, Serialize)]
+pub struct Nat {
+    /// Name of the table, in the `ip` family.
+    pub table: String,
+    /// The rule.
+    pub rule: String,
+}
+
+/// One setting.
+#[derive(Debug, Clone, Serialize)]
+pub struct Forwarding {
+    /// Its name as sysctl(8) writes it.
+    pub name: String,
+    /// Its value now.
+    pub value: String,
+    /// Whether it was 0 before we needed it.
+    pub ours: bool,
+}
+
+/// Looks at the network of a container; `netns` is its network namespace, where one is known.
+///
+/// # Errors
+/// [`NetworkError::NotUp`], [`NetworkError::Look`].
+pub fn view(roots: &Roots, container_id: &str, netns: Option<BorrowedFd<'_>>) -> Result<View, NetworkError> {
+    let record = lease::read(roots)?;
+    let not_up = || NetworkError::NotUp { id: container_id.to_owned() };
+    let lease = record.leases.get(container_id).cloned().ok_or_else(not_up)?;
+    let look = |what| move |source| NetworkError::Look { what, source };
+    let mut socket = Socket::open().map_err(look("links"))?;
+    let host_link = socket.link_named(&lease.host_link, "the host's end").map_err(look("links"))?;
+    let bridge = socket.link_named(&lease.bridge, "the switch").map_err(look("links"))?;
+    let (links, addresses, routes) = match netns {
+        Some(netns) => inside(netns).map_err(NetworkError::Inside)?,
+        None => Default::default(),
+    };
+    let forwards = record.bridge.map(|bridge| bridge.forwards).unwrap_or_default();
+    let nat = nat(roots, &lease).map_err(look("packet filter"))?;
+    Ok(View { forwarding: forwarding(&lease, &forwards), nat, links, addresses, routes, host_link, bridge, lease })
+}
+
+type Inside = (Vec<Link>, Vec<Address>, Vec<Route>);
+
+fn inside(netns: BorrowedFd<'_>) -> crate::kernel::Result<Inside> {
+    let mut socket = Socket::open_in(netns, "to look into the container's network namespace")?;
+    let mut routes = socket.routes("the container's routes")?;
+    // 255 is `local`: the kernel's own list of what is for this machine.
+    routes.retain(|route| route.table != 255);
+    Ok((socket.links("the container's links")?, socket.addresses("the container's addresses")?, routes))
+}
+
+fn nat(roots: &Roots, lease: &Lease) -> crate::kernel::Result<Option<Nat>> {
+    let marks = Marks::of(roots);
+    let found = nft::Socket::open()?.comment_of(&marks.table(), "the rules")?;
+    let hosts = u32::MAX.checked_shr(u32::from(lease.prefix)).unwrap_or(0);
+    let network = Ipv4Addr::from(u32::from(lease.gateway) & !hosts);
+    Ok(found.filter(|comment| *comment == marks.table_comment()).map(|_| Nat {
+        table: marks.table(),
+        rule: format!("ip saddr {network}/{} oifname != \"{}\" masquerade", lease.prefix, lease.bridge),
+    }))
+}
+
+fn forwarding(lease: &Lease, forwards: &[String]) -> Vec<Forwarding> {
+    let one = |link: &String, ours| {
+        let value = sysctl::read(&forward::setting(link)).ok()?;
+        Some(Forwarding { name: format!("net.ipv4.conf.{link}.forwarding"), value, ours })
+    };
+    let bridge = one(&lease.bridge, false).into_iter();
+    bridge.chain(forwards.iter().filter_map(|link| one(link, true))).collect()
+}
