@@ -12,6 +12,7 @@ pub mod capability;
 pub mod fs;
 mod hint;
 pub mod interfaces;
+pub mod loopback;
 pub mod mount;
 pub mod namespace;
 pub mod netlink;
@@ -21,6 +22,7 @@ pub mod nsfs;
 pub mod overlay;
 pub mod process;
 pub mod pty;
+pub mod rootfs;
 pub mod sysctl;
 pub mod user;
 
