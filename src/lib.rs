@@ -7,6 +7,7 @@
 pub mod cli;
 pub mod error;
 pub mod exit;
+pub mod image;
 pub mod kernel;
 pub mod lesson;
 pub mod narrate;

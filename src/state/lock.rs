@@ -32,6 +32,14 @@ impl Lock {
         }
     }
 
+    /// Waits until nobody has the lock alone, and shares it with others who share it.
+    ///
+    /// # Errors
+    /// Those of open(2) and flock(2).
+    pub fn share(path: &Path) -> std::io::Result<Self> {
+        Self::acquire(path, FlockArg::LockShared)
+    }
+
     fn acquire(path: &Path, how: FlockArg) -> std::io::Result<Self> {
         let mut file = File::options().create(true).truncate(false).write(true).open(path)?;
         loop {

@@ -1,0 +1,83 @@
+//! The image `demo`: made of the reader's own machine, without a network.
+//!
+//! Its programs and libraries are copies of this host's (`/bin/sh`, `ls`, `ip`, …), so it runs on exactly the kernel
+//! and processor that are here, and nothing is fetched or shipped. What makes it an *image* is the form: two layers,
+//! one that adds and one that changes and removes, a config, a manifest, all named by their digests, in an OCI layout
+//! that the loopback registry serves. The same machine gives the same digests.
+//!
+//! Left out: the host's settings and users (`/etc` here is our own), its locales, and setuid bits.
+
+mod assemble;
+mod etc;
+mod host;
+mod recipe;
+mod tree;
+
+pub use recipe::Recipe;
+
+use super::ImageError;
+use super::layout::Layout;
+use crate::error::Explain;
+use crate::exit::Exit;
+use crate::state::{Lock, Roots, read_record, write_record};
+use std::io;
+use std::path::PathBuf;
+
+/// Why the demo image cannot be assembled.
+#[derive(Debug, thiserror::Error)]
+pub enum DemoError {
+    /// A program without which the image is of no use.
+    #[error("this machine has no {name}, of which the demo image would be made (looked in {})", looked.join(", "))]
+    Missing {
+        /// Its name.
+        name: &'static str,
+        /// The folders that were searched.
+        looked: Vec<String>,
+    },
+    /// A file of the host cannot be read.
+    #[error("cannot read {} for the demo image", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The result cannot be kept.
+    #[error(transparent)]
+    Store(#[from] ImageError),
+}
+
+impl Explain for DemoError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Missing { .. } => Some("`explore load FILE` takes an image from elsewhere".into()),
+            Self::Read { .. } => None,
+            Self::Store(error) => error.hint(),
+        }
+    }
+
+    fn exit(&self) -> Exit {
+        Exit::Failed
+    }
+}
+
+/// The layout that holds `demo:latest`, assembled anew only if something that it is made of has changed. `on_file`
+/// hears how many files of how many have been packed.
+///
+/// # Errors
+/// [`DemoError`].
+pub fn prepare(roots: &Roots, recipe: &Recipe, on_file: &mut dyn FnMut(usize, usize)) -> Result<Layout, DemoError> {
+    let folder = roots.data.join("demo");
+    let layout = Layout::open(&folder)?;
+    let lock = folder.join(".assembling");
+    let _one_at_a_time = Lock::wait(&lock).map_err(ImageError::store("cannot lock", &lock))?;
+    let kept = folder.join("made-of.json");
+    let is_fresh = read_record::<recipe::MadeOf>(&kept).is_ok_and(|made_of| made_of.still_holds(recipe, &layout));
+    if is_fresh {
+        return Ok(layout);
+    }
+    let made_of = assemble::assemble(&layout, recipe, on_file)?;
+    write_record(&kept, &made_of, false)
+        .map_err(|error| ImageError::Inconsistent { what: kept.display().to_string(), why: error.to_string() })?;
+    Ok(layout)
+}

@@ -1,0 +1,114 @@
+//! Layers on disk: each unpacked once, however many images have it, in a folder named by its chain ID.
+//!
+//! A folder that has its name is whole: it grew elsewhere and was renamed. Beside it `<chain ID>.json` says where it
+//! came from.
+
+use super::ImageError;
+use super::digest::Digest;
+use super::layout::Layout;
+use super::limits::Limits;
+use super::slot::Slot;
+use super::unpack::{self, LeftOut};
+use crate::state::{Roots, read_record, write_record};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// One layer of an image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LayerOnDisk {
+    /// Digest of its tar stream.
+    pub diff_id: Digest,
+    /// Digest of it and all below it.
+    pub chain_id: Digest,
+    /// Digest of it as it was sent, usually compressed.
+    pub digest: Digest,
+    /// Bytes of it as it was sent.
+    pub size: u64,
+    /// Where it is unpacked: a lower folder for overlayfs.
+    pub folder: PathBuf,
+}
+
+impl LayerOnDisk {
+    /// Whether it is unpacked.
+    pub fn is_unpacked(&self) -> bool {
+        self.folder.is_dir()
+    }
+}
+
+/// What is written beside an unpacked layer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LayerRecord {
+    /// Version of this shape.
+    pub schema: u32,
+    /// What it was made of.
+    #[serde(flatten)]
+    pub layer: LayerOnDisk,
+    /// Chain ID of the layer below.
+    pub below: Option<Digest>,
+    /// Bytes of file content.
+    pub bytes: u64,
+    /// Entries in its archive.
+    pub entries: u64,
+    /// What could not be made here.
+    pub left_out: LeftOut,
+}
+
+/// The record of an unpacked layer.
+pub fn record(folder: &Path) -> Option<LayerRecord> {
+    read_record(&folder.with_extension("json")).ok()
+}
+
+/// Unpacks a layer whose blob is in the layout, on top of `below` (base first). `None` where it is there already.
+/// `on_bytes` hears how much file content has been written.
+///
+/// # Errors
+/// [`ImageError::Unpack`], [`ImageError::Digest`] where the content is not what the config says, [`ImageError::Store`].
+pub fn unpack(
+    roots: &Roots,
+    layout: &Layout,
+    layer: &LayerOnDisk,
+    below: &[LayerOnDisk],
+    limits: &Limits,
+    on_bytes: &mut dyn FnMut(u64),
+) -> Result<Option<LayerRecord>, ImageError> {
+    if layer.is_unpacked() {
+        return Ok(None);
+    }
+    let slot = Slot::claim(&roots.layers(), layer.chain_id.hex())?;
+    if layer.is_unpacked() {
+        return Ok(None);
+    }
+    make_folder(&slot.path)?;
+    let blob = layout.open_blob(&layer.digest)?;
+    let lowers: Vec<PathBuf> = below.iter().rev().map(|one| one.folder.clone()).collect();
+    let unpacked = unpack::unpack(blob, layer.digest.short(), &slot.path, &lowers, limits, on_bytes)
+        .map_err(|source| ImageError::Unpack { layer: layer.diff_id.to_string(), source })?;
+    if unpacked.diff_id != layer.diff_id {
+        return Err(ImageError::Digest {
+            what: format!("layer {} unpacked", layer.digest.short()),
+            expected: layer.diff_id.to_string(),
+            actual: unpacked.diff_id.to_string(),
+        });
+    }
+    let record = LayerRecord {
+        schema: 1,
+        layer: layer.clone(),
+        below: below.last().map(|one| one.chain_id.clone()),
+        bytes: unpacked.bytes,
+        entries: unpacked.entries,
+        left_out: unpacked.left_out,
+    };
+    let beside = layer.folder.with_extension("json");
+    write_record(&beside, &record, false)
+        .map_err(|error| ImageError::Inconsistent { what: beside.display().to_string(), why: error.to_string() })?;
+    slot.publish(&layer.folder)?;
+    Ok(Some(record))
+}
+
+/// The root of a layer is the container's `/`: everybody inside may enter it, whatever our umask is.
+fn make_folder(path: &Path) -> Result<(), ImageError> {
+    use std::os::unix::fs::PermissionsExt;
+    let failed = || ImageError::store("cannot make", path);
+    std::fs::create_dir(path).map_err(failed())?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).map_err(failed())
+}

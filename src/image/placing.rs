@@ -1,0 +1,282 @@
+//! Makes the entries of a layer, one call after the other, below a root descriptor.
+
+use super::entry::Place;
+use super::stream::LayerStream;
+use super::unpack::LeftOut;
+use crate::kernel::rootfs::{self, Root};
+use crate::kernel::{self, Result};
+use nix::sys::stat::SFlag;
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use tar::EntryType;
+
+type Entry<'a> = tar::Entry<'a, LayerStream>;
+
+/// A layer under construction.
+#[derive(Debug)]
+pub(super) struct Placing {
+    root: Root,
+    lowers: Vec<Root>,
+    /// Archives go folder by folder: the one that was last used stays open.
+    last: Option<(PathBuf, OwnedFd)>,
+    /// Mode and time of folders, set at the end: filling a folder changes its time, and may need a mode of our own.
+    folders: BTreeMap<PathBuf, (u32, i64)>,
+    opaque: &'static str,
+    pub(super) bytes: u64,
+    pub(super) left_out: LeftOut,
+}
+
+impl Placing {
+    pub(super) fn new(into: &Path, lowers: &[PathBuf]) -> Result<Self> {
+        let why = "everything of the layer is made below this descriptor, and nothing outside";
+        let below = "what the lower layer says about the folders that this one passes through";
+        Ok(Self {
+            root: Root::open(into, why)?,
+            lowers: lowers.iter().map(|lower| Root::open(lower, below)).collect::<Result<_>>()?,
+            last: None,
+            folders: BTreeMap::new(),
+            opaque: opaque_attribute(),
+            bytes: 0,
+            left_out: LeftOut::default(),
+        })
+    }
+
+    /// Sets what had to wait: mode and time of the folders, deepest first.
+    pub(super) fn finish(&mut self) -> Result<()> {
+        self.last = None;
+        for (path, (mode, time)) in std::mem::take(&mut self.folders).into_iter().rev() {
+            let folder = self.root.folder(&path)?;
+            rootfs::set_mode(folder.as_fd(), mode)?;
+            rootfs::set_time(folder.as_fd(), OsStr::new("."), time)?;
+        }
+        Ok(())
+    }
+
+    /// The folder at `path`, made with all above it where it is missing.
+    fn enter(&mut self, path: &Path) -> Result<BorrowedFd<'_>> {
+        if self.last.as_ref().is_none_or(|(last, _)| last != path) {
+            let fd = match self.root.folder(path) {
+                Err(error) if error.errno == libc::ENOENT => self.make_way(path)?,
+                other => other?,
+            };
+            self.last = Some((path.to_owned(), fd));
+        }
+        match &self.last {
+            Some((_, fd)) => Ok(fd.as_fd()),
+            None => unreachable!("it was just set"),
+        }
+    }
+
+    /// Makes the folders on the way that no entry has named, with owner and mode as the layers below have them.
+    fn make_way(&mut self, path: &Path) -> Result<OwnedFd> {
+        let mut above = PathBuf::new();
+        for part in path.components() {
+            let here = above.join(part);
+            match self.root.folder(&here) {
+                Ok(_) => {}
+                Err(error) if error.errno == libc::ENOENT => self.make_like_below(&above, part.as_os_str(), &here)?,
+                Err(error) => return Err(error),
+            }
+            above = here;
+        }
+        self.root.folder(path)
+    }
+
+    fn make_like_below(&mut self, above: &Path, name: &OsStr, here: &Path) -> Result<()> {
+        let parent = self.root.folder(above)?;
+        rootfs::make_folder(parent.as_fd(), name)?;
+        let like = self.lowers.iter().find_map(|lower| {
+            let folder = lower.folder(here).ok()?;
+            rootfs::look(folder.as_fd(), OsStr::new(".")).ok().flatten()
+        });
+        let (mode, time) = like.as_ref().map_or((0o755, 0), |found| (found.st_mode & 0o7777, found.st_mtime));
+        if let Some(found) = like {
+            self.own(parent.as_fd(), name, found.st_uid, found.st_gid)?;
+        }
+        self.folders.insert(here.to_owned(), (mode, time));
+        Ok(())
+    }
+
+    /// Makes room for a new entry: what an earlier one of this layer has made there goes. Whether it was a whiteout.
+    fn make_room(&mut self, place: &Place) -> Result<bool> {
+        let folder = self.enter(&place.folder)?;
+        let Some(found) = rootfs::look(folder, &place.name)? else { return Ok(false) };
+        rootfs::remove(folder, &place.name)?;
+        let path = place.path();
+        self.folders.retain(|folder, _| !folder.starts_with(&path));
+        self.last = None;
+        Ok(rootfs::is_whiteout(&found))
+    }
+
+    pub(super) fn new_file(&mut self, place: &Place) -> Result<File> {
+        self.make_room(place)?;
+        rootfs::create_file(self.enter(&place.folder)?, &place.name)
+    }
+
+    /// Owner first: chown(2) takes away setuid bits and capabilities. Time last: writing changes it.
+    pub(super) fn finish_file(&mut self, entry: &mut Entry<'_>, place: &Place, file: &File, bytes: u64) -> Result<()> {
+        self.bytes += bytes;
+        let (uid, gid) = owner(entry);
+        let (mode, time) = (mode(entry, 0o644), time(entry));
+        let folder = self.enter(&place.folder)?.try_clone_to_owned().map_err(|_| busy(&place.name))?;
+        self.own(folder.as_fd(), &place.name, uid, gid)?;
+        rootfs::set_mode(file.as_fd(), mode)?;
+        self.attributes(entry, file.as_fd())?;
+        rootfs::set_time(folder.as_fd(), &place.name, time)
+    }
+
+    pub(super) fn folder(&mut self, entry: &mut Entry<'_>, place: &Place) -> Result<()> {
+        let parent = self.enter(&place.folder)?.try_clone_to_owned().map_err(|_| busy(&place.name))?;
+        let found = rootfs::look(parent.as_fd(), &place.name)?;
+        let mut hides_lower = false;
+        if found.is_none_or(|found| rootfs::kind_of(&found) != SFlag::S_IFDIR) {
+            hides_lower = self.make_room(place)?;
+            rootfs::make_folder(parent.as_fd(), &place.name)?;
+        }
+        let (uid, gid) = owner(entry);
+        self.own(parent.as_fd(), &place.name, uid, gid)?;
+        let folder = rootfs::open_folder(parent.as_fd(), &place.name)?;
+        if hides_lower {
+            // A whiteout said before: what was here below is gone, and now a new folder stands in its place.
+            rootfs::set_attribute(folder.as_fd(), OsStr::new(self.opaque), b"y")?;
+        }
+        self.attributes(entry, folder.as_fd())?;
+        self.folders.insert(place.path(), (mode(entry, 0o755), time(entry)));
+        Ok(())
+    }
+
+    pub(super) fn root(&mut self, entry: &mut Entry<'_>) -> Result<()> {
+        let root = self.root.folder(Path::new(""))?;
+        let (uid, gid) = owner(entry);
+        self.own(root.as_fd(), OsStr::new("."), uid, gid)?;
+        self.attributes(entry, root.as_fd())?;
+        self.folders.insert(PathBuf::new(), (mode(entry, 0o755), time(entry)));
+        Ok(())
+    }
+
+    pub(super) fn symlink(&mut self, entry: &Entry<'_>, place: &Place, target: &Path) -> Result<()> {
+        self.make_room(place)?;
+        let folder = self.enter(&place.folder)?.try_clone_to_owned().map_err(|_| busy(&place.name))?;
+        rootfs::make_symlink(folder.as_fd(), &place.name, target.as_os_str())?;
+        let (uid, gid) = owner(entry);
+        self.own(folder.as_fd(), &place.name, uid, gid)?;
+        rootfs::set_time(folder.as_fd(), &place.name, time(entry))
+    }
+
+    /// The target has owner, mode and time already; the entry of the link only repeats them.
+    pub(super) fn hard_link(&mut self, place: &Place, old: &Place) -> Result<()> {
+        let from = self.root.folder(&old.folder)?;
+        if *place == *old {
+            return Ok(());
+        }
+        self.make_room(place)?;
+        rootfs::make_link(from.as_fd(), &old.name, self.enter(&place.folder)?, &place.name)
+    }
+
+    pub(super) fn node(&mut self, entry: &Entry<'_>, kind: EntryType, place: &Place) -> Result<()> {
+        self.make_room(place)?;
+        let header = entry.header();
+        let number = |field: std::io::Result<Option<u32>>| field.ok().flatten().unwrap_or(0);
+        let (major, minor) = (number(header.device_major()), number(header.device_minor()));
+        let kind = match kind {
+            EntryType::Char => SFlag::S_IFCHR,
+            EntryType::Block => SFlag::S_IFBLK,
+            _ => SFlag::S_IFIFO,
+        };
+        let folder = self.enter(&place.folder)?.try_clone_to_owned().map_err(|_| busy(&place.name))?;
+        match rootfs::make_node(folder.as_fd(), &place.name, kind, major, minor) {
+            Err(error) if error.errno == libc::EPERM => {
+                // As umoci does without root: something stands there, and nobody can take it for the device.
+                self.left_out.devices += 1;
+                let stand_in = rootfs::create_file(folder.as_fd(), &place.name)?;
+                return rootfs::set_mode(stand_in.as_fd(), 0);
+            }
+            other => other?,
+        }
+        let (uid, gid) = owner(entry);
+        self.own(folder.as_fd(), &place.name, uid, gid)?;
+        rootfs::set_mode_of_node(folder.as_fd(), &place.name, mode(entry, 0o644))?;
+        rootfs::set_time(folder.as_fd(), &place.name, time(entry))
+    }
+
+    /// `.wh.NAME`. It speaks of lower layers only: what this layer itself has there stays, and hides the lower one.
+    pub(super) fn whiteout(&mut self, place: &Place) -> Result<()> {
+        let opaque = self.opaque;
+        let folder = self.enter(&place.folder)?;
+        match rootfs::look(folder, &place.name)?.as_ref().map(rootfs::kind_of) {
+            None => rootfs::make_node(folder, &place.name, SFlag::S_IFCHR, 0, 0),
+            Some(SFlag::S_IFDIR) => {
+                let here = rootfs::open_folder(folder, &place.name)?;
+                rootfs::set_attribute(here.as_fd(), OsStr::new(opaque), b"y")
+            }
+            Some(_) => Ok(()),
+        }
+    }
+
+    pub(super) fn opaque(&mut self, path: &Path) -> Result<()> {
+        let opaque = OsStr::new(self.opaque);
+        rootfs::set_attribute(self.enter(path)?, opaque, b"y")
+    }
+
+    /// EINVAL: the id has no number in this user namespace. EPERM: we may give nothing away.
+    fn own(&mut self, folder: BorrowedFd<'_>, name: &OsStr, uid: u32, gid: u32) -> Result<()> {
+        match rootfs::set_owner(folder, name, uid, gid) {
+            Err(error) if matches!(error.errno, libc::EINVAL | libc::EPERM) => self.left_out.owners += 1,
+            other => other?,
+        }
+        Ok(())
+    }
+
+    fn attributes(&mut self, entry: &mut Entry<'_>, file: BorrowedFd<'_>) -> Result<()> {
+        const PREFIX: &[u8] = b"SCHILY.xattr.";
+        let Ok(Some(extensions)) = entry.pax_extensions() else { return Ok(()) };
+        for extension in extensions.filter_map(std::result::Result::ok) {
+            let Some(name) = extension.key_bytes().strip_prefix(PREFIX) else { continue };
+            if !is_welcome(name) {
+                self.left_out.attributes += 1;
+                continue;
+            }
+            match rootfs::set_attribute(file, OsStr::from_bytes(name), extension.value_bytes()) {
+                Err(error) if matches!(error.errno, libc::EPERM | libc::ENOTSUP | libc::EACCES) => {
+                    self.left_out.attributes += 1;
+                }
+                other => other?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Overlayfs's own signs would let an image redirect a folder; SELinux's labels belong to the machine.
+fn is_welcome(name: &[u8]) -> bool {
+    ![b"trusted.overlay.".as_slice(), b"user.overlay.", b"security.selinux"].iter().any(|bad| name.starts_with(bad))
+}
+
+/// `trusted.*` may be set only in the first user namespace; elsewhere overlayfs is mounted with `userxattr` (5.11).
+fn opaque_attribute() -> &'static str {
+    let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    let first: Vec<&str> = map.split_whitespace().collect();
+    let is_first_namespace = first == ["0", "0", "4294967295"] && nix::unistd::geteuid().is_root();
+    if is_first_namespace { "trusted.overlay.opaque" } else { "user.overlay.opaque" }
+}
+
+fn owner(entry: &Entry<'_>) -> (u32, u32) {
+    let id = |field: std::io::Result<u64>| field.ok().and_then(|id| u32::try_from(id).ok()).unwrap_or(0);
+    (id(entry.header().uid()), id(entry.header().gid()))
+}
+
+fn mode(entry: &Entry<'_>, otherwise: u32) -> u32 {
+    entry.header().mode().unwrap_or(otherwise) & 0o7777
+}
+
+fn time(entry: &Entry<'_>) -> i64 {
+    entry.header().mtime().ok().and_then(|time| i64::try_from(time).ok()).unwrap_or(0)
+}
+
+fn busy(name: &OsStr) -> kernel::Error {
+    kernel::Error::quiet("fcntl", &format_args!("{}, F_DUPFD_CLOEXEC", name.display()), nix::errno::Errno::last())
+}

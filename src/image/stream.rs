@@ -1,0 +1,153 @@
+//! From the blob to the tar stream inside it: decompressed, digested, and never more than is allowed.
+//!
+//! The kind of compression is seen from the first bytes, as Docker sees it: the media type is only what a registry
+//! says. Both gzip and zstd allow several members one after the other; a reader of the first alone would silently drop
+//! files.
+
+use super::digest::{Digest, Hashing};
+use super::limits::{Exceeded, Limits};
+use std::cell::Cell;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::rc::Rc;
+
+/// How a layer is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compression {
+    /// RFC 1952.
+    Gzip,
+    /// RFC 8878.
+    Zstd,
+    /// Not at all.
+    Plain,
+}
+
+impl Compression {
+    /// By the first bytes.
+    pub fn of(start: &[u8]) -> Self {
+        match start {
+            [0x1f, 0x8b, ..] => Self::Gzip,
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => Self::Zstd,
+            _ => Self::Plain,
+        }
+    }
+}
+
+/// The tar stream of a layer.
+pub struct LayerStream {
+    inner: Hashing<Box<dyn Read>>,
+    ceiling: Exceeded,
+    ceiling_bytes: u64,
+    header_limit: u64,
+    /// How much may still be read before the next content: what bounds a long name or an attribute, which the tar
+    /// crate reads into memory whole.
+    header: Rc<Cell<Option<u64>>>,
+    /// Set where a limit ended the stream; an [`io::Error`] on its own would lose the type.
+    exceeded: Rc<Cell<Option<Exceeded>>>,
+}
+
+/// What the reader of the stream keeps while the tar crate holds the stream.
+pub struct Gate {
+    header: Rc<Cell<Option<u64>>>,
+    exceeded: Rc<Cell<Option<Exceeded>>>,
+    limit: u64,
+}
+
+impl std::fmt::Debug for Gate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gate").field("header", &self.header).field("limit", &self.limit).finish_non_exhaustive()
+    }
+}
+
+impl Gate {
+    /// From here on a header is read.
+    pub fn expect_header(&self) {
+        self.header.set(Some(self.limit));
+    }
+
+    /// From here on content is read.
+    pub fn expect_content(&self) {
+        self.header.set(None);
+    }
+
+    /// The limit that ended the stream.
+    pub fn exceeded(&self) -> Option<Exceeded> {
+        self.exceeded.take()
+    }
+}
+
+impl LayerStream {
+    /// Opens a blob. `name` is what the limits are told about.
+    ///
+    /// # Errors
+    /// Those of read(2) and of the decompressor.
+    pub fn open(blob: File, name: &str, limits: &Limits) -> io::Result<Self> {
+        let size = blob.metadata()?.len();
+        let mut buffered = BufReader::with_capacity(1 << 17, blob);
+        let compression = Compression::of(buffered.fill_buf()?);
+        let inner: Box<dyn Read> = match compression {
+            Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(buffered)),
+            Compression::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(buffered)?),
+            Compression::Plain => Box::new(buffered),
+        };
+        let by_ratio = size.saturating_mul(limits.ratio).max(limits.ratio_from);
+        let (ceiling_bytes, unit) = if by_ratio < limits.unpacked && compression != Compression::Plain {
+            (by_ratio, "bytes, as many times its compressed size as is allowed")
+        } else {
+            (limits.unpacked, "bytes unpacked")
+        };
+        let ceiling = Exceeded { what: format!("layer {name}"), limit: ceiling_bytes, unit };
+        Ok(Self {
+            inner: Hashing::new(inner),
+            ceiling,
+            ceiling_bytes,
+            header_limit: limits.header,
+            header: Rc::default(),
+            exceeded: Rc::default(),
+        })
+    }
+
+    /// The gate of this stream.
+    pub fn gate(&self) -> Gate {
+        Gate { header: self.header.clone(), exceeded: self.exceeded.clone(), limit: self.header_limit }
+    }
+
+    /// Reads what is left, and answers the diff ID and the size of all of it.
+    ///
+    /// # Errors
+    /// Those of read(2), of the decompressor, and of the limits.
+    pub fn finish(mut self) -> io::Result<(Digest, u64)> {
+        self.header.set(None);
+        io::copy(&mut self, &mut io::sink())?;
+        let (_, digest, bytes) = self.inner.finish();
+        Ok((digest, bytes))
+    }
+
+    fn refuse(&self, exceeded: Exceeded) -> io::Error {
+        self.exceeded.set(Some(exceeded.clone()));
+        io::Error::other(exceeded)
+    }
+}
+
+impl Read for LayerStream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        if self.inner.count() > self.ceiling_bytes {
+            return Err(self.refuse(self.ceiling.clone()));
+        }
+        if let Some(left) = self.header.get() {
+            let Some(left) = left.checked_sub(count as u64) else {
+                let what = "what the archive says about one entry (its name, its attributes)".to_owned();
+                return Err(self.refuse(Exceeded { what, limit: self.header_limit, unit: "bytes" }));
+            };
+            self.header.set(Some(left));
+        }
+        Ok(count)
+    }
+}
+
+impl std::fmt::Debug for LayerStream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LayerStream").field("bytes", &self.inner.count()).finish_non_exhaustive()
+    }
+}
