@@ -3,10 +3,12 @@
 pub mod compare;
 mod context;
 mod exec;
+mod images;
 mod lesson;
 mod narrator;
 mod network;
 mod ns;
+mod pull;
 mod report;
 mod screen;
 
@@ -58,6 +60,12 @@ enum Command {
     Exec(exec::Args),
     Network(network::Args),
     Ns(ns::Args),
+    #[command(display_order = 10)]
+    Pull(pull::Pull),
+    #[command(display_order = 11)]
+    Images(images::Images),
+    #[command(display_order = 12)]
+    Rmi(images::Rmi),
 }
 
 /// The whole program.
@@ -87,5 +95,8 @@ fn dispatch(command: Command, context: &mut Context) -> anyhow::Result<Exit> {
         Command::Exec(args) => exec::run(args, context),
         Command::Network(args) => network::run(&args, context),
         Command::Ns(args) => ns::run(args, context),
+        Command::Pull(args) => pull::run(&args, context),
+        Command::Images(args) => images::run(&args, context),
+        Command::Rmi(args) => images::remove(&args, context),
     }
 }
