@@ -6,9 +6,9 @@
 mod strace;
 mod told;
 
-use crate::support::{Learner, Output, Run, has_program, is_root, require};
+use crate::support::{Learner, Output, Run, eventually, has_program, is_root, require};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::PathBuf;
 
 /// What isolates, and what sets its limits.
 const WATCHED: [&str; 22] = [
@@ -58,15 +58,14 @@ struct Testimony {
 
 impl Testimony {
     fn of(learner: &Learner, run: Run) -> Self {
-        let folder = learner.everything().join("strace");
-        std::fs::create_dir(&folder).unwrap();
-        let output = under_strace(run, &folder).run();
-        Self::read(output, &folder)
+        let output = under_strace(learner, run).run();
+        Self::read(learner, output)
     }
 
-    fn read(output: Output, folder: &Path) -> Self {
+    fn read(learner: &Learner, output: Output) -> Self {
+        let folder = folder_for(learner);
         let told = told::story(&output.events());
-        let seen = strace::story(folder);
+        let seen = strace::story(&folder);
         std::fs::remove_dir_all(folder).unwrap();
         Self { output, told, seen }
     }
@@ -85,13 +84,21 @@ impl Testimony {
     }
 }
 
-fn under_strace(run: Run, folder: &Path) -> Run {
-    // -ff: a file a process, so that no line is torn. -yy: what a descriptor is.
+/// One for each command; the learner's own, since strace runs with the learner's rights.
+fn folder_for(learner: &Learner) -> PathBuf {
+    learner.home().join("strace")
+}
+
+fn under_strace(learner: &Learner, run: Run) -> Run {
+    let folder = folder_for(learner);
+    learner.program("mkdir", [&folder]).run().status(0);
+    // -ff: a file a process, so that no line is torn. -yy: what a descriptor is. -a1: no padding before the answer.
     let calls = format!("trace={},execve,execveat,write", WATCHED.join(","));
     let out = folder.join("t").to_string_lossy().into_owned();
     run.narrate().wrapped_by([
         "strace",
         "-ff",
+        "-a1",
         "-qq",
         "-yy",
         "-s",
@@ -150,4 +157,47 @@ fn a_look_into_another_place_is_told_as_it_is_seen() {
     let inside = learner.program("pgrep", ["sleep"]).run().status(0);
     let testimony = Testimony::of(&learner, learner.explore(["compare", inside.out.trim()]));
     testimony.must_agree();
+}
+
+/// Makes a place under strace, which goes on until the place is gone; then enters one that stands.
+fn a_place_is_told_as_it_is_seen(learner: &Learner, kinds: &str) {
+    let words: Vec<&str> = ["ns", "create", "box"].into_iter().chain(kinds.split(' ')).collect();
+    let creating = under_strace(learner, learner.explore(&words)).spawn();
+    eventually("the place stands", || learner.explore(["ns", "ls"]).run().status(0).out.contains("box"));
+    learner.explore(["ns", "rm", "box"]).run().status(0);
+    Testimony::read(learner, creating.finish("ns create box")).must_agree();
+
+    learner.explore(&words).run().status(0);
+    let testimony = Testimony::of(learner, learner.explore(["exec", "box", "true"]));
+    testimony.must_agree();
+    learner.explore(["ns", "rm", "box"]).run().status(0);
+}
+
+#[test]
+fn a_place_of_root_is_told_as_it_is_seen() {
+    require!("host::witness::place", is_root() && has_program("strace"), "needs root and strace(1)");
+    let all = "--pid --mount --proc --uts --ipc --net --cgroup --time";
+    a_place_is_told_as_it_is_seen(&Learner::new(), all);
+}
+
+#[test]
+fn a_place_of_an_unlisted_user_is_told_as_it_is_seen() {
+    require!("host::witness::users_place", is_root() && has_program("strace"), "needs root and strace(1)");
+    let all = "--pid --mount --proc --uts --ipc --net --cgroup";
+    a_place_is_told_as_it_is_seen(&Learner::user(), all);
+}
+
+#[test]
+fn a_call_that_only_one_side_knows_is_a_difference() {
+    let call = |name: &str, answer: &str| Call { name: name.into(), words: Vec::new(), answer: answer.into() };
+    let both = [call("unshare", "0"), call("mount", "0"), call("mount", "EPERM")];
+    let differences = |told: &[Call], seen: &[Call]| {
+        let mut found = Vec::new();
+        compare(1, told, seen, &mut found);
+        found.len()
+    };
+    assert_eq!(differences(&both, &both), 0);
+    assert_eq!(differences(&both[..2], &both), 1, "seen and not told");
+    assert_eq!(differences(&both, &both[1..]), 1, "told and not seen");
+    assert_eq!(differences(&both[1..2], &both[2..]), 2, "a failure is not a success");
 }

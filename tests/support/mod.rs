@@ -58,12 +58,22 @@ pub(crate) use run::{Output, Run, Running};
 pub(crate) use terminal::Terminal;
 
 use std::ffi::OsStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a command may take before it counts as hung.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// `explore` with these arguments, for a learner who has nothing yet.
 pub(crate) fn explore<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Run {
     Learner::new().explore(arguments)
+}
+
+/// Waits until something holds; what does not come within [`PATIENCE`] does not come.
+#[track_caller]
+pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let until = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < until, "this never came: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
