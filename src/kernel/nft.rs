@@ -19,8 +19,8 @@
 //! not before. A change is a **batch**: all of it happens, or none. Tables of others are read, never touched; removing
 //! a table of ours removes everything in it. Left out: sets, maps, port forwarding.
 
+use super::Result;
 use super::netlink::{Wire, datagram};
-use super::{Error, Result};
 use netlink_packet_core::{
     DefaultNla, NLM_F_ACK, NLM_F_APPEND, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REQUEST, NetlinkMessage,
     NetlinkPayload,
@@ -98,8 +98,7 @@ impl Socket {
             messages.push(new_chain(wanted.table, &FORWARD));
             messages.extend(wanted.answers_only.iter().map(|link| answers_only_rule(wanted, link)));
         }
-        let shown = format!("NFT_MSG_NEWTABLE {:?}, {} more", wanted.table, messages.len() - 1);
-        self.batch(messages, &shown, why)
+        self.batch(messages, wanted.table, why)
     }
 
     /// The comment of the `ip` table of this name; `None` where there is no such table, empty where it has none.
@@ -125,7 +124,7 @@ impl Socket {
     /// ENOENT: there is none.
     pub fn remove(&mut self, table: &str, why: &str) -> Result<()> {
         let message = table_message(NfTablesMessage::DeleteTable, vec![TableAttribute::Name(table.to_owned())]);
-        self.batch(vec![message], &format!("NFT_MSG_DELTABLE {table:?}"), why)
+        self.batch(vec![message], table, why)
     }
 
     /// The chains, anybody's, that decide about forwarded IPv4 packets. iptables-nft shows here; the older
@@ -165,21 +164,37 @@ impl Socket {
         Ok(found)
     }
 
-    fn batch(&mut self, mut messages: Vec<NetlinkMessage<NetfilterMessage>>, shown: &str, why: &str) -> Result<()> {
+    fn batch(&mut self, mut messages: Vec<NetlinkMessage<NetfilterMessage>>, table: &str, why: &str) -> Result<()> {
         // The kernel has done all of the batch or none of it when it acknowledges the last.
         if let Some(last) = messages.last_mut() {
             last.header.flags |= NLM_F_ACK;
         }
         messages.insert(0, control(ControlMessage::BatchBegin));
         messages.push(control(ControlMessage::BatchEnd));
+        let types: Vec<String> =
+            messages.iter().map(|message| format!("{{nlmsg_type={}}}", type_name(&message.payload))).collect();
+        let shown = format!("[{}], table={table:?}", types.join(", "));
         let datagram = datagram(messages, NLM_F_REQUEST, self.wire.next_sequence());
-        let shown = format!("[{{nlmsg_type=NFNL_SUBSYS_NONE<<8|NFNL_MSG_BATCH_BEGIN}}, {shown}]");
         let answer = self.wire.converse(&datagram, &shown, why, &mut |_| Ok(()));
         if answer.is_err() {
             // What else the batch may have to say must not be taken for an answer to the next one.
             self.wire = Wire::open(SockProtocol::NetlinkNetFilter)?;
         }
-        answer.map_err(|error| Error { args: shown, ..error })
+        answer
+    }
+}
+
+/// The types that a batch is made of, as strace names them.
+fn type_name(payload: &NetlinkPayload<NetfilterMessage>) -> &'static str {
+    let NetlinkPayload::InnerMessage(message) = payload else { return "?" };
+    match &message.inner {
+        NetfilterMessageInner::None(ControlMessage::BatchBegin) => "NFNL_MSG_BATCH_BEGIN",
+        NetfilterMessageInner::None(ControlMessage::BatchEnd) => "NFNL_MSG_BATCH_END",
+        NetfilterMessageInner::NfTables(NfTablesMessage::NewTable(_)) => "NFNL_SUBSYS_NFTABLES<<8|NFT_MSG_NEWTABLE",
+        NetfilterMessageInner::NfTables(NfTablesMessage::DeleteTable(_)) => "NFNL_SUBSYS_NFTABLES<<8|NFT_MSG_DELTABLE",
+        NetfilterMessageInner::NfTables(NfTablesMessage::NewChain(_)) => "NFNL_SUBSYS_NFTABLES<<8|NFT_MSG_NEWCHAIN",
+        NetfilterMessageInner::NfTables(NfTablesMessage::NewRule(_)) => "NFNL_SUBSYS_NFTABLES<<8|NFT_MSG_NEWRULE",
+        _ => "?",
     }
 }
 

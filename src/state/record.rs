@@ -75,8 +75,10 @@ pub fn write_record<T: Serialize>(path: &Path, record: &T, durable: bool) -> Res
     let failed = |source: io::Error| RecordError::Write { path: path.to_owned(), source };
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(folder).map_err(failed)?;
-    serde_json::to_writer(&mut file, record).map_err(|error| failed(error.into()))?;
-    file.write_all(b"\n").map_err(failed)?;
+    // In one write: serde_json would make one of each bracket and each comma.
+    let mut bytes = serde_json::to_vec(record).map_err(|error| failed(error.into()))?;
+    bytes.push(b'\n');
+    file.write_all(&bytes).map_err(failed)?;
     if durable {
         file.as_file().sync_all().map_err(failed)?;
     }

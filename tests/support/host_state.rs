@@ -75,7 +75,7 @@ fn look(learner: &Learner) -> Parts {
         BTreeMap::from([
             ("mount", mounts(someone)),
             ("link", links(someone)),
-            ("address or route", lines(&format!("{someone}/net/fib_trie"))),
+            ("address or route", routes(someone)),
             ("IPv6 address", lines(&format!("{someone}/net/if_inet6"))),
             ("IPv6 route", first_fields(&format!("{someone}/net/ipv6_route"), 1)),
             ("nft table", nft::tables()),
@@ -92,6 +92,13 @@ fn look(learner: &Learner) -> Parts {
 
 fn lines(path: &str) -> Vec<String> {
     read_to_string(path).unwrap_or_default().lines().map(|line| line.trim().to_owned()).collect()
+}
+
+/// The leaves of the tree; how the kernel has grouped them (`+--`) depends on what was there in between.
+fn routes(someone: &str) -> Vec<String> {
+    let mut found = lines(&format!("{someone}/net/fib_trie"));
+    found.retain(|line| !line.starts_with("+--"));
+    found
 }
 
 fn first_fields(path: &str, count: usize) -> Vec<String> {

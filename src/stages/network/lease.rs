@@ -18,7 +18,7 @@ pub struct Lease {
     pub gateway: Ipv4Addr,
     /// Its address on the wire: `02:42:` and the IPv4 address, as Docker did it up to 27.
     pub mac: [u8; 6],
-    /// The host's end of the cable.
+    /// The host's end of the cable; written once everything is made, so that a kill leaves it empty.
     pub host_link: String,
     /// The switch that it is plugged into.
     pub bridge: String,
@@ -28,6 +28,13 @@ pub struct Lease {
     pub notes: Vec<String>,
     /// The process in whose interest it exists; `None`: until `network down` or `rm`.
     pub holder: Option<ProcessIdentity>,
+}
+
+impl Lease {
+    /// Whether all that it names was made.
+    pub(super) fn is_complete(&self) -> bool {
+        !self.host_link.is_empty()
+    }
 }
 
 /// Whether a container can reach what its host reaches.

@@ -60,7 +60,7 @@ pub fn set_up(
 ) -> Result<Lease, NetworkError> {
     let mut held = Held::take(roots)?;
     if let Some(lease) = held.record.leases.get(container_id) {
-        if lease.holder.is_none_or(ProcessIdentity::is_alive) {
+        if lease.is_complete() && lease.holder.is_none_or(ProcessIdentity::is_alive) {
             return Err(NetworkError::AlreadyUp { id: container_id.to_owned(), ip: lease.ip });
         }
         disconnect(roots, &mut held, container_id)?;
@@ -117,7 +117,7 @@ pub fn clean(roots: &Roots) -> Result<(), NetworkError> {
 /// # Errors
 /// [`NetworkError::Record`].
 pub fn lease_of(roots: &Roots, container_id: &str) -> Result<Option<Lease>, NetworkError> {
-    Ok(lease::read(roots)?.leases.remove(container_id))
+    Ok(lease::read(roots)?.leases.remove(container_id).filter(Lease::is_complete))
 }
 
 /// All that is given out, by container ID.
@@ -125,7 +125,7 @@ pub fn lease_of(roots: &Roots, container_id: &str) -> Result<Option<Lease>, Netw
 /// # Errors
 /// [`NetworkError::Record`].
 pub fn leases(roots: &Roots) -> Result<Vec<(String, Lease)>, NetworkError> {
-    Ok(lease::read(roots)?.leases.into_iter().collect())
+    Ok(lease::read(roots)?.leases.into_iter().filter(|(_, lease)| lease.is_complete()).collect())
 }
 
 fn connect(
@@ -154,10 +154,11 @@ fn connect(
     held.record.leases.insert(container_id.to_owned(), lease.clone());
     held.store()?;
     let claim = Claim { owner: container_id.to_owned(), holder };
-    lease.host_link = make_cable(roots, &claim, netns, &lease, socket)?;
+    let host_link = make_cable(roots, &claim, netns, &lease, socket)?;
+    configure(netns, &lease).map_err(NetworkError::Inside)?;
+    lease.host_link = host_link;
     held.record.leases.insert(container_id.to_owned(), lease.clone());
     held.store()?;
-    configure(netns, &lease).map_err(NetworkError::Inside)?;
     Ok(lease)
 }
 
@@ -197,7 +198,7 @@ fn make_cable(
         socket.set_link(Which::Name(&name), change, "marked as ours, and switched on").map_err(failed(&name))?;
         return Ok(name);
     }
-    Err(NetworkError::Foreign { what: "link", name: lease.host_link.clone() })
+    Err(NetworkError::Foreign { what: "link", name: Marks::veth_names(&claim.owner).swap_remove(0) })
 }
 
 /// Everything that happens inside the container's namespace, through a socket that was opened there.

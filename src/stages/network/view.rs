@@ -57,7 +57,7 @@ pub struct Forwarding {
 pub fn view(roots: &Roots, container_id: &str, netns: Option<BorrowedFd<'_>>) -> Result<View, NetworkError> {
     let record = lease::read(roots)?;
     let not_up = || NetworkError::NotUp { id: container_id.to_owned() };
-    let lease = record.leases.get(container_id).cloned().ok_or_else(not_up)?;
+    let lease = record.leases.get(container_id).filter(|lease| lease.is_complete()).cloned().ok_or_else(not_up)?;
     let look = |what| move |source| NetworkError::Look { what, source };
     let mut socket = Socket::open().map_err(look("links"))?;
     let host_link = socket.link_named(&lease.host_link, "the host's end").map_err(look("links"))?;

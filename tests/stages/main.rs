@@ -1,0 +1,7 @@
+//! Each stage by itself, on a real kernel: what it makes, and that nothing of it stays.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail by panic")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod network;

@@ -1,0 +1,146 @@
+//! ```text
+//!   containers ── bridge ─[ the learner's machine ]─ uplink 203.0.113.1 ──── 203.0.113.9 [ the server ]
+//! ```
+
+use crate::support::Learner;
+use explore::kernel::netlink::{Change, Link, Socket, VethEnd, Which};
+use explore::kernel::{netns, nft};
+use nix::sched::{CloneFlags, setns};
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::time::Duration;
+
+/// Documentation addresses (RFC 5737): no network of ours may be one.
+pub(super) const HOST_OUTSIDE: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 1);
+pub(super) const SERVER: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 9);
+pub(super) const UPLINK: &str = "up0";
+
+/// What exists of a container before it has a network: its folder.
+pub(super) const CONTAINERS: [&str; 2] = [
+    "3f2a1b4c5d6e7f8091a2b3c4d5e6f7a8b9c0d1e2f3a4b5c6d7e8f9a0b1c2d3e4",
+    "4f2a1b4c5d6e7f8091a2b3c4d5e6f7a8b9c0d1e2f3a4b5c6d7e8f9a0b1c2d3e4",
+];
+
+/// How long a connection that cannot come about is waited for.
+const WAIT: Duration = Duration::from_millis(1500);
+const WHY: &str = "for a test";
+
+/// A machine with an uplink, and the server at its other end.
+pub(super) struct Lab {
+    pub(super) learner: Learner,
+    host: OwnedFd,
+    pub(super) server: OwnedFd,
+}
+
+impl Lab {
+    pub(super) fn new() -> Self {
+        let learner = Learner::new();
+        make_containers(&learner);
+        let host = learner.at_machine(|| netns::open(Path::new("/proc/1/ns/net")).unwrap());
+        // IPv6 goes on configuring links for a second or two, and the host would never be as it was.
+        learner.program("sh", ["-c", "echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6"]).run().status(0);
+        let server = empty_namespace();
+        at(&host, || {
+            let end = |name, mac| VethEnd { name, mac, netns: None, master: None };
+            let there = VethEnd { netns: Some(server.as_fd()), ..end("eth0", [2, 0, 0, 0, 0, 9]) };
+            Socket::open().unwrap().create_veth(end(UPLINK, [2, 0, 0, 0, 0, 1]), there, WHY).unwrap();
+        });
+        at(&host, || address(UPLINK, HOST_OUTSIDE));
+        at(&server, || address("eth0", SERVER));
+        at(&host, || Socket::open().unwrap().add_default_route(SERVER, WHY).unwrap());
+        Self { learner, host, server }
+    }
+
+    /// Connects a container and gives back its address.
+    pub(super) fn up(&self, number: usize) -> Ipv4Addr {
+        let told = self.learner.explore(["network", "up", CONTAINERS[number], "--json"]).run().status(0);
+        told.json()["lease"]["ip"].as_str().unwrap().parse().unwrap()
+    }
+
+    pub(super) fn down(&self, number: usize) {
+        self.learner.explore(["network", "down", CONTAINERS[number]]).run().status(0).stderr("");
+    }
+
+    /// The network namespace of a container.
+    pub(super) fn container(&self, number: usize) -> OwnedFd {
+        let pin = self.learner.state().join("run/netns").join(CONTAINERS[number]);
+        self.learner.at_machine(|| netns::open(&pin).unwrap())
+    }
+
+    /// Whose address a server in one namespace sees when a client in another connects to it.
+    pub(super) fn seen_by(&self, server: &OwnedFd, address: Ipv4Addr, client: &OwnedFd) -> io::Result<Ipv4Addr> {
+        let listener = at(server, || TcpListener::bind((address, 0)))?;
+        let door = SocketAddr::from((address, listener.local_addr()?.port()));
+        let _open = at(client, || TcpStream::connect_timeout(&door, WAIT))?;
+        match listener.accept()?.1.ip() {
+            IpAddr::V4(ip) => Ok(ip),
+            IpAddr::V6(ip) => panic!("{ip}"),
+        }
+    }
+
+    /// Whose address the server sees when a container connects.
+    pub(super) fn server_sees(&self, number: usize) -> Result<Ipv4Addr, ErrorKind> {
+        self.seen_by(&self.server, SERVER, &self.container(number)).map_err(|error| error.kind())
+    }
+
+    /// As a router of the neighbourhood would: the host is the way to that container.
+    pub(super) fn server_learns_the_way_to(&self, _container: Ipv4Addr) {
+        at(&self.server, || Socket::open().unwrap().add_default_route(HOST_OUTSIDE, WHY).unwrap());
+    }
+
+    pub(super) fn bridge(&self) -> Option<Link> {
+        let name = format!("ex{}", self.learner.tag());
+        at(&self.host, || Socket::open().unwrap().link_named(&name, WHY).unwrap())
+    }
+
+    pub(super) fn remove_our_table(&self) {
+        let table = format!("explore_{}", self.learner.tag());
+        at(&self.host, || nft::Socket::open().unwrap().remove(&table, WHY).unwrap());
+    }
+
+    /// Which links of the host forward.
+    pub(super) fn forwarding(&self) -> Vec<String> {
+        let told = self.learner.program("sh", ["-c", "grep . /proc/sys/net/ipv4/conf/*/forwarding"]).run().status(0);
+        told.out.lines().map(str::to_owned).collect()
+    }
+
+    /// Runs `work` in the host's network namespace.
+    pub(super) fn on_the_host<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        at(&self.host, work)
+    }
+}
+
+pub(super) fn make_containers(learner: &Learner) {
+    for id in CONTAINERS {
+        std::fs::create_dir_all(learner.state().join("data/containers").join(id)).unwrap();
+    }
+}
+
+/// Runs `work` in a network namespace: a thread of its own joins it, so that a socket it opens belongs there.
+fn at<T: Send>(namespace: &OwnedFd, work: impl FnOnce() -> T + Send) -> T {
+    let inside = || {
+        setns(namespace, CloneFlags::CLONE_NEWNET).unwrap();
+        work()
+    };
+    std::thread::scope(|scope| match scope.spawn(inside).join() {
+        Ok(value) => value,
+        Err(panic) => std::panic::resume_unwind(panic),
+    })
+}
+
+fn empty_namespace() -> OwnedFd {
+    let made = || {
+        nix::sched::unshare(CloneFlags::CLONE_NEWNET).unwrap();
+        netns::open(Path::new("/proc/thread-self/ns/net")).unwrap()
+    };
+    std::thread::spawn(made).join().unwrap()
+}
+
+fn address(link: &str, ip: Ipv4Addr) {
+    let mut socket = Socket::open().unwrap();
+    let index = socket.link_named(link, WHY).unwrap().unwrap().index;
+    socket.set_link(Which::Index(index), Change { up: true, ..Change::default() }, WHY).unwrap();
+    socket.add_address(index, ip, 24, WHY).unwrap();
+}
