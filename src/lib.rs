@@ -4,6 +4,7 @@
 //! modules look at what was made ([`probe`]), teach it ([`lesson`], [`book`]), keep it ([`state`], [`image`]) and tell
 //! it ([`narrate`]). Calls go down only: cli, lesson, stages and probe, kernel, narrate.
 
+pub mod book;
 pub mod cli;
 pub mod error;
 pub mod exit;

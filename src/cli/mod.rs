@@ -1,6 +1,7 @@
 //! The command line: clap types, a file per command. Turns results into text or JSON; decides nothing.
 
-pub mod compare;
+pub mod book;
+mod compare;
 mod context;
 mod exec;
 mod images;
@@ -54,6 +55,8 @@ struct Cli {
 enum Command {
     /// Lessons that run on this machine, and that the kernel marks
     Lesson(lesson::Lesson),
+    /// For those who build and translate the book
+    Book(book::Book),
     /// Show a place beside this one: namespaces, uname, processes, interfaces
     #[command(display_order = 60)]
     Compare(compare::Compare),
@@ -91,6 +94,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
 fn dispatch(command: Command, context: &mut Context) -> anyhow::Result<Exit> {
     match command {
         Command::Lesson(lesson) => lesson.run(context),
+        Command::Book(book) => book.run(context),
         Command::Compare(compare) => compare::run(&compare, context),
         Command::Exec(args) => exec::run(args, context),
         Command::Network(args) => network::run(&args, context),

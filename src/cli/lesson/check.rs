@@ -1,28 +1,100 @@
 //! `explore lesson check [DIR]`.
 
-use crate::cli::Context;
+use crate::cli::{Context, explained};
+use crate::error::Explain;
 use crate::exit::Exit;
+use crate::lesson::library::Library;
+use crate::lesson::page::Page;
+use crate::lesson::run::{self, Outcome, Setting, WatchError, Watched};
+use crate::state::Roots;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct CheckArgs {
     /// A folder of lessons, or one lesson's file; those that are built in without it
     #[arg(value_name = "DIR")]
     folder: Option<PathBuf>,
+    /// Only read the pages, run nothing
+    #[arg(long)]
+    read_only: bool,
+    /// How long one step may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    timeout: u64,
+}
+
+/// What came of one lesson.
+#[derive(Debug, serde::Serialize)]
+#[serde(rename_all = "kebab-case", tag = "result")]
+enum Proof {
+    Proved { lesson: String },
+    Failed { lesson: String, error: String, hint: Option<String> },
 }
 
 impl CheckArgs {
     pub(super) fn run(self, context: &mut Context, lessons: Option<&Path>) -> anyhow::Result<Exit> {
         let library = super::library(self.folder.as_deref().or(lessons))?;
-        if context.screen.json {
-            context.screen.data(&serde_json::json!({ "schema": 1, "faults": library.faults }))?;
-        } else {
+        let mut proofs = Vec::new();
+        if !context.screen.json {
             for fault in &library.faults {
                 context.screen.line(&fault.to_string())?;
             }
-            let (good, bad) = (library.pages.len(), library.faults.len());
-            context.screen.line(&format!("{good} lessons are well formed, {bad} faults"))?;
         }
-        Ok(if library.faults.is_empty() { Exit::Ok } else { Exit::Failed })
+        if !self.read_only {
+            let roots = context.roots()?;
+            run::clear_all(&roots, None).map_err(explained)?;
+            for page in &library.pages {
+                let Some(proof) = self.prove(&roots, page) else { return Ok(Exit::Signal(libc::SIGINT)) };
+                if !context.screen.json {
+                    context.screen.line(&line(&proof))?;
+                }
+                proofs.push(proof);
+            }
+        }
+        self.finish(context, &library, &proofs)
+    }
+
+    /// `None` where somebody has stopped us.
+    fn prove(&self, roots: &Roots, page: &Page) -> Option<Proof> {
+        let lesson = page.id.clone();
+        let watched = run::watched(roots, false, |holder| {
+            let limit = Duration::from_secs(self.timeout);
+            let setting = Setting { roots: roots.clone(), holder, keep: false, limit, width: 80 };
+            run::prove(&setting, page).map(|()| Outcome::Finished)
+        });
+        match watched {
+            Ok(Watched::Ended(_)) => Some(Proof::Proved { lesson }),
+            Ok(Watched::Signalled(_)) => None,
+            Err(error) => Some(failed(lesson, &error)),
+        }
+    }
+
+    fn finish(&self, context: &mut Context, library: &Library, proofs: &[Proof]) -> anyhow::Result<Exit> {
+        let bad = proofs.iter().filter(|proof| matches!(proof, Proof::Failed { .. })).count();
+        if context.screen.json {
+            let faults = &library.faults;
+            context.screen.data(&serde_json::json!({ "schema": 1, "faults": faults, "lessons": proofs }))?;
+        } else {
+            let (pages, faults) = (library.pages.len(), library.faults.len());
+            let read = format!("{pages} lessons read, {faults} faults");
+            let proved = proofs.len() - bad;
+            let ran = if self.read_only { String::new() } else { format!("; {proved} proved, {bad} failed") };
+            context.screen.line(&format!("{read}{ran}"))?;
+        }
+        Ok(if library.faults.is_empty() && bad == 0 { Exit::Ok } else { Exit::Failed })
+    }
+}
+
+fn failed(lesson: String, error: &WatchError) -> Proof {
+    Proof::Failed { lesson, error: error.to_string(), hint: error.hint() }
+}
+
+fn line(proof: &Proof) -> String {
+    match proof {
+        Proof::Proved { lesson } => format!("proved   {lesson}"),
+        Proof::Failed { lesson, error, hint } => {
+            let hint = hint.as_deref().map(|hint| format!("\n  {}", hint.replace('\n', "\n  "))).unwrap_or_default();
+            format!("FAILED   {lesson}\n  {error}{hint}")
+        }
     }
 }

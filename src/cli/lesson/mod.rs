@@ -2,6 +2,9 @@
 
 mod check;
 mod list;
+mod person;
+mod run;
+mod teller;
 
 use super::{Context, explained};
 use crate::exit::Exit;
@@ -14,6 +17,10 @@ use std::path::PathBuf;
 pub(super) struct Lesson {
     #[command(subcommand)]
     command: Option<LessonCommand>,
+    /// The lesson; without it they are listed
+    name: Option<String>,
+    #[command(flatten)]
+    how: run::How,
     /// Take the lessons of DIR in place of those that are built in
     #[arg(long, global = true, value_name = "DIR")]
     lessons: Option<PathBuf>,
@@ -21,15 +28,25 @@ pub(super) struct Lesson {
 
 #[derive(Debug, clap::Subcommand)]
 enum LessonCommand {
+    /// The next lesson on the path
+    Next(run::How),
     /// For authors: prove every lesson by running it
     Check(check::CheckArgs),
 }
 
 impl Lesson {
     pub(super) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
+        let folder = self.lessons.as_deref();
         match self.command {
-            None => list::list(context, &library(self.lessons.as_deref())?),
-            Some(LessonCommand::Check(args)) => args.run(context, self.lessons.as_deref()),
+            None => {
+                let library = library(folder)?;
+                match &self.name {
+                    None => list::list(context, &library),
+                    Some(name) => run::lesson(context, library.find(name).map_err(explained)?, &self.how),
+                }
+            }
+            Some(LessonCommand::Next(how)) => run::next(context, &library(folder)?, &how),
+            Some(LessonCommand::Check(args)) => args.run(context, folder),
         }
     }
 }

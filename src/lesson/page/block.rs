@@ -48,6 +48,12 @@ pub struct Command {
     pub at: Position,
 }
 
+impl Command {
+    fn told(&self) -> (Side, &str) {
+        (self.side, &self.text)
+    }
+}
+
 /// A page's pieces, in order.
 #[derive(Debug, Clone)]
 pub enum Part {
@@ -83,6 +89,25 @@ pub enum BlockKind {
     Check(Check),
     /// Inside beside outside.
     Compare(Compare),
+}
+
+impl BlockKind {
+    /// Every command in it, with its side.
+    pub fn commands(&self) -> Vec<(Side, &str)> {
+        match self {
+            Self::Shell(shell) => vec![(shell.side, shell.commands.as_str())],
+            Self::Predict(predict) => {
+                let tests = predict.options.iter().map(|option| &option.test);
+                predict.act.iter().chain(tests).map(Command::told).collect()
+            }
+            Self::Exercise(exercise) => {
+                let wrong = exercise.wrong.iter().map(|wrong| &wrong.command);
+                [&exercise.verify, &exercise.solution].into_iter().chain(wrong).map(Command::told).collect()
+            }
+            Self::Check(check) => check.claims.iter().map(|claim| claim.test.told()).collect(),
+            Self::Compare(_) => Vec::new(),
+        }
+    }
 }
 
 /// Commands typed into the shell of one side.
@@ -171,14 +196,12 @@ pub enum CompareWith {
     Container(String),
 }
 
-/// What a comparison can set side by side.
+/// What every comparison sets side by side, besides the namespaces.
 pub const VIEWS: [&str; 3] = ["uname", "ps", "ip"];
 
 /// Inside beside outside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Compare {
-    /// What is set side by side besides the namespaces: words of [`VIEWS`].
-    pub views: Vec<String>,
     /// With what.
     pub with: CompareWith,
 }

@@ -328,11 +328,11 @@ impl Lines<'_, '_> {
     }
 
     fn compare(&mut self) -> Compare {
-        let (mut with, mut views) = (None, Vec::new());
+        let mut with = None;
         while let Some(line) = self.all.get(self.at).cloned() {
             let Some(key) = self.next_key() else {
                 self.at += 1;
-                views.extend(self.views(&line));
+                self.views(&line);
                 continue;
             };
             if key.name == "inside" {
@@ -348,20 +348,16 @@ impl Lines<'_, '_> {
         if with.is_none() && !self.has_place {
             self.missing("`inside: container NAME`, as the front matter has no `inside:`");
         }
-        if views.is_empty() {
-            views = VIEWS.map(str::to_owned).to_vec();
-        }
-        Compare { views, with: with.unwrap_or(CompareWith::Place) }
+        Compare { with: with.unwrap_or(CompareWith::Place) }
     }
 
-    /// A line of words that say what to set side by side.
-    fn views(&mut self, line: &Line) -> Vec<String> {
-        let (What::Text(range) | What::Option(range)) = &line.what else { return Vec::new() };
-        let words: Vec<String> = self.reading.text[range.clone()].split_whitespace().map(str::to_owned).collect();
-        for word in words.iter().filter(|word| !VIEWS.contains(&word.as_str())) {
-            self.reading.fault(line.start, format!("words of {}", VIEWS.join(" ")), format!("`{word}`"));
+    /// The line that says what is set side by side: every lesson ends in the same table.
+    fn views(&mut self, line: &Line) {
+        let end = self.reading.text[line.start..].find('\n').map_or(self.end, |newline| line.start + newline);
+        let words: Vec<&str> = self.reading.text[line.start..end].split_whitespace().collect();
+        if words != VIEWS {
+            self.reading.fault(line.start, VIEWS.join(" "), quote(&self.reading.text[line.start..end]));
         }
-        words
     }
 
     fn stray(&mut self, start: usize) {

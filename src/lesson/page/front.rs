@@ -2,6 +2,7 @@
 
 use super::fault::Reading;
 use crate::kernel::namespace::Kind;
+use crate::stages::place::PlaceSpec;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
@@ -132,8 +133,9 @@ fn validate(reading: &mut Reading<'_>, front: &Front, yaml: Range<usize>) {
             wrong.push((place("needs"), format!("a need that `explore doctor` knows ({known})"), format!("`{need}`")));
         }
     }
-    if let Some(Err(found)) = front.inside.as_deref().map(crate::lesson::place_words) {
-        wrong.push((place("inside"), "the words of `explore ns create`, as --pid --mount --proc".into(), found));
+    if let Some(Err(error)) = front.inside.as_deref().map(PlaceSpec::parse) {
+        let expected = "the words of `explore ns create`, as --pid --mount --proc";
+        wrong.push((place("inside"), expected.into(), error.to_string()));
     }
     for page in front.see.iter().filter(|page| !is_manual_page(page)) {
         wrong.push((place("see"), "a manual page, as proc(5)".into(), format!("`{page}`")));

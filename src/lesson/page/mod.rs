@@ -17,7 +17,9 @@ pub use block::{
     Text, VIEWS, Wrong,
 };
 pub use fault::{Fault, Position};
+pub(super) use front::yaml;
 pub use front::{Front, Stage};
+pub(super) use parse::options;
 pub use parse::{Link, Page, parse};
 
 #[cfg(test)]

@@ -50,6 +50,16 @@ impl Page {
             Part::Prose(_) => None,
         })
     }
+
+    /// All that a translation must leave as it is: ids and commands, a line each.
+    pub fn skeleton(&self) -> Vec<String> {
+        let mut lines = self.anchors.clone();
+        for block in self.blocks() {
+            lines.push(block.id.clone());
+            lines.extend(block.kind.commands().into_iter().map(|(side, text)| format!("{}: {text}", side.word())));
+        }
+        lines
+    }
 }
 
 /// The extensions of Markdown that we read, in the terminal and for the translator alike.

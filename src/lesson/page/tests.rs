@@ -50,7 +50,7 @@ fn front_matter_that_is_wrong() {
     insta::assert_snapshot!(faults("---\nstage: exec\nminutes: 3\n---\n"), @"x.md:3:1: expected front matter with title, stage, after, minutes, needs, inside, helpers, see, found missing field `title`");
     insta::assert_snapshot!(faults("---\ntitle: T\nstage: exec\nminutes: soon\n---\n"), @"x.md:4:10: expected front matter with title, stage, after, minutes, needs, inside, helpers, see, found invalid u32");
     insta::assert_snapshot!(faults(&page("needs: [moon]\n", "")), @"x.md:5:1: expected a need that `explore doctor` knows (uts-namespace, pid-namespace, mount-namespace, network-namespace, ipc-namespace, user-namespace, cgroup-namespace, time-namespace, overlay, veth, bridge, nftables, demo-image), found `moon`");
-    insta::assert_snapshot!(faults(&page("inside: --pid --moon\n", "")), @"x.md:5:1: expected the words of `explore ns create`, as --pid --mount --proc, found `--moon`");
+    insta::assert_snapshot!(faults(&page("inside: --pid --moon\n", "")), @"x.md:5:1: expected the words of `explore ns create`, as --pid --mount --proc, found unexpected argument '--moon' found");
     insta::assert_snapshot!(faults(&page("helpers: [moon]\n", "")), @"x.md:5:11: expected front matter with title, stage, after, minutes, needs, inside, helpers, see, found unknown variant `moon`, expected one of uts, pid, mnt, net, ipc, user, cgroup, time");
     insta::assert_snapshot!(faults(&page("see: [moon]\n", "")), @"x.md:5:1: expected a manual page, as proc(5), found `moon`");
 }
@@ -72,7 +72,7 @@ fn fences_that_are_wrong() {
     x.md:8:1: expected `inside: container NAME`, as the front matter has no `inside:`, found none in the block
     x.md:9:1: expected inside: container NAME, found `inside: box`
     ");
-    insta::assert_snapshot!(faults(&page("inside: --pid\n", "```compare\nuname moon\n```")), @"x.md:10:1: expected words of uname ps ip, found `moon`");
+    insta::assert_snapshot!(faults(&page("inside: --pid\n", "```compare\nuname moon\n```")), @"x.md:10:1: expected uname ps ip, found `uname moon`");
     insta::assert_snapshot!(faults(&page("inside: --pid\n", "```compare pid\noutside: x\n```")), @"
     x.md:9:1: expected compare and no more, found `compare pid`
     x.md:10:1: expected one of inside (a sentence begins with a capital), found `outside:`

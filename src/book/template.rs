@@ -1,0 +1,111 @@
+//! The template (gettext POT) that translators begin from: lessons, chapters, and the engine's own words.
+
+use crate::lesson::library::Library;
+use crate::lesson::messages::{self, Message};
+use crate::lesson::words;
+use std::fmt::Write as _;
+use std::io;
+use std::path::Path;
+
+/// One message with the places where it stands.
+#[derive(Debug)]
+struct Entry {
+    text: String,
+    places: Vec<String>,
+    /// Values in braces, which a translation must keep: `msgfmt -c` then looks.
+    is_format: bool,
+}
+
+/// The template of a library and the chapters of the book in `chapters` (Markdown files; those that are there).
+///
+/// # Errors
+/// Those of reading the chapters.
+pub fn template(library: &Library, chapters: &Path) -> io::Result<String> {
+    let mut entries: Vec<Entry> = Vec::new();
+    for page in &library.pages {
+        add(&mut entries, &page.file, &page.source, messages::of_page(page));
+    }
+    for (file, source) in chapter_files(chapters)? {
+        let found = messages::of_prose(&source, 0..source.len());
+        add(&mut entries, &file, &source, found);
+    }
+    for word in words::ALL {
+        let place = "src/lesson/words.rs".to_owned();
+        entries.push(Entry { text: word.english().to_owned(), places: vec![place], is_format: true });
+    }
+    Ok(po(&entries))
+}
+
+fn add(entries: &mut Vec<Entry>, file: &str, source: &str, found: Vec<Message>) {
+    for message in found {
+        let line = source[..message.range.start].matches('\n').count() + 1;
+        let place = format!("{file}:{line}");
+        match entries.iter_mut().find(|entry| entry.text == message.text) {
+            Some(entry) => entry.places.push(place),
+            None => entries.push(Entry { text: message.text, places: vec![place], is_format: false }),
+        }
+    }
+}
+
+fn chapter_files(folder: &Path) -> io::Result<Vec<(String, String)>> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Ok(Vec::new()) };
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "md") {
+            files.push((path.display().to_string(), std::fs::read_to_string(&path)?));
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// A message that stands in several lists is written once: gettext refuses a second one.
+fn po(entries: &[Entry]) -> String {
+    let mut text = String::from(
+        "msgid \"\"\nmsgstr \"\"\n\"Project-Id-Version: explore\\n\"\n\"MIME-Version: 1.0\\n\"\n\
+         \"Content-Type: text/plain; charset=UTF-8\\n\"\n\"Content-Transfer-Encoding: 8bit\\n\"\n",
+    );
+    let mut written: Vec<&str> = Vec::new();
+    for entry in entries.iter().filter(|entry| !entry.text.is_empty()) {
+        if written.contains(&entry.text.as_str()) {
+            continue;
+        }
+        written.push(&entry.text);
+        text.push('\n');
+        for place in &entry.places {
+            let _ = writeln!(text, "#: {place}");
+        }
+        if entry.is_format {
+            text.push_str("#, python-brace-format\n");
+        }
+        let _ = writeln!(text, "msgid {}\nmsgstr \"\"", quoted(&entry.text));
+    }
+    text
+}
+
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_message_is_in_the_template_once_and_can_be_read_back() {
+        use polib::message::MessageView;
+        let library = Library::built_in();
+        let text = template(&library, Path::new("/nowhere")).unwrap();
+        let read = polib::po_file::parse_from_reader(text.as_bytes()).unwrap();
+        let ids: Vec<&str> = read.messages().map(MessageView::msgid).collect();
+        for page in &library.pages {
+            for message in messages::of_page(page) {
+                assert_eq!(ids.iter().filter(|id| **id == message.text).count(), 1, "{}", message.text);
+            }
+        }
+        for word in words::ALL {
+            assert!(ids.contains(&word.english()), "{}", word.english());
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Those who follow a lesson: a person who answers, a page that goes by, a program that reads events.
+
+use super::teller::Teller;
+use crate::cli::Screen;
+use crate::lesson::page::{Page, Predict, Side};
+use crate::lesson::run::{Event, Reader, Reply, RunError, Stop, Wish};
+use crate::lesson::words;
+use dialoguer::Select;
+use dialoguer::theme::SimpleTheme;
+use std::io::{self, BufRead, IsTerminal};
+use unicode_width::UnicodeWidthStr;
+
+/// Somebody at a terminal, or whose answers come line by line from a pipe.
+#[derive(Debug)]
+pub(super) struct Person {
+    teller: Teller,
+    /// A menu is drawn where there is a terminal that can redraw a line.
+    menu: bool,
+}
+
+impl Person {
+    pub(super) fn new(teller: impl FnOnce(bool) -> Teller) -> Self {
+        let dumb = std::env::var("TERM").is_ok_and(|terminal| terminal == "dumb");
+        let menu = io::stdin().is_terminal() && io::stderr().is_terminal() && io::stdout().is_terminal() && !dumb;
+        Self { teller: teller(!menu), menu }
+    }
+
+    fn menu(&mut self, predict: &Predict) -> Result<Reply, RunError> {
+        let room = self.teller.width().saturating_sub(6);
+        let mut items: Vec<String> = predict.options.iter().map(|option| option.text.text.clone()).collect();
+        if items.iter().any(|item| item.width() > room) {
+            // An item must be one line: the texts stand above, numbered, and the menu has their beginnings.
+            self.teller.options(predict).map_err(RunError::Screen)?;
+            let cut = |(number, item): (usize, &String)| format!("{}. {}", number + 1, beginning(item, room - 5));
+            items = items.iter().enumerate().map(cut).collect();
+        }
+        let options = items.len();
+        if !predict.hints.is_empty() {
+            items.push(format!("({})", self.teller.say(words::SHOW_HINT, &[])));
+        }
+        items.push(format!("({})", self.teller.say(words::LEAVE, &[])));
+        let prompt = self.teller.say(words::YOUR_PREDICTION, &[]);
+        let select = Select::with_theme(&SimpleTheme).with_prompt(prompt).items(&items).default(0);
+        match select.interact_opt() {
+            Ok(Some(chosen)) if chosen < options => Ok(Reply::Chosen(chosen)),
+            Ok(Some(chosen)) if chosen + 1 < items.len() => Ok(Reply::Hint),
+            Ok(_) => Ok(Reply::Leave),
+            Err(dialoguer::Error::IO(error)) => Err(RunError::Screen(error)),
+        }
+    }
+
+    fn numbers(&mut self, predict: &Predict) -> Result<Reply, RunError> {
+        loop {
+            let question = self.teller.say(words::ASK_NUMBER, &[]);
+            let line = self.answer(&question)?;
+            match line.trim() {
+                "h" => return Ok(Reply::Hint),
+                "q" => return Ok(Reply::Leave),
+                number => match number.parse::<usize>() {
+                    Ok(number) if (1..=predict.options.len()).contains(&number) => {
+                        return Ok(Reply::Chosen(number - 1));
+                    }
+                    _ => {
+                        let last = predict.options.len().to_string();
+                        let text = self.teller.say(words::NO_SUCH_NUMBER, &[("last", &last)]);
+                        self.teller.line(&text).map_err(RunError::Screen)?;
+                    }
+                },
+            }
+        }
+    }
+
+    fn answer(&mut self, question: &str) -> Result<String, RunError> {
+        self.teller.ask(question).map_err(RunError::Screen)?;
+        let mut line = String::new();
+        let count = io::stdin().lock().read_line(&mut line).map_err(RunError::Screen)?;
+        if !io::stdin().is_terminal() {
+            self.teller.line(line.trim_end()).map_err(RunError::Screen)?;
+        }
+        if count == 0 { Err(RunError::NoAnswer) } else { Ok(line) }
+    }
+
+    fn visit(&mut self, side: Side) -> Result<Wish, RunError> {
+        let word = if side == Side::Inside { words::INSIDE } else { words::OUTSIDE };
+        let side_word = self.teller.say(word, &[]);
+        let text = self.teller.say(words::IN_SHELL, &[("side", &side_word)]);
+        self.teller.line(&text).map_err(RunError::Screen)?;
+        Ok(Wish::Visit(side))
+    }
+
+    fn keys(&self, stop: &Stop<'_>) -> String {
+        let mut keys = vec![("Enter", words::GO_ON)];
+        if stop.exercise.is_some() {
+            keys.push(("v", words::VERIFY));
+            keys.push(("h", words::A_HINT));
+        }
+        if stop.has_inside {
+            keys.push(("i", words::SHELL_INSIDE));
+        }
+        keys.extend([("o", words::SHELL_OUTSIDE), ("r", words::AGAIN), ("q", words::LEAVE)]);
+        let said: Vec<String> =
+            keys.iter().map(|(key, word)| format!("{key}: {}", self.teller.say(*word, &[]))).collect();
+        format!("\n[{}] ", said.join(", "))
+    }
+}
+
+impl Reader for Person {
+    fn tell(&mut self, _: &Page, event: &Event) -> io::Result<()> {
+        self.teller.tell(event)
+    }
+
+    fn predict(&mut self, block: &str, predict: &Predict) -> Result<Reply, RunError> {
+        // The words of the reader's language; the commands are the same.
+        let translated = self.teller.prediction(block);
+        let predict = translated.as_ref().unwrap_or(predict);
+        if self.menu { self.menu(predict) } else { self.numbers(predict) }
+    }
+
+    fn stop(&mut self, stop: &Stop<'_>) -> Result<Wish, RunError> {
+        loop {
+            let question = self.keys(stop);
+            let line = self.answer(&question)?;
+            match line.trim() {
+                "" => return Ok(Wish::GoOn),
+                "i" if stop.has_inside => return self.visit(Side::Inside),
+                "o" => return self.visit(Side::Outside),
+                "v" if stop.exercise.is_some() => return Ok(Wish::Verify),
+                "h" if stop.exercise.is_some() => return Ok(Wish::Hint),
+                "r" => return Ok(Wish::Again),
+                "q" => return Ok(Wish::Leave),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// At most `room` columns of `text`.
+fn beginning(text: &str, room: usize) -> String {
+    let mut cut = String::new();
+    for letter in text.chars() {
+        if cut.width() + 2 > room {
+            return cut + "…";
+        }
+        cut.push(letter);
+    }
+    cut
+}
+
+/// `--yes`: everything is shown, nothing asked.
+#[derive(Debug)]
+pub(super) struct Passing {
+    pub(super) teller: Teller,
+}
+
+impl Reader for Passing {
+    fn tell(&mut self, _: &Page, event: &Event) -> io::Result<()> {
+        self.teller.tell(event)
+    }
+
+    fn predict(&mut self, _: &str, _: &Predict) -> Result<Reply, RunError> {
+        Ok(Reply::Unasked)
+    }
+
+    fn stop(&mut self, _: &Stop<'_>) -> Result<Wish, RunError> {
+        Ok(Wish::GoOn)
+    }
+}
+
+/// `--json`: a line for each event.
+#[derive(Debug)]
+pub(super) struct Program {
+    pub(super) screen: Screen,
+}
+
+impl Reader for Program {
+    fn tell(&mut self, _: &Page, event: &Event) -> io::Result<()> {
+        self.screen.line(&serde_json::to_string(event)?)
+    }
+
+    fn predict(&mut self, _: &str, _: &Predict) -> Result<Reply, RunError> {
+        Ok(Reply::Unasked)
+    }
+
+    fn stop(&mut self, _: &Stop<'_>) -> Result<Wish, RunError> {
+        Ok(Wish::GoOn)
+    }
+}

@@ -1,0 +1,75 @@
+//! `explore lesson NAME` and `explore lesson next`.
+
+use super::person::{Passing, Person, Program};
+use super::teller::Teller;
+use crate::cli::{Context, Screen, explained};
+use crate::exit::Exit;
+use crate::lesson::catalog::{Catalog, Language};
+use crate::lesson::library::Library;
+use crate::lesson::page::Page;
+use crate::lesson::progress::{Progress, Recorder, State};
+use crate::lesson::run::{self, Outcome, Setting, Tier, Watched};
+use crate::state::Roots;
+use std::time::Duration;
+
+/// How a lesson is followed.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct How {
+    /// Show everything with its answers, ask and record nothing
+    #[arg(long, short)]
+    yes: bool,
+    /// Leave standing what the lesson has made
+    #[arg(long)]
+    keep: bool,
+    /// How long one step may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    timeout: u64,
+}
+
+/// The language that was asked for, or that of the locale.
+pub(super) fn language(context: &Context) -> anyhow::Result<Language> {
+    Language::choose(context.global.lang.as_deref(), |name| std::env::var(name).ok()).map_err(explained)
+}
+
+/// The next lesson on the path.
+pub(super) fn next(context: &mut Context, library: &Library, how: &How) -> anyhow::Result<Exit> {
+    let progress = Progress::read(&context.roots()?.data).map_err(explained)?;
+    let Some(page) = library.next(|id| progress.state(id) == State::Done) else {
+        context.screen.line("all lessons are done; `explore lesson` lists them")?;
+        return Ok(Exit::Ok);
+    };
+    lesson(context, page, how)
+}
+
+/// One lesson.
+pub(super) fn lesson(context: &mut Context, page: &Page, how: &How) -> anyhow::Result<Exit> {
+    let language = language(context)?;
+    let roots = context.roots()?;
+    run::clear_all(&roots, None).map_err(explained)?;
+    let json = context.screen.json;
+    let alone = how.yes || json;
+    let watched = run::watched(&roots, how.keep, |holder| {
+        let setting = setting(&roots, holder, how, if json { 80 } else { context.screen.width });
+        let mut recorder = if alone { None } else { Some(recorder(&roots, page)?) };
+        let teller = |lists: bool| Teller::new(page, Catalog::of(language), lists);
+        if json {
+            run::run(&setting, page, &mut Program { screen: Screen::stdout(true) }, None)
+        } else if alone {
+            run::run(&setting, page, &mut Passing { teller: teller(true) }, None)
+        } else {
+            run::run(&setting, page, &mut Person::new(teller), recorder.as_mut())
+        }
+    });
+    match watched.map_err(explained)? {
+        Watched::Ended(Outcome::Finished | Outcome::Left) => Ok(Exit::Ok),
+        Watched::Signalled(number) => Ok(Exit::Signal(number)),
+    }
+}
+
+fn setting(roots: &Roots, holder: crate::state::ProcessIdentity, how: &How, width: usize) -> Setting {
+    Setting { roots: roots.clone(), holder, keep: how.keep, limit: Duration::from_secs(how.timeout), width }
+}
+
+fn recorder(roots: &Roots, page: &Page) -> Result<Recorder, run::RunError> {
+    Recorder::begin(Progress::read(&roots.data)?, &page.id, &page.hash, Tier::mine())
+}

@@ -1,0 +1,176 @@
+//! Languages, and the catalogs (gettext PO) that put lessons and messages into them.
+
+use super::page::{Page, parse};
+use super::{messages, words::Word};
+use std::collections::HashMap;
+use std::ops::Range;
+
+/// The catalogs that are built in; the tag names the file in `book/po`.
+const CATALOGS: [(Language, &str); 1] = [(Language::Chinese, include_str!("../../book/po/zh-CN.po"))];
+
+/// A language of lessons and messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Language {
+    /// What everything is written in.
+    #[default]
+    English,
+    /// Simplified Chinese.
+    Chinese,
+}
+
+/// A language that there is no catalog for.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no translation into `{0}`")]
+pub struct UnknownLanguage(String);
+
+impl crate::error::Explain for UnknownLanguage {
+    fn hint(&self) -> Option<String> {
+        Some("languages: en, zh-CN".into())
+    }
+
+    fn exit(&self) -> crate::exit::Exit {
+        crate::exit::Exit::Usage
+    }
+}
+
+impl Language {
+    /// Its tag (BCP 47), as `--lang` takes it and the book is named.
+    pub fn tag(self) -> &'static str {
+        match self {
+            Self::English => "en",
+            Self::Chinese => "zh-CN",
+        }
+    }
+
+    /// What `--lang` asks for, or what the locale (`LC_ALL`, `LC_MESSAGES`, `LANG`, the first that is set) has.
+    ///
+    /// # Errors
+    /// [`UnknownLanguage`] for `--lang` only: a locale that we do not speak gives English.
+    pub fn choose(asked: Option<&str>, variable: impl Fn(&str) -> Option<String>) -> Result<Self, UnknownLanguage> {
+        if let Some(asked) = asked {
+            return Self::of_tag(asked).ok_or_else(|| UnknownLanguage(asked.to_owned()));
+        }
+        let locale = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().filter_map(variable).find(|value| !value.is_empty());
+        Ok(locale.and_then(|locale| Self::of_tag(&locale)).unwrap_or_default())
+    }
+
+    fn of_tag(tag: &str) -> Option<Self> {
+        let plain = tag.split(['.', '@']).next().unwrap_or(tag).replace('_', "-").to_lowercase();
+        match plain.as_str() {
+            "en" | "c" | "posix" => Some(Self::English),
+            "zh" | "zh-cn" | "zh-sg" | "zh-hans" => Some(Self::Chinese),
+            _ if plain.starts_with("en-") => Some(Self::English),
+            _ => None,
+        }
+    }
+}
+
+/// What is known of one language: message by message.
+#[derive(Debug, Default)]
+pub struct Catalog {
+    /// The language.
+    pub language: Language,
+    known: HashMap<String, String>,
+}
+
+impl Catalog {
+    /// The catalog of a language. English has none: every message is its own translation.
+    pub fn of(language: Language) -> Self {
+        let text = CATALOGS.iter().find(|(known, _)| *known == language).map_or("", |(_, text)| *text);
+        Self { language, known: read(text) }
+    }
+
+    /// The translation of a message, where there is one.
+    pub fn find(&self, message: &str) -> Option<String> {
+        self.known.get(message).cloned()
+    }
+
+    /// One of our own messages in this language, with `{name}` replaced by each value.
+    pub fn say(&self, word: Word, values: &[(&str, &str)]) -> String {
+        let mut text = self.find(word.english()).unwrap_or_else(|| word.english().to_owned());
+        for (name, value) in values {
+            text = text.replace(&format!("{{{name}}}"), value);
+        }
+        text
+    }
+
+    /// The lesson in this language. What a translation has broken stays English.
+    pub fn translate(&self, page: &Page) -> Page {
+        let source = messages::replace(&page.source, &messages::of_page(page), |text| self.find(text));
+        match parse(&page.file, &source) {
+            // The record of answers knows the lesson by the hash of its English text.
+            Ok(other) if other.skeleton() == page.skeleton() => Page { hash: page.hash.clone(), ..other },
+            _ => page.clone(),
+        }
+    }
+
+    /// Markdown without blocks in this language.
+    pub fn translate_prose(&self, source: &str) -> String {
+        let whole: Range<usize> = 0..source.len();
+        messages::replace(source, &messages::of_prose(source, whole), |text| self.find(text))
+    }
+}
+
+/// A catalog that cannot be read is an empty one here; a test holds those that are built in to more than that.
+fn read(text: &str) -> HashMap<String, String> {
+    let Ok(catalog) = polib::po_file::parse_from_reader(text.as_bytes()) else { return HashMap::new() };
+    let finished = catalog.messages().filter(|message| message.is_translated() && !message.is_fuzzy());
+    finished.filter_map(|one| Some((one.msgid().to_owned(), one.msgstr().ok()?.to_owned()))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lesson::library::Library;
+    use crate::lesson::words;
+
+    #[test]
+    fn a_language_is_asked_for_or_the_locale_decides() {
+        let none = |_: &str| None;
+        assert_eq!(Language::choose(Some("zh-CN"), none).unwrap(), Language::Chinese);
+        assert!(Language::choose(Some("tlh"), none).is_err());
+        let locale = |value: &'static str| move |name: &str| (name == "LANG").then(|| value.to_owned());
+        assert_eq!(Language::choose(None, locale("zh_CN.UTF-8")).unwrap(), Language::Chinese);
+        assert_eq!(Language::choose(None, locale("zh_TW.UTF-8")).unwrap(), Language::English);
+        assert_eq!(Language::choose(None, locale("de_DE.UTF-8")).unwrap(), Language::English);
+        assert_eq!(Language::choose(None, none).unwrap(), Language::English);
+        let both = |name: &str| Some(if name == "LC_ALL" { "C" } else { "zh_CN" }.to_owned());
+        assert_eq!(Language::choose(None, both).unwrap(), Language::English);
+    }
+
+    #[test]
+    fn every_catalog_can_be_read_and_loses_no_value() {
+        for (language, text) in CATALOGS {
+            let catalog = polib::po_file::parse_from_reader(text.as_bytes()).unwrap();
+            assert!(catalog.count() > 0, "{}", language.tag());
+            for word in words::ALL {
+                let there = Catalog::of(language).find(word.english());
+                let there = there.unwrap_or_else(|| panic!("{}: {:?} is missing", language.tag(), word.english()));
+                assert_eq!(values(&there), values(word.english()), "{there}");
+            }
+        }
+    }
+
+    fn values(text: &str) -> Vec<&str> {
+        let mut found: Vec<&str> = text.split('{').skip(1).filter_map(|rest| rest.split('}').next()).collect();
+        found.sort_unstable();
+        found
+    }
+
+    #[test]
+    fn a_translated_lesson_runs_the_same_commands() {
+        let catalog = Catalog::of(Language::Chinese);
+        let library = Library::built_in();
+        let page = library.find("pid-namespace").unwrap();
+        let chinese = catalog.translate(page);
+        assert_ne!(chinese.front.title, page.front.title, "it is not translated");
+        assert_eq!(chinese.skeleton(), page.skeleton());
+        assert_eq!(chinese.hash, page.hash);
+        let left: Vec<String> = messages::of_page(page)
+            .into_iter()
+            .map(|one| one.text)
+            .filter(|text| catalog.find(text).is_none())
+            .collect();
+        assert_eq!(left, [""; 0], "not translated");
+    }
+}
