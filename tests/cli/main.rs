@@ -4,4 +4,6 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod mistakes;
+mod state_folder;
 mod usage;

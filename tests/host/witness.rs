@@ -153,9 +153,13 @@ fn words(arguments: &str) -> Vec<String> {
 fn a_look_into_another_place_is_told_as_it_is_seen() {
     require!("host::witness::compare", is_root() && has_program("strace"), "needs root and strace(1)");
     let learner = Learner::new();
-    learner.program("sh", ["-c", "unshare --uts --net --pid --fork sleep 1000 >/dev/null 2>&1 & echo $!"]).run();
-    let inside = learner.program("pgrep", ["sleep"]).run().status(0);
-    let testimony = Testimony::of(&learner, learner.explore(["compare", inside.out.trim()]));
+    learner.program("sh", ["-c", "unshare --uts --net --pid --fork sleep 1000 >/dev/null 2>&1 &"]).run();
+    let mut inside = String::new();
+    eventually("the other place is there", || {
+        inside = learner.program("pgrep", ["-x", "sleep"]).run().out.trim().to_owned();
+        !inside.is_empty()
+    });
+    let testimony = Testimony::of(&learner, learner.explore(["compare", &inside]));
     testimony.must_agree();
 }
 
