@@ -30,6 +30,10 @@ pub fn hint(error: &Error) -> Option<String> {
         }
         ("pivot_root", Errno::EINVAL) => "the new root must be a mount point, and its parent mount not shared",
         ("sethostname", Errno::EPERM) => "the host name belongs to a UTS namespace that another user namespace owns",
+        ("sendto", Errno::EPERM) => {
+            "changing a network needs CAP_NET_ADMIN in the user namespace that owns the network namespace"
+        }
+        ("sendto", Errno::EOPNOTSUPP) => "the kernel lacks a part: bridge, veth, or nf_tables; see `explore doctor`",
         (_, Errno::ENOSPC) => "no space left: see `df` and `df -i` for the state folder",
         (_, Errno::EMFILE | Errno::ENFILE) => "too many open files: see `ulimit -n`",
         (_, Errno::EROFS) => "that place is mounted read-only",
@@ -45,7 +49,7 @@ mod tests {
 
     #[test]
     fn eperm_is_never_bare() {
-        for call in ["unshare", "setns", "mount", "sethostname", "bpf", "some_call_of_tomorrow"] {
+        for call in ["unshare", "setns", "mount", "sethostname", "sendto", "bpf", "some_call_of_tomorrow"] {
             let error = Error { call: call.into(), args: String::new(), errno: libc::EPERM, why: String::new() };
             assert!(hint(&error).is_some(), "{call}");
         }

@@ -29,7 +29,7 @@ fn containers_reach_each_other_by_their_own_addresses() {
     let lab = Lab::new();
     let (one, two) = (lab.up(0), lab.up(1));
     assert_ne!(one, two);
-    let seen = lab.seen_by(&lab.container(1), two, &lab.container(0)).expect("a neighbour is reached");
+    let seen = lab::seen_by(&lab.container(1), two, &lab.container(0)).expect("a neighbour is reached");
     assert_eq!(seen, one, "the bridge is one network: nobody's address is translated in it");
 }
 
@@ -39,7 +39,7 @@ fn nothing_enters_by_the_uplink_that_did_not_before() {
     let lab = Lab::new();
     let container = lab.up(0);
     lab.server_learns_the_way_to(container);
-    let reach = || lab.seen_by(&lab.container(0), container, &lab.server).map_err(|error| error.kind());
+    let reach = || lab::seen_by(&lab.container(0), container, &lab.server).map_err(|error| error.kind());
     assert_eq!(reach().unwrap_err(), ErrorKind::TimedOut, "we have opened the host to its uplink");
 
     lab.remove_our_table();
@@ -88,7 +88,7 @@ fn both_ends_name_each_other() {
     assert_eq!((&inside["peer"], &outside["peer"]), (&outside["index"], &inside["index"]));
     assert_eq!(outside["master"], shown["bridge"]["index"]);
     let ip: std::net::Ipv4Addr = shown["lease"]["ip"].as_str().unwrap().parse().unwrap();
-    let mac: Vec<u8> = inside["mac"].as_array().unwrap().iter().map(|byte| byte.as_u64().unwrap() as u8).collect();
+    let mac: Vec<u8> = serde_json::from_value(inside["mac"].clone()).unwrap();
     assert_eq!(mac[..2], [0x02, 0x42]);
     assert_eq!(mac[2..], ip.octets(), "the address on the wire ends in the IPv4 address");
 }
@@ -106,4 +106,30 @@ fn a_machine_without_a_network_still_connects_its_containers_and_says_that_this_
         .stdout_has("nothing: this network namespace has no route");
     learner.explore(["network", "down", CONTAINERS[0]]).run().status(0);
     before.assert_unchanged();
+}
+
+#[test]
+fn without_root_the_same_commands_work_in_a_network_namespace_of_ones_own() {
+    require!("stages::network::user", is_root(), "needs root to become somebody else");
+    let learner = Learner::user();
+    let folder = learner.state().join("data/containers").join(CONTAINERS[0]);
+    let script = format!(
+        "mkdir -p {} && $EXPLORE network up {id} && $EXPLORE network show {id} && $EXPLORE network down {id} && \
+         ls $EXPLORE_ROOT/run/journal",
+        folder.display(),
+        id = CONTAINERS[0]
+    );
+    let own = ["unshare", "--user", "--map-root-user", "--net", "--mount"];
+    let told = learner.program("sh", ["-c", &script]).wrapped_by(own).run().status(0).stderr("");
+    assert!(told.out.contains("masquerade") && told.out.ends_with(&format!("{}\n", CONTAINERS[0])), "{}", told.out);
+}
+
+#[test]
+fn one_who_may_not_is_told_what_is_missing() {
+    require!("stages::network::refused", is_root(), "needs root to become somebody else");
+    let learner = Learner::user();
+    std::fs::create_dir_all(learner.state().join("data/containers")).unwrap();
+    learner.program("sh", ["-c", "mkdir -p $EXPLORE_ROOT/data/containers/3f2a"]).run();
+    let told = learner.explore(["network", "up", "3f2a"]).run();
+    assert!(told.code != 0 && told.err.contains("hint: "), "{told:?}");
 }

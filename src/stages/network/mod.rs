@@ -101,7 +101,8 @@ pub fn tear_down(roots: &Roots, container_id: &str) -> Result<(), NetworkError> 
 /// As [`tear_down`].
 pub fn clean(roots: &Roots) -> Result<(), NetworkError> {
     let mut held = Held::take(roots)?;
-    let gone = |lease: &Lease| lease.holder.is_some_and(|holder| !holder.is_alive());
+    // Whoever makes a lease holds the lock: one that is not complete now never will be.
+    let gone = |lease: &Lease| !lease.is_complete() || lease.holder.is_some_and(|holder| !holder.is_alive());
     let orphans: Vec<String> =
         held.record.leases.iter().filter(|(_, lease)| gone(lease)).map(|(id, _)| id.clone()).collect();
     let mut failed: Vec<NetworkError> =

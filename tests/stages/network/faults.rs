@@ -2,6 +2,8 @@
 
 use super::lab::{CONTAINERS, Lab};
 use crate::support::{HostState, has_program, is_root, require};
+use explore::stages::network;
+use explore::state::{Journal, Roots};
 
 /// Calls at which a kill comes: changes of the network, entries of journal and record, mounts, children.
 const CALLS: [&str; 5] = ["sendto", "write", "rename", "mount", "clone"];
@@ -49,6 +51,30 @@ fn whatever_a_kill_left_of_up_the_next_up_and_down_take_back() {
     };
     let kills = kill_everywhere(&lab, "up", || (), repair);
     assert!(kills > 25, "only {kills} kills: they do not come where they should");
+    before.assert_unchanged();
+}
+
+#[test]
+fn undoing_the_journal_takes_back_whatever_a_killed_up_has_made() {
+    require!("stages::network::undo", is_root() && has_program("strace"), "needs root and strace(1)");
+    let lab = Lab::new();
+    let (before, forwards) = (HostState::of(&lab.learner), lab.forwarding());
+    let roots = Roots::find(Some(&lab.learner.state())).unwrap();
+    let journal = Journal::at(roots.journal());
+    let repair = |what: &str| {
+        lab.learner.at_machine(|| {
+            for entry in journal.entries().unwrap() {
+                network::undo(&entry).unwrap();
+            }
+            network::unpin(&roots, CONTAINERS[0]).unwrap();
+        });
+        assert_eq!(lab.forwarding(), forwards, "{what}");
+        assert!(lab.bridge().is_none(), "{what}: the bridge is left");
+        // What is undone twice is gone once; then lease and entries go too.
+        lab.learner.at_machine(|| network::tear_down(&roots, CONTAINERS[0]).unwrap());
+        assert_eq!(journal.entries().unwrap(), [], "{what}");
+    };
+    kill_everywhere(&lab, "up", || (), repair);
     before.assert_unchanged();
 }
 

@@ -69,20 +69,9 @@ impl Lab {
         self.learner.at_machine(|| netns::open(&pin).unwrap())
     }
 
-    /// Whose address a server in one namespace sees when a client in another connects to it.
-    pub(super) fn seen_by(&self, server: &OwnedFd, address: Ipv4Addr, client: &OwnedFd) -> io::Result<Ipv4Addr> {
-        let listener = at(server, || TcpListener::bind((address, 0)))?;
-        let door = SocketAddr::from((address, listener.local_addr()?.port()));
-        let _open = at(client, || TcpStream::connect_timeout(&door, WAIT))?;
-        match listener.accept()?.1.ip() {
-            IpAddr::V4(ip) => Ok(ip),
-            IpAddr::V6(ip) => panic!("{ip}"),
-        }
-    }
-
     /// Whose address the server sees when a container connects.
     pub(super) fn server_sees(&self, number: usize) -> Result<Ipv4Addr, ErrorKind> {
-        self.seen_by(&self.server, SERVER, &self.container(number)).map_err(|error| error.kind())
+        seen_by(&self.server, SERVER, &self.container(number)).map_err(|error| error.kind())
     }
 
     /// As a router of the neighbourhood would: the host is the way to that container.
@@ -109,6 +98,17 @@ impl Lab {
     /// Runs `work` in the host's network namespace.
     pub(super) fn on_the_host<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         at(&self.host, work)
+    }
+}
+
+/// Whose address a server in one namespace sees when a client in another connects to it.
+pub(super) fn seen_by(server: &OwnedFd, address: Ipv4Addr, client: &OwnedFd) -> io::Result<Ipv4Addr> {
+    let listener = at(server, || TcpListener::bind((address, 0)))?;
+    let door = SocketAddr::from((address, listener.local_addr()?.port()));
+    let _open = at(client, || TcpStream::connect_timeout(&door, WAIT))?;
+    match listener.accept()?.1.ip() {
+        IpAddr::V4(ip) => Ok(ip),
+        IpAddr::V6(ip) => panic!("{ip}"),
     }
 }
 
