@@ -65,7 +65,7 @@ impl Testimony {
     fn read(learner: &Learner, output: Output) -> Self {
         let folder = folder_for(learner);
         let told = told::story(&output.events());
-        let seen = strace::story(&folder);
+        let seen = strace::story(&folder, &learner.everything().to_string_lossy());
         std::fs::remove_dir_all(folder).unwrap();
         Self { output, told, seen }
     }
@@ -204,4 +204,14 @@ fn a_call_that_only_one_side_knows_is_a_difference() {
     assert_eq!(differences(&both[..2], &both), 1, "seen and not told");
     assert_eq!(differences(&both, &both[1..]), 1, "told and not seen");
     assert_eq!(differences(&both[1..2], &both[2..]), 2, "a failure is not a success");
+}
+
+#[test]
+fn a_cable_is_told_as_it_is_seen() {
+    require!("host::witness::network", is_root() && has_program("strace"), "needs root and strace(1)");
+    let learner = Learner::new();
+    std::fs::create_dir_all(learner.state().join("data/containers/3f2a1b4c5d6e")).unwrap();
+    for verb in ["up", "down"] {
+        Testimony::of(&learner, learner.explore(["network", verb, "3f2a"])).must_agree();
+    }
 }

@@ -20,12 +20,13 @@ const HARMLESS: [&str; 7] = [
 /// Netlink messages that only ask: RTM_GETLINK, RTM_GETADDR, RTM_GETROUTE, and those of nf_tables.
 const QUESTIONS: [&str; 7] = ["0x12", "0x16", "0x1a", "0xa01", "0xa04", "0xa07", "0xa10"];
 
-/// The calls in the files `t.PID` of `folder`, by process, without the process that narrates.
-pub(super) fn story(folder: &Path) -> Story {
+/// The calls in the files `t.PID` of `folder`, by process, without the process that narrates. `here` is the learner's
+/// folder, which an [`super::Output`] calls `[HERE]`.
+pub(super) fn story(folder: &Path, here: &str) -> Story {
     let mut story = Story::new();
     for file in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
         let pid = file.path().extension().unwrap().to_str().unwrap().parse().unwrap();
-        let text = std::fs::read_to_string(file.path()).unwrap();
+        let text = std::fs::read_to_string(file.path()).unwrap().replace(here, "[HERE]");
         let calls = calls(&text);
         if !calls.is_empty() {
             story.insert(pid, calls);
@@ -78,6 +79,8 @@ fn watched(name: &str, arguments: &str) -> Option<Vec<String>> {
         "clone" | "clone3" | "vfork" | "fork" if arguments.contains("CLONE_VM") => None,
         "clone" | "clone3" | "vfork" | "fork" => Some(namespaces_of(arguments)),
         "prctl" if HARMLESS.iter().any(|harmless| arguments.starts_with(harmless)) => None,
+        // What is told goes through a socket too, and speaks of messages.
+        "sendto" | "sendmsg" if arguments.contains("<UNIX") => None,
         "sendto" | "sendmsg" => message_types(arguments),
         "write" => {
             let path = arguments.split_once('<')?.1.split_once('>')?.0;
@@ -119,6 +122,12 @@ fn type_number(word: &str) -> String {
         ("RTM_NEWROUTE", 0x18),
         ("RTM_DELROUTE", 0x19),
         ("RTM_GETROUTE", 0x1a),
+        ("NFNL_SUBSYS_NFTABLES<<8|NFT_MSG_NEWTABLE", 0xa00),
+        ("NFNL_SUBSYS_NFTABLES<<8|NFT_MSG_GETTABLE", 0xa01),
+        ("NFNL_SUBSYS_NFTABLES<<8|NFT_MSG_DELTABLE", 0xa02),
+        ("NFNL_SUBSYS_NFTABLES<<8|NFT_MSG_NEWCHAIN", 0xa03),
+        ("NFNL_SUBSYS_NFTABLES<<8|NFT_MSG_GETCHAIN", 0xa04),
+        ("NFNL_SUBSYS_NFTABLES<<8|NFT_MSG_NEWRULE", 0xa06),
         ("NFNL_MSG_BATCH_BEGIN", 0x10),
         ("NFNL_MSG_BATCH_END", 0x11),
     ];
