@@ -2,7 +2,10 @@
 
 pub mod book;
 mod compare;
+mod columns;
+pub mod compare;
 mod context;
+mod doctor;
 mod exec;
 mod images;
 mod lesson;
@@ -69,6 +72,9 @@ enum Command {
     Images(images::Images),
     #[command(display_order = 12)]
     Rmi(images::Rmi),
+    /// Say what can run on this machine, and what helps where something cannot
+    #[command(display_order = 61)]
+    Doctor,
 }
 
 /// The whole program.
@@ -102,5 +108,6 @@ fn dispatch(command: Command, context: &mut Context) -> anyhow::Result<Exit> {
         Command::Pull(args) => pull::run(&args, context),
         Command::Images(args) => images::run(&args, context),
         Command::Rmi(args) => images::remove(&args, context),
+        Command::Doctor => doctor::run(context),
     }
 }

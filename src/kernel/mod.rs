@@ -9,9 +9,9 @@
 
 mod call;
 pub mod capability;
+pub mod feature;
 pub mod fs;
 mod hint;
-pub mod interfaces;
 pub mod loopback;
 pub mod mount;
 pub mod namespace;

@@ -6,8 +6,8 @@ mod rows;
 
 use super::visit::Uname;
 use super::{Fact, Facts, Process};
-use crate::kernel::interfaces::Link;
 use crate::kernel::namespace::{Identity, Kind};
+use crate::kernel::netlink::Interface;
 use serde::{Deserialize, Serialize};
 
 /// Version of the shape of [`Comparison`] as JSON.
@@ -125,9 +125,9 @@ pub struct LinkRow {
     /// What was found. `Same` is the very same interface; two of one name in two namespaces differ.
     pub verdict: Verdict,
     /// As the outside has it.
-    pub outside: Option<Link>,
+    pub outside: Option<Interface>,
     /// As the inside has it.
-    pub inside: Option<Link>,
+    pub inside: Option<Interface>,
     /// The interface on the other side that is the other end of this one (a veth pair).
     pub peer: Option<String>,
 }

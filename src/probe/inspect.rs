@@ -5,8 +5,8 @@ use super::fact::{ENDED, ZOMBIE};
 use super::place::{self, CgroupMembership, Ids, Mount, Privileges};
 use super::process::{self, Processes};
 use super::visit::{Report, Uname, visit};
-use crate::kernel::interfaces::Link;
 use crate::kernel::namespace::{Identity, Kind};
+use crate::kernel::netlink::Interface;
 use crate::kernel::nsfs;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -27,7 +27,7 @@ pub struct Facts {
     /// The processes that it can see.
     pub processes: Fact<Processes>,
     /// The interfaces that it can see.
-    pub links: Fact<Vec<Link>>,
+    pub links: Fact<Vec<Interface>>,
     /// The mounts below its root.
     pub mounts: Fact<Vec<Mount>>,
     /// Its ids and their maps.

@@ -1,7 +1,7 @@
 //! Interfaces in the words of iproute2, so that what we show is what `ip a` would print. The order of flags and fields
 //! is that of its `ip/ipaddress.c`.
 
-use crate::kernel::interfaces::{Address, Link};
+use crate::kernel::netlink::{Interface, InterfaceAddress};
 use std::fmt::Write;
 use std::net::IpAddr;
 
@@ -46,7 +46,7 @@ const PERMANENT: u32 = 0x80;
 
 /// What `ip a` prints for one interface, a line each. `all` are the interfaces of the same namespace: by them an index
 /// becomes a name.
-pub fn address_lines(link: &Link, all: &[Link]) -> Vec<String> {
+pub fn address_lines(link: &Interface, all: &[Interface]) -> Vec<String> {
     let mut lines = link_lines(link, all, false);
     for address in &link.addresses {
         lines.push(address_line(address));
@@ -56,7 +56,7 @@ pub fn address_lines(link: &Link, all: &[Link]) -> Vec<String> {
 }
 
 /// What `ip link` prints for one interface (with its mode), and the first lines of `ip a` (without).
-pub fn link_lines(link: &Link, all: &[Link], mode: bool) -> Vec<String> {
+pub fn link_lines(link: &Interface, all: &[Interface], mode: bool) -> Vec<String> {
     let mut head = format!("{}: {}: <{}> mtu {}", link.index, full_name(link, all), flags(link, all), link.mtu);
     if !link.qdisc.is_empty() {
         let _ = write!(head, " qdisc {}", link.qdisc);
@@ -80,7 +80,7 @@ pub fn link_lines(link: &Link, all: &[Link], mode: bool) -> Vec<String> {
 }
 
 /// The name with the other end behind an `@`: by name where it is in the same namespace, else by index there.
-pub fn full_name(link: &Link, all: &[Link]) -> String {
+pub fn full_name(link: &Interface, all: &[Interface]) -> String {
     match (link.peer, link.peer_namespace) {
         (None, _) => link.name.clone(),
         (Some(0), _) => format!("{}@NONE", link.name),
@@ -92,7 +92,7 @@ pub fn full_name(link: &Link, all: &[Link]) -> String {
 }
 
 /// The IFF_* flags between the angle brackets.
-pub fn flags(link: &Link, all: &[Link]) -> String {
+pub fn flags(link: &Interface, all: &[Interface]) -> String {
     let mut shown = Vec::new();
     if link.flags & IFF_UP != 0 && link.flags & IFF_RUNNING == 0 {
         shown.push("NO-CARRIER".to_owned());
@@ -106,11 +106,11 @@ pub fn flags(link: &Link, all: &[Link]) -> String {
     shown.join(",")
 }
 
-fn name_of(index: u32, all: &[Link]) -> Option<String> {
+fn name_of(index: u32, all: &[Interface]) -> Option<String> {
     all.iter().find(|link| link.index == index).map(|link| link.name.clone())
 }
 
-fn hardware_line(link: &Link) -> String {
+fn hardware_line(link: &Interface) -> String {
     let mut text = format!("    link/{}", layer(link.layer));
     if !link.address.is_empty() {
         let _ = write!(text, " {}", hardware(&link.address, link.layer));
@@ -155,7 +155,7 @@ fn layer(number: u16) -> String {
 }
 
 /// `inet 10.0.0.2/24 brd 10.0.0.255 scope global eth0`.
-fn address_line(address: &Address) -> String {
+fn address_line(address: &InterfaceAddress) -> String {
     let family = if address.local.is_ipv6() { "inet6" } else { "inet" };
     let mut line = format!("    {family} {}", address.local);
     if let Some(peer) = address.peer {
@@ -173,7 +173,7 @@ fn address_line(address: &Address) -> String {
     line + address.label.as_deref().unwrap_or("")
 }
 
-fn address_flags(address: &Address) -> Vec<&'static str> {
+fn address_flags(address: &InterfaceAddress) -> Vec<&'static str> {
     let mut words = Vec::new();
     if address.flags & SECONDARY != 0 {
         words.push(if address.local.is_ipv6() { "temporary" } else { "secondary" });

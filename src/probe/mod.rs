@@ -13,6 +13,7 @@ mod comparison;
 mod fact;
 mod inspect;
 pub mod iproute;
+pub mod need;
 mod place;
 mod process;
 mod users;
@@ -26,3 +27,8 @@ pub use inspect::{Facts, look};
 pub use place::{CgroupMembership, IdMap, Ids, Mount, Privileges};
 pub use process::{Process, Processes, own as own_processes};
 pub use visit::Uname;
+
+/// The name of a user of this machine, or the number.
+fn user_name(uid: u32) -> String {
+    users::Users::of_machine().name(uid)
+}

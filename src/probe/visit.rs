@@ -2,8 +2,8 @@
 //! those two, asks the kernel, sends the answers through a pipe and leaves. Its caller stays where it is.
 
 use super::Fact;
-use crate::kernel::interfaces::{self, Link};
 use crate::kernel::namespace::{self, Kind};
+use crate::kernel::netlink::{Interface, Socket};
 use crate::kernel::{self, nsfs, process};
 use crate::narrate::Role;
 use nix::errno::Errno;
@@ -41,7 +41,7 @@ impl Uname {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Report {
     pub(super) uname: Fact<Uname>,
-    pub(super) links: Fact<Vec<Link>>,
+    pub(super) links: Fact<Vec<Interface>>,
 }
 
 const WHY: &str = "to ask the kernel as a member would; only this short-lived child moves";
@@ -75,7 +75,7 @@ fn door(pid: i32, kind: Kind) -> Fact<Option<OwnedFd>> {
 
 impl Doors {
     fn ask(&self) -> Report {
-        Report { uname: behind(&self.uts, Kind::Uts, uname), links: behind(&self.net, Kind::Net, interfaces::list) }
+        Report { uname: behind(&self.uts, Kind::Uts, uname), links: behind(&self.net, Kind::Net, interfaces) }
     }
 }
 
@@ -114,6 +114,10 @@ fn join(target: &OwnedFd, kind: Kind) -> kernel::Result<()> {
         _ => {}
     }
     namespace::setns(target, &[kind], WHY)
+}
+
+fn interfaces() -> kernel::Result<Vec<Interface>> {
+    Socket::open()?.interfaces("what the place can see of networks")
 }
 
 fn uname() -> kernel::Result<Uname> {

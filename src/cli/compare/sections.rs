@@ -1,9 +1,10 @@
 //! The sections of a comparison: namespaces, `uname -a`, `ps`, `ip a`.
 
 use super::Style;
-use super::layout::{Line, Long, margin_width, mark, note, pad, sides};
-use crate::kernel::interfaces::Link;
+use super::layout::{Line, Long, margin_width, mark, note, sides};
+use crate::cli::columns::pad;
 use crate::kernel::namespace::Identity;
+use crate::kernel::netlink::Interface;
 use crate::probe::{Comparison, Fact, Group, LinkRow, Process, ProcessRow, Side, Verdict, iproute};
 use colored::Colorize;
 use std::collections::BTreeSet;
@@ -15,7 +16,7 @@ const SENTENCES: usize = 5;
 pub(super) fn heading(comparison: &Comparison, width: usize, style: Style) -> String {
     let side = |name: &str, side: &Side| {
         let command = side.command.known().map_or_else(String::new, |command| format!(" {command}"));
-        super::layout::cut(&format!("{name}: PID {}{command}", side.pid), width, style) + "\n"
+        crate::cli::columns::cut(&format!("{name}: PID {}{command}", side.pid), width, style.unicode) + "\n"
     };
     side("outside", &comparison.outside) + &side("inside ", &comparison.inside)
 }
@@ -160,11 +161,12 @@ fn process_text(sizes: &[usize; 4], cells: [&str; 5]) -> String {
 
 pub(super) fn links(comparison: &Comparison, width: usize, style: Style) -> String {
     let section = &comparison.links;
-    let all = |side: fn(&LinkRow) -> Option<&Link>| section.rows.iter().filter_map(side).cloned().collect::<Vec<_>>();
+    let all =
+        |side: fn(&LinkRow) -> Option<&Interface>| section.rows.iter().filter_map(side).cloned().collect::<Vec<_>>();
     let (there, here) = (all(|row| row.outside.as_ref()), all(|row| row.inside.as_ref()));
     let mut lines = Vec::new();
     for row in &section.rows {
-        let cells = |link: &Option<Link>, all: &[Link]| {
+        let cells = |link: &Option<Interface>, all: &[Interface]| {
             link.as_ref().map(|link| iproute::address_lines(link, all)).unwrap_or_default()
         };
         let (outside, inside) = (cells(&row.outside, &there), cells(&row.inside, &here));

@@ -14,11 +14,13 @@
 
 mod address;
 mod delete;
+mod interface;
 mod link;
 mod wire;
 
 pub use address::{Address, Route};
 pub use delete::delete_link;
+pub use interface::{Interface, InterfaceAddress};
 pub use link::{Bridge, Change, Link, VethEnd, Which};
 pub(in crate::kernel) use wire::{Wire, datagram};
 

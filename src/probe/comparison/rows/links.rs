@@ -1,8 +1,8 @@
 //! Interfaces. Within one network namespace they are the very same; across two, equal names mean nothing.
 
 use super::verdict;
-use crate::kernel::interfaces::Link;
 use crate::kernel::namespace::Kind;
+use crate::kernel::netlink::Interface;
 use crate::probe::comparison::{LinkRow, Section, Verdict};
 use crate::probe::{Fact, Facts};
 use std::collections::HashMap;
@@ -20,7 +20,7 @@ pub(in super::super) fn links(outside: &Facts, inside: &Facts) -> Section<LinkRo
     let empty = Vec::new();
     let there = outside.links.known().unwrap_or(&empty);
     let here = inside.links.known().unwrap_or(&empty);
-    let by_name: HashMap<&str, &Link> = here.iter().map(|link| (link.name.as_str(), link)).collect();
+    let by_name: HashMap<&str, &Interface> = here.iter().map(|link| (link.name.as_str(), link)).collect();
     let mut rows: Vec<LinkRow> = there
         .iter()
         .map(|link| row(Some(link), by_name.get(link.name.as_str()).copied(), &lists, (there, here)))
@@ -32,7 +32,12 @@ pub(in super::super) fn links(outside: &Facts, inside: &Facts) -> Section<LinkRo
     Section { verdict, rows }
 }
 
-fn row(outside: Option<&Link>, inside: Option<&Link>, lists: &Verdict, all: (&[Link], &[Link])) -> LinkRow {
+fn row(
+    outside: Option<&Interface>,
+    inside: Option<&Interface>,
+    lists: &Verdict,
+    all: (&[Interface], &[Interface]),
+) -> LinkRow {
     let verdict = match (outside, inside) {
         _ if lists.why().is_some() => lists.clone(),
         (Some(_), Some(_)) => lists.clone(),
@@ -47,8 +52,8 @@ fn row(outside: Option<&Link>, inside: Option<&Link>, lists: &Verdict, all: (&[L
 
 /// The other end of a veth pair, in the other place's list: each names the other's index as its own peer. That the two
 /// could name each other by accident is possible only where each says that its peer is in another namespace.
-fn other_end<'a>(link: &Link, others: &'a [Link]) -> Option<&'a Link> {
-    let elsewhere = |link: &Link| link.peer_namespace.is_some() && link.kind.as_deref() == Some("veth");
+fn other_end<'a>(link: &Interface, others: &'a [Interface]) -> Option<&'a Interface> {
+    let elsewhere = |link: &Interface| link.peer_namespace.is_some() && link.kind.as_deref() == Some("veth");
     others.iter().find(|other| {
         elsewhere(link) && elsewhere(other) && link.peer == Some(other.index) && other.peer == Some(link.index)
     })

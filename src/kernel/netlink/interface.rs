@@ -1,6 +1,7 @@
-//! Interfaces with their addresses, as plain data that crosses a pipe.
+//! Interfaces with all that `ip address` prints of them, as plain data that crosses a pipe. Only looks; see `link` for
+//! what makes and changes one.
 
-use super::{Result, dump};
+use super::{Result, Socket};
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::address::{AddressAttribute, AddressMessage};
 use netlink_packet_route::link::{LinkAttribute, LinkInfo, LinkMessage, Prop};
@@ -9,7 +10,7 @@ use std::net::IpAddr;
 
 /// One network interface.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Link {
+pub struct Interface {
     /// Its number, unique in its network namespace only.
     pub index: u32,
     /// Its name, unique there only as well.
@@ -45,12 +46,12 @@ pub struct Link {
     /// Further names.
     pub other_names: Vec<String>,
     /// Its addresses, IPv4 first, in the kernel's order.
-    pub addresses: Vec<Address>,
+    pub addresses: Vec<InterfaceAddress>,
 }
 
 /// One address of an interface.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Address {
+pub struct InterfaceAddress {
     /// Ours.
     pub local: IpAddr,
     /// The other side's, where it is a point-to-point address.
@@ -71,36 +72,42 @@ pub struct Address {
     pub preferred: u32,
 }
 
-/// The interfaces of the network namespace that this thread is in, by index.
-///
-/// # Errors
-/// The netlink request that failed; E2BIG where there are more than [`super::LIMIT`].
-pub fn list() -> Result<Vec<Link>> {
-    let mut links: Vec<Link> = dump("RTM_GETLINK", RouteNetlinkMessage::GetLink(LinkMessage::default()))?
-        .into_iter()
-        .filter_map(|message| if let RouteNetlinkMessage::NewLink(link) = message { Some(link_of(link)) } else { None })
-        .collect();
-    for message in dump("RTM_GETADDR", RouteNetlinkMessage::GetAddress(AddressMessage::default()))? {
-        let RouteNetlinkMessage::NewAddress(message) = message else { continue };
-        let index = message.header.index;
-        let link = links.iter_mut().find(|link| link.index == index);
-        if let (Some(link), Some(address)) = (link, address_of(message)) {
-            link.addresses.push(address);
+impl Socket {
+    /// The interfaces of the namespace with their addresses, by index.
+    ///
+    /// # Errors
+    /// The request that failed.
+    pub fn interfaces(&mut self, why: &str) -> Result<Vec<Interface>> {
+        let mut found: Vec<Interface> = self
+            .list(&RouteNetlinkMessage::GetLink(LinkMessage::default()), "", why)?
+            .into_iter()
+            .filter_map(|message| match message {
+                RouteNetlinkMessage::NewLink(link) => Some(interface_of(link)),
+                _ => None,
+            })
+            .collect();
+        found.sort_by_key(|interface| interface.index);
+        for message in self.list(&RouteNetlinkMessage::GetAddress(AddressMessage::default()), "", why)? {
+            let RouteNetlinkMessage::NewAddress(message) = message else { continue };
+            let index = message.header.index;
+            let interface = found.iter_mut().find(|interface| interface.index == index);
+            if let (Some(interface), Some(address)) = (interface, address_of(message)) {
+                interface.addresses.push(address);
+            }
         }
+        for interface in &mut found {
+            interface.addresses.sort_by_key(|address| address.local.is_ipv6());
+        }
+        Ok(found)
     }
-    links.sort_by_key(|link| link.index);
-    for link in &mut links {
-        link.addresses.sort_by_key(|address| address.local.is_ipv6());
-    }
-    Ok(links)
 }
 
-fn link_of(message: LinkMessage) -> Link {
-    let mut link = Link {
+fn interface_of(message: LinkMessage) -> Interface {
+    let mut link = Interface {
         index: message.header.index,
         layer: message.header.link_layer_type.into(),
         flags: message.header.flags.bits(),
-        ..Link::default()
+        ..Interface::default()
     };
     for attribute in message.attributes {
         match attribute {
@@ -132,7 +139,7 @@ fn kind_of(info: LinkInfo) -> Option<String> {
     if let LinkInfo::Kind(kind) = info { Some(kind.to_string()) } else { None }
 }
 
-fn address_of(message: AddressMessage) -> Option<Address> {
+fn address_of(message: AddressMessage) -> Option<InterfaceAddress> {
     let (mut local, mut other, mut broadcast, mut label) = (None, None, None, None);
     let mut flags = u32::from(message.header.flags.bits());
     let (mut valid, mut preferred) = (u32::MAX, u32::MAX);
@@ -149,7 +156,7 @@ fn address_of(message: AddressMessage) -> Option<Address> {
     }
     // IFA_LOCAL is our address where there is one; IFA_ADDRESS is then the peer's (rtnetlink(7), if_addr.h).
     let address = local.or(other)?;
-    Some(Address {
+    Some(InterfaceAddress {
         local: address,
         peer: other.filter(|other| *other != address),
         prefix: message.header.prefix_len,
@@ -166,7 +173,7 @@ fn address_of(message: AddressMessage) -> Option<Address> {
 mod tests {
     #[test]
     fn the_kernel_names_the_interfaces_of_the_same_namespace_as_sysfs_does() {
-        let links = super::list().unwrap();
+        let links = super::Socket::open().unwrap().interfaces("to see them").unwrap();
         let mut ours: Vec<String> = links.into_iter().map(|link| link.name).collect();
         let mut sysfs: Vec<String> = std::fs::read_dir("/sys/class/net")
             .unwrap()

@@ -1,0 +1,77 @@
+//! Text in columns of a terminal. A character may take two of them (Chinese, Japanese, Korean), or none.
+
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// As much of the text as fits, with a sign that it goes on. Wide characters count two columns.
+pub(super) fn cut(text: &str, width: usize, unicode: bool) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let (mut shown, mut used) = (String::new(), 1);
+    for one in text.chars() {
+        used += one.width().unwrap_or(0);
+        if used > width {
+            break;
+        }
+        shown.push(one);
+    }
+    shown.push(if unicode { '…' } else { '>' });
+    shown
+}
+
+/// Lines of at most `width` columns; all but the first are indented. Breaks at spaces; a word that is too long is broken where the line ends.
+pub(super) fn wrap(text: &str, width: usize, indent: usize) -> Vec<String> {
+    let width = width.max(8);
+    let indent = indent.min(width / 2);
+    let lead = text.len() - text.trim_start().len();
+    let mut lines = vec![" ".repeat(lead.min(width / 2))];
+    let mut is_empty = true;
+    for word in text.split_whitespace() {
+        let used = lines.last().map_or(0, |line| line.width());
+        if !is_empty && used + 1 + word.width() > width {
+            lines.push(" ".repeat(indent));
+            is_empty = true;
+        }
+        let mut line = lines.pop().unwrap_or_default();
+        if !is_empty {
+            line.push(' ');
+        }
+        for one in word.chars() {
+            if line.width() + one.width().unwrap_or(0) > width {
+                lines.push(std::mem::replace(&mut line, " ".repeat(indent)));
+            }
+            line.push(one);
+        }
+        lines.push(line);
+        is_empty = false;
+    }
+    lines
+}
+
+/// Filled with spaces to a width in columns, not in characters.
+pub(super) fn pad(text: &str, width: usize) -> String {
+    format!("{text}{}", " ".repeat(width.saturating_sub(text.width())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_wider_than_it_may_be() {
+        let text = "一二三四五 inet 10.0.0.2/24 brd 10.0.0.255 scope global averyveryverylongword 漢字漢字漢字漢字漢字";
+        for width in 8..60 {
+            assert!(cut(text, width, true).width() <= width, "{width}");
+            for line in wrap(text, width, 4) {
+                assert!(line.width() <= width, "{width}: {line}");
+            }
+        }
+    }
+
+    #[test]
+    fn wrapping_loses_no_word() {
+        let text = "1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65536 qdisc noqueue state UNKNOWN";
+        let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(words(&wrap(text, 40, 2).join(" ")), words(text));
+    }
+}
