@@ -134,3 +134,15 @@ fn a_place_cannot_lie_about_itself() {
     assert_eq!((process.pid, process.command.as_str(), process.user.as_str()), (1, "sleep 600", "root"));
     assert_eq!(comparison.uname_text[0], comparison.uname_text[1]);
 }
+
+#[test]
+fn a_place_is_compared_by_its_name_and_is_as_it_was_asked_for() {
+    let learner = Learner::new();
+    learner.explore(["ns", "create", "box", "--pid", "--mount", "--proc", "--uts"]).run().status(0);
+    let by_name = learner.explore(["compare", "--json", "box"]).run().status(0);
+    let last = learner.explore(["compare", "--json"]).run().status(0);
+    learner.explore(["ns", "rm", "box"]).run().status(0);
+    let parsed = |text: &str| -> Comparison { serde_json::from_str(text).unwrap() };
+    assert_eq!(parsed(&by_name.out).as_expected(), Some(true), "{}", by_name.shown());
+    assert_eq!(parsed(&by_name.out).inside.pid, parsed(&last.out).inside.pid, "the place made last is the default");
+}

@@ -18,6 +18,7 @@ pub(crate) fn beside(learner: &Learner, words: &str, inside: &str, outside: &str
         {outside}
         status=$?
         kill -KILL $!
+        rm ready
         exit $status
         "#
     );

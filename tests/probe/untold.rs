@@ -26,10 +26,13 @@ fn of_somebody_elses_process_the_kernel_tells_nothing_and_neither_do_we() {
 
 #[test]
 fn a_zombie_is_called_one() {
-    // Its parent never collects it.
-    let inside = r#"sh -c "exit 0" & sleep 0.2; echo yes > "$READY"; exec sleep 600"#;
+    // Its parent, which is sleep(1) by then, never collects it.
+    let inside = r#"sleep 0.1 & echo yes > "$READY"; exec sleep 600"#;
     let words = if is_root() { "--uts" } else { "-Ur --uts" };
-    let outside = r#"for one in $(cat /proc/$T/task/$T/children); do "$EXPLORE" compare --json "$one"; done"#;
+    let outside = r#"
+        child=$(cat "/proc/$T/task/$T/children"); child=${child% }
+        until grep -q "^State:.Z" "/proc/$child/status"; do sleep 0.05; done
+        "$EXPLORE" compare --json "$child""#;
     let output = beside(&Learner::new(), words, inside, outside).status(0);
     let comparison: Comparison = serde_json::from_str(&output.out).unwrap();
     let why = comparison.links.verdict.why().unwrap_or_default();

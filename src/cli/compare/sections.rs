@@ -116,18 +116,23 @@ fn process_sentences(comparison: &Comparison, shown: usize, style: Style) -> Vec
     }
     let hidden = rows.iter().filter(|row| row.verdict == Verdict::Hidden && row.outside.is_some()).count();
     if hidden > 0 {
-        sentences.push(format!("hidden: the inside does not see {hidden} processes that the outside sees"));
+        sentences.push(format!("hidden: {} of the outside, which the inside does not see", counted(hidden)));
     }
     if rows.len() > shown && !style.all {
-        sentences.push(format!("{} unrelated processes are not listed (--all lists them)", rows.len() - shown));
+        sentences
+            .push(format!("not listed: {} without relation to it (--all lists them)", counted(rows.len() - shown)));
     }
     if comparison.undetermined > 0 {
         sentences.push(format!(
-            "unknown: {} more processes of other users may be inside; the kernel does not tell us",
-            comparison.undetermined
+            "unknown: {} of other users may be inside as well; the kernel does not tell us",
+            counted(comparison.undetermined)
         ));
     }
     sentences
+}
+
+fn counted(processes: usize) -> String {
+    if processes == 1 { "1 process".into() } else { format!("{processes} processes") }
 }
 
 fn sizes(rows: &[&ProcessRow], side: fn(&ProcessRow) -> Option<&Process>) -> [usize; 4] {

@@ -30,7 +30,7 @@ fn has(feature: Feature) -> Answer {
         Ok(errno) if errno == Errno::EPERM as i32 => {
             lacking(format!("{name} is refused by a filter"), &format!("Linux {release}"))
         }
-        Ok(_) => Answer::met(format!("{name} answers (Linux {release})")),
+        Ok(_) => Answer::met(format!("it answers (there since Linux {release})")),
         Err(error) => blame::answer(&error),
     }
 }
@@ -51,7 +51,7 @@ pub(super) fn mount_api(_: &Roots) -> Answer {
     match has(Feature::MountApi) {
         // fsopen looks for CAP_SYS_ADMIN before it looks at its arguments: an ordinary user hears EPERM.
         Answer::Unmet { .. } if attempt(|| Ok(Feature::MountApi.answer() as i32)) == Ok(Errno::EPERM as i32) => {
-            Answer::met("fsopen(2) answers (Linux 5.2)")
+            Answer::met("it answers (there since Linux 5.2)")
         }
         other => other,
     }

@@ -36,9 +36,7 @@ pub(super) fn nf_tables(_: &Roots) -> Answer {
 
 pub(super) fn tun(_: &Roots) -> Answer {
     match std::fs::File::options().read(true).write(true).open("/dev/net/tun") {
-        Ok(_) => Answer::met("/dev/net/tun can be opened"),
-        Err(error) => {
-            Answer::unmet(format!("/dev/net/tun: {error}"), "modprobe tun; chmod 666 /dev/net/tun", Who::Root)
-        }
+        Ok(_) => Answer::met("it can be opened"),
+        Err(error) => Answer::unmet(error.to_string(), "modprobe tun; chmod 666 /dev/net/tun", Who::Root),
     }
 }

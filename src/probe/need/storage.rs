@@ -8,7 +8,7 @@ use crate::state::Roots;
 use nix::errno::Errno;
 use nix::mount::MsFlags;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const WHY: &str = "to see whether it can be mounted";
 const QUIET: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NODEV).union(MsFlags::MS_NOEXEC);
@@ -64,6 +64,24 @@ fn in_child(work: impl FnOnce() -> kernel::Result<()>) -> kernel::Result<()> {
 
 /// Whether the writable layer of a container can lie in the state folder. NFS cannot hold one, nor can an overlay.
 pub(super) fn upper(roots: &Roots) -> Answer {
+    let missing = missing_folders(roots);
+    let answer = try_upper(roots);
+    // What was made only to be tried goes again; a folder that somebody filled meanwhile stays.
+    for folder in missing {
+        let _ = std::fs::remove_dir(folder);
+    }
+    answer
+}
+
+/// The folders that preparing the state would make, the deepest first.
+fn missing_folders(roots: &Roots) -> Vec<PathBuf> {
+    let ancestors = roots.data.ancestors().chain(roots.run.ancestors());
+    let mut missing: Vec<PathBuf> = ancestors.filter(|folder| !folder.exists()).map(Path::to_owned).collect();
+    missing.sort_by_key(|folder| std::cmp::Reverse(folder.as_os_str().len()));
+    missing
+}
+
+fn try_upper(roots: &Roots) -> Answer {
     if let Err(error) = roots.prepare() {
         return Answer::unmet(error.to_string(), "choose a local folder of your own with --root DIR", Who::You);
     }
