@@ -1,7 +1,6 @@
 //! The command line: clap types, a file per command. Turns results into text or JSON; decides nothing.
 
 pub mod book;
-mod compare;
 mod columns;
 pub mod compare;
 mod context;
