@@ -28,4 +28,15 @@ impl Context {
         roots.prepare().map_err(explained)?;
         Ok(roots)
     }
+
+    /// The state folders for a command that touches containers: what a killed explore has left is taken back first,
+    /// and one who is not root goes where he is (`stages::keeper`).
+    ///
+    /// # Errors
+    /// Those of [`Context::roots`] and of [`crate::stages::exit::recover`].
+    pub fn container_roots(&self) -> anyhow::Result<Roots> {
+        let roots = self.roots()?;
+        crate::stages::exit::recover(&roots).map_err(explained)?;
+        Ok(roots)
+    }
 }

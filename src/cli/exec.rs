@@ -1,14 +1,29 @@
 //! `explore exec`: one more process in a place or a container.
 
+use super::attach::{self, Wanted};
 use super::{Context, explained};
 use crate::exit::Exit;
 use crate::kernel::process;
-use crate::stages::place::{Place, Program, Stdio};
+use crate::stages::create;
+use crate::stages::exec::{self, Joining};
+use crate::stages::place::{Place, PlaceError, Program, Stdio};
 use std::os::fd::AsFd;
 
 /// Run one more command in a running container, or in a place made by `ns create`
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
+    /// Keep its standard input open
+    #[arg(short, long)]
+    interactive: bool,
+    /// Give it a terminal
+    #[arg(short, long)]
+    tty: bool,
+    /// Set a variable: NAME=VALUE
+    #[arg(short, long, value_name = "VARIABLE")]
+    env: Vec<String>,
+    /// Where the command starts
+    #[arg(short, long, value_name = "FOLDER")]
+    workdir: Option<String>,
     /// Name of the place, or name or ID of the container
     container: String,
     /// The command and its arguments
@@ -17,15 +32,41 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: Args, context: &mut Context) -> anyhow::Result<Exit> {
-    let place = Place::find(&context.roots()?, &args.container).map_err(explained)?;
+    match Place::find(&context.roots()?, &args.container) {
+        Ok(place) => in_place(&place, args),
+        Err(PlaceError::NotFound(_) | PlaceError::Name(_)) => in_container(args, context),
+        Err(error) => Err(explained(error)),
+    }
+}
+
+/// A place has this terminal, this environment and this folder; only its namespaces are others.
+fn in_place(place: &Place, args: Args) -> anyhow::Result<Exit> {
     let copy = |fd: std::os::fd::BorrowedFd<'_>| fd.try_clone_to_owned();
     let stdio = Stdio {
         stdin: copy(std::io::stdin().as_fd())?,
         stdout: copy(std::io::stdout().as_fd())?,
         stderr: copy(std::io::stderr().as_fd())?,
     };
-    let program = Program { argv: args.command, env: std::env::vars().collect(), cwd: None };
+    let typed = args.env.iter().filter_map(|entry| entry.split_once('='));
+    let env = std::env::vars().chain(typed.map(|(name, value)| (name.to_owned(), value.to_owned()))).collect();
+    let program = Program { argv: args.command, env, cwd: args.workdir.map(Into::into) };
     let child = place.spawn(&program, stdio).map_err(explained)?;
     let ended = process::wait(child.pid).map_err(explained)?;
     Ok(Exit::Container(ended.code()))
+}
+
+fn in_container(args: Args, context: &mut Context) -> anyhow::Result<Exit> {
+    let wanted = Wanted { input: args.interactive, terminal: args.tty };
+    attach::check(wanted)?;
+    let roots = context.container_roots()?;
+    let container = create::find(&roots, &args.container).map_err(explained)?;
+    let joining = Joining {
+        argv: args.command,
+        terminal: args.tty,
+        interactive: args.interactive,
+        env: args.env,
+        workdir: args.workdir,
+    };
+    let attachment = exec::exec(&roots, &container, &joining).map_err(explained)?;
+    attach::attach(&attachment, wanted)
 }

@@ -1,19 +1,25 @@
 //! The command line: clap types, a file per command. Turns results into text or JSON; decides nothing.
 
+mod attach;
 pub mod book;
+mod clean;
 mod columns;
 pub mod compare;
+mod container;
 mod context;
 mod doctor;
 mod exec;
 mod images;
+mod layer;
 mod lesson;
+mod lifecycle;
 mod narrator;
 mod network;
 mod ns;
 mod pull;
 mod report;
 mod screen;
+mod sealed;
 
 pub use context::Context;
 pub use report::{Explained, explained};
@@ -62,9 +68,35 @@ enum Command {
     /// Show a place beside this one: namespaces, uname, processes, interfaces
     #[command(display_order = 60)]
     Compare(compare::Compare),
-    Exec(exec::Args),
+    #[command(display_order = 20)]
+    Create(container::Create),
+    #[command(display_order = 21)]
+    Layer(layer::Args),
     Network(network::Args),
+    #[command(display_order = 30)]
+    Run(container::Run),
+    #[command(display_order = 31)]
+    Start(container::Start),
+    #[command(display_order = 32)]
+    Exec(exec::Args),
+    #[command(display_order = 33)]
+    Ps(lifecycle::Ps),
+    #[command(display_order = 34)]
+    Logs(lifecycle::Logs),
+    #[command(display_order = 40)]
+    Stop(lifecycle::Stop),
+    #[command(display_order = 41)]
+    Wait(lifecycle::Wait),
+    #[command(display_order = 42)]
+    Rm(lifecycle::Rm),
+    #[command(display_order = 43)]
+    Clean(clean::Args),
+    #[command(display_order = 61)]
     Ns(ns::Args),
+    #[command(hide = true)]
+    Supervise(sealed::Args),
+    #[command(hide = true)]
+    Join(sealed::Args),
     #[command(display_order = 10)]
     Pull(pull::Pull),
     #[command(display_order = 11)]
@@ -101,7 +133,19 @@ fn dispatch(command: Command, context: &mut Context) -> anyhow::Result<Exit> {
         Command::Lesson(lesson) => lesson.run(context),
         Command::Book(book) => book.run(context),
         Command::Compare(compare) => compare::run(&compare, context),
+        Command::Create(args) => container::create(args, context),
+        Command::Layer(args) => layer::run(&args, context),
+        Command::Run(args) => container::run(args, context),
+        Command::Start(args) => container::start(&args, context),
         Command::Exec(args) => exec::run(args, context),
+        Command::Ps(args) => lifecycle::ps(&args, context),
+        Command::Logs(args) => lifecycle::logs(&args, context),
+        Command::Stop(args) => lifecycle::stop(&args, context),
+        Command::Wait(args) => lifecycle::wait(&args, context),
+        Command::Rm(args) => lifecycle::rm(&args, context),
+        Command::Clean(args) => clean::run(&args, context),
+        Command::Supervise(args) => Ok(sealed::supervise(&args)),
+        Command::Join(args) => Ok(sealed::join(&args)),
         Command::Network(args) => network::run(&args, context),
         Command::Ns(args) => ns::run(args, context),
         Command::Pull(args) => pull::run(&args, context),

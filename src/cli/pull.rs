@@ -60,6 +60,8 @@ fn end(pulled: &Pulled) -> String {
 /// Docker's lines. A bar below them, at a terminal, and where there is none a line a second: nobody waits in silence.
 pub(super) struct Lines {
     is_silent: bool,
+    /// A pull that another command makes tells on standard error: standard output is the container's.
+    to_stderr: bool,
     bar: Option<ProgressBar>,
     last: Instant,
 }
@@ -72,7 +74,15 @@ impl Lines {
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
             bar
         });
-        Self { is_silent, bar, last: Instant::now() }
+        Self { is_silent, to_stderr: false, bar, last: Instant::now() }
+    }
+
+    /// For a command that found `image` missing: says so, as docker does, and goes on to standard error.
+    pub(super) fn for_missing(image: &str, is_silent: bool) -> Self {
+        let mut lines = Self::new(is_silent, true);
+        lines.to_stderr = true;
+        lines.line(&format!("Unable to find image '{image}' locally"));
+        lines
     }
 
     /// Takes the bar away.
@@ -88,8 +98,10 @@ impl Lines {
         }
         self.last = Instant::now();
         // A reader that has gone is noticed by the last line, which is printed through the screen.
+        let to_stderr = self.to_stderr;
         let print = || {
-            let _ = writeln!(std::io::stdout(), "{text}");
+            let _ =
+                if to_stderr { writeln!(std::io::stderr(), "{text}") } else { writeln!(std::io::stdout(), "{text}") };
         };
         match &self.bar {
             Some(bar) => bar.suspend(print),

@@ -139,6 +139,16 @@ pub fn close_on_exec_from(first: u32, why: &str) -> Result<()> {
     })
 }
 
+/// Lets a descriptor close at the next execve(2).
+///
+/// # Errors
+/// The fcntl(2) that failed.
+pub fn close_on_exec<Fd: AsFd>(fd: &Fd) -> Result<()> {
+    nix::fcntl::fcntl(fd, nix::fcntl::FcntlArg::F_SETFD(nix::fcntl::FdFlag::FD_CLOEXEC))
+        .map(drop)
+        .map_err(|errno| Error::quiet("fcntl", &format_args!("{}, F_SETFD, FD_CLOEXEC", fd.as_fd().as_raw_fd()), errno))
+}
+
 /// Lets a descriptor live through execve(2).
 ///
 /// # Errors

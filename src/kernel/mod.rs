@@ -9,6 +9,7 @@
 
 mod call;
 pub mod capability;
+pub mod cgroup;
 pub mod feature;
 pub mod fs;
 mod hint;
@@ -25,6 +26,7 @@ pub mod pty;
 pub mod rootfs;
 pub mod sysctl;
 pub mod user;
+pub mod uts;
 
 pub use call::{Answer, Error, Result, call};
 pub use hint::hint;

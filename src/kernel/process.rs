@@ -246,6 +246,37 @@ pub fn close_from(first: u32) {
     unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) };
 }
 
+/// Takes ownership of a descriptor that the kernel has just installed for us, such as one received by SCM_RIGHTS.
+pub fn own(descriptor: i32) -> OwnedFd {
+    // SAFETY: callers pass a number that a system call has just given to this process alone.
+    unsafe { OwnedFd::from_raw_fd(descriptor) }
+}
+
+/// A descriptor that stays open for the whole life of this process, as a borrow.
+pub fn borrow(descriptor: i32) -> BorrowedFd<'static> {
+    // SAFETY: callers pass a descriptor that nobody closes before the process becomes another program.
+    unsafe { BorrowedFd::borrow_raw(descriptor) }
+}
+
+/// The signals of a terminal, and a hang-up, are not for a supervisor: it ends when its container does.
+pub fn ignore_terminal_signals() {
+    for number in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGTSTP, libc::SIGPIPE] {
+        // SAFETY: SIG_IGN is a valid disposition for each of them.
+        unsafe { libc::signal(number, libc::SIG_IGN) };
+    }
+}
+
+/// Descriptors 0, 1 and 2 become /dev/null: what outlives a command must not keep its terminal or its pipes.
+pub fn silence_stdio() {
+    if let Ok(null) = nix::fcntl::open(
+        "/dev/null",
+        nix::fcntl::OFlag::O_RDWR | nix::fcntl::OFlag::O_CLOEXEC,
+        nix::sys::stat::Mode::empty(),
+    ) {
+        let _ = take_stdio([null.as_raw_fd(); 3]);
+    }
+}
+
 /// Makes these three, in this order, descriptors 0, 1 and 2.
 ///
 /// # Errors

@@ -1,6 +1,18 @@
 //! The six rooms of `docker run`, in the order in which one walks through them: pull, create, layer, network, exec,
 //! exit. Each validates, sets up, and tears down; each can be used alone.
 
-pub mod network;
-pub mod place;
 pub mod pull;
+
+pub mod create;
+
+pub mod layer;
+
+pub mod network;
+
+pub mod exec;
+
+pub mod exit;
+
+pub mod failure;
+pub mod place;
+mod sibling;

@@ -16,8 +16,8 @@
 //!
 //! Without root a user namespace is always one of them: whoever makes one has all capabilities in it, and only there.
 
+use super::failure::Failure;
 use crate::error::Explain;
-use crate::kernel;
 use crate::kernel::namespace::Kind;
 use crate::kernel::process::{self, Child};
 use crate::state::{Claim, Effect, Journal, ProcessIdentity, RecordError, Roots, read_record, write_record};
@@ -103,23 +103,8 @@ pub enum PlaceError {
     #[error(transparent)]
     Record(#[from] RecordError),
     /// A step of making or entering it.
-    #[error("cannot {step}")]
-    Step {
-        /// What was being done.
-        step: String,
-        /// The system call.
-        #[source]
-        source: kernel::Error,
-    },
-    /// The program cannot be started.
-    #[error("cannot start {program:?} in it")]
-    Start {
-        /// The program.
-        program: String,
-        /// The system call.
-        #[source]
-        source: kernel::Error,
-    },
+    #[error(transparent)]
+    Step(#[from] Failure),
     /// Something of our own that should not fail.
     #[error("cannot {step}")]
     Io {
@@ -138,9 +123,9 @@ impl Explain for PlaceError {
             Self::Taken(name) => Some(format!("`explore ns rm {name}` removes it")),
             Self::NotFound(_) => Some("`explore ns ls` lists those that stand".into()),
             Self::Ended(name) => Some(format!("`explore ns rm {name}` removes what is left of it")),
-            Self::Step { source, .. } => kernel::hint(source),
+            Self::Step(failure) => failure.hint(),
             Self::Record(error) => error.hint(),
-            Self::Name(_) | Self::Start { .. } | Self::Io { .. } => None,
+            Self::Name(_) | Self::Io { .. } => None,
         }
     }
 
@@ -148,10 +133,7 @@ impl Explain for PlaceError {
         use crate::exit::Exit;
         match self {
             Self::Words(_) | Self::Needs { .. } | Self::Name(_) => Exit::Usage,
-            Self::Start { source, .. } => match source.errno {
-                libc::ENOENT => Exit::NotFound,
-                _ => Exit::NotExecutable,
-            },
+            Self::Step(failure) if failure.program.is_some() => failure.exit(),
             _ => Exit::Failed,
         }
     }
@@ -249,7 +231,7 @@ impl Place {
     /// whose parent is the caller.
     ///
     /// # Errors
-    /// [`PlaceError::Ended`], [`PlaceError::Step`], [`PlaceError::Start`].
+    /// [`PlaceError::Ended`], [`PlaceError::Step`].
     pub fn spawn(&self, program: &Program, stdio: Stdio) -> Result<Child, PlaceError> {
         if !self.init.is_alive() {
             return Err(PlaceError::Ended(self.name.clone()));
@@ -300,7 +282,7 @@ pub fn kill(target: ProcessIdentity) -> Result<(), PlaceError> {
     }
     let pid = Pid::from_raw(target.pid);
     let why = "the first process of the namespaces goes, and they with it";
-    let step = |source| PlaceError::Step { step: format!("end process {pid}"), source };
+    let step = |error| Failure::at(&format!("end process {pid}"))(error);
     let pidfd = process::pidfd_open(pid, "a descriptor never names another process, a number may").map_err(step)?;
     // Between the look and the open the number may have changed hands.
     if !target.is_alive() {
@@ -323,7 +305,7 @@ fn let_go(child: &Child, go: std::io::PipeWriter, mut told: std::io::PipeReader)
         return Ok(());
     }
     let _ = process::wait(child.pid);
-    Err(entry::Failure::read(&answer).into())
+    Err(Failure::read(&answer).into())
 }
 
 fn owner(name: &str) -> String {

@@ -5,9 +5,9 @@ use crate::kernel::namespace::{self, Kind};
 use crate::kernel::process::{self, Child};
 use crate::kernel::{self, mount, user};
 use crate::narrate::Role;
+use crate::stages::failure::Failure;
+use crate::stages::sibling::{enter, in_helper};
 use nix::mount::MsFlags;
-use nix::unistd::Pid;
-use serde::{Deserialize, Serialize};
 use std::ffi::CString;
 use std::io::{PipeReader, PipeWriter, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -19,67 +19,6 @@ pub(super) struct Plan<'a> {
     pub(super) rootless: bool,
     pub(super) dies_with_caller: bool,
     pub(super) init: Option<(Program, Stdio)>,
-}
-
-/// A failure on the far side of a fork, as data.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Failure {
-    step: String,
-    /// Set where the step was to become this program.
-    program: Option<String>,
-    error: kernel::Error,
-}
-
-impl Failure {
-    fn at(step: &str) -> impl FnOnce(kernel::Error) -> Self {
-        let step = step.to_owned();
-        move |error| Self { step, program: None, error }
-    }
-
-    pub(super) fn read(bytes: &[u8]) -> Self {
-        serde_json::from_slice(bytes).unwrap_or_else(|_| Self {
-            step: "understand the answer of the new process".into(),
-            program: None,
-            error: kernel::Error::quiet("read", &format_args!("{} bytes", bytes.len()), nix::errno::Errno::EBADMSG),
-        })
-    }
-}
-
-impl From<Failure> for PlaceError {
-    fn from(failure: Failure) -> Self {
-        match failure.program {
-            Some(program) => Self::Start { program, source: failure.error },
-            None => Self::Step { step: failure.step, source: failure.error },
-        }
-    }
-}
-
-/// What a helper answers: the PID of the child that it has made for us, or why not.
-type Answer = Result<i32, Failure>;
-
-/// Runs `work` in a fork, which may change its own namespaces at will, and brings its answer back.
-fn in_helper(why: &str, work: impl FnOnce() -> Answer) -> Result<Child, PlaceError> {
-    let (mut answer_read, mut answer_write) = std::io::pipe().map_err(super::io("make a pipe"))?;
-    let helper = process::fork(Role::Helper, why, || {
-        let answer = serde_json::to_vec(&work()).unwrap_or_default();
-        i32::from(answer_write.write_all(&answer).is_err())
-    })
-    .map_err(|source| PlaceError::Step { step: "fork".into(), source })?;
-    let _ = process::wait(helper);
-    // The helper's child holds the pipe open, so there is no end of file to wait for; but whatever the helper had to
-    // say it has said, and a pipe keeps it.
-    let mut bytes = vec![0; 65536];
-    let length = nix::fcntl::fcntl(&answer_read, nix::fcntl::FcntlArg::F_SETFL(nix::fcntl::OFlag::O_NONBLOCK))
-        .map_err(std::io::Error::from)
-        .and_then(|_| answer_read.read(&mut bytes))
-        .map_err(super::io("hear from a helper"))?;
-    bytes.truncate(length);
-    let pid = serde_json::from_slice::<Answer>(&bytes).unwrap_or_else(|_| Err(Failure::read(&bytes)))?;
-    let pid = Pid::from_raw(pid);
-    // Its parent is us, so its number cannot be reused before we have waited for it.
-    let pidfd = process::pidfd_open(pid, "a handle on the new process")
-        .map_err(|source| PlaceError::Step { step: "hold the new process".into(), source })?;
-    Ok(Child { pid, pidfd })
 }
 
 /// Clones the first process of a place. It waits for a byte from `go` and tells `told` why it fails.
@@ -94,7 +33,7 @@ pub(super) fn clone_place(
         kinds.push(Kind::User);
     }
     let (uid, gid) = (nix::unistd::geteuid(), nix::unistd::getegid());
-    in_helper("to make namespaces without leaving our own", || {
+    let made = in_helper("to make namespaces without leaving our own", || {
         // With a copy of the writing end the place would never see the end of file of a maker that died.
         let _ = nix::unistd::close(ours);
         let time = kinds.contains(&Kind::Time);
@@ -113,7 +52,8 @@ pub(super) fn clone_place(
             user::map_single(child.pid, uid, gid).map_err(Failure::at("map its users"))?;
         }
         Ok(child.pid.as_raw())
-    })
+    })?;
+    Ok(made)
 }
 
 fn set_boot_clock(seconds: Option<i64>) -> kernel::Result<()> {
@@ -131,7 +71,7 @@ fn first(plan: Plan<'_>, mut go: PipeReader, mut told: PipeWriter) -> i32 {
     }
     drop(go);
     let Err(failure) = become_first(plan, &told) else { return 0 };
-    let _ = told.write_all(&serde_json::to_vec(&failure).unwrap_or_default());
+    let _ = told.write_all(&failure.bytes());
     127
 }
 
@@ -172,12 +112,7 @@ fn furnish(spec: &PlaceSpec) -> Result<(), Failure> {
 fn wait_for_ever(told: &PipeWriter) -> Failure {
     process::set_name(c"explore: place");
     let _ = nix::unistd::setsid();
-    let null = nix::fcntl::open("/dev/null", nix::fcntl::OFlag::O_RDWR, nix::sys::stat::Mode::empty());
-    if let Ok(null) = null {
-        let _ = nix::unistd::dup2_stdin(&null);
-        let _ = nix::unistd::dup2_stdout(&null);
-        let _ = nix::unistd::dup2_stderr(&null);
-    }
+    process::silence_stdio();
     crate::narrate::silence();
     // End of file tells the maker that all is well; so does it free every other descriptor of the maker.
     let _ = told;
@@ -194,7 +129,7 @@ pub(super) fn join(target: i32, program: &Program, stdio: &Stdio) -> Result<Chil
         let child = process::clone(Role::Exec, libc::CLONE_PARENT as u64, None, "a process that is a member", || {
             let mut told = told_write;
             let failure = become_program(program, stdio);
-            let _ = told.write_all(&serde_json::to_vec(&failure).unwrap_or_default());
+            let _ = told.write_all(&failure.bytes());
             127
         })
         .map_err(Failure::at("fork in it"))?;
@@ -209,31 +144,10 @@ pub(super) fn join(target: i32, program: &Program, stdio: &Stdio) -> Result<Chil
     Err(Failure::read(&answer).into())
 }
 
-/// Moves this process into all namespaces of `target`; those that are ours already are left out, for a process cannot
-/// enter its own user namespace again.
-fn enter(target: i32) -> Result<(), Failure> {
-    let pid = Pid::from_raw(target);
-    let pidfd =
-        process::pidfd_open(pid, "one handle for all its namespaces").map_err(Failure::at("find its first process"))?;
-    let me = std::process::id().cast_signed();
-    let mut other = Vec::new();
-    for kind in Kind::ALL {
-        let theirs = namespace::identity(target, kind).map_err(Failure::at("see its namespaces"))?;
-        let ours = namespace::identity(me, kind).map_err(Failure::at("see our own namespaces"))?;
-        if theirs != ours {
-            other.push(kind);
-        }
-    }
-    if other.is_empty() {
-        return Ok(());
-    }
-    namespace::setns(&pidfd, &other, "to stand where it stands").map_err(Failure::at("join its namespaces"))
-}
-
 /// Takes the three descriptors and becomes the program; returns only why not.
 fn become_program(program: &Program, stdio: &Stdio) -> Failure {
     let name = program.argv.first().cloned().unwrap_or_default();
-    let failed = |error| Failure { step: "start the program".into(), program: Some(name.clone()), error };
+    let failed = |error| Failure { step: format!("start {name:?}"), program: Some(name.clone()), error };
     if let Err(errno) = take_stdio(stdio) {
         return failed(kernel::Error::quiet("dup3", &format_args!(""), errno));
     }

@@ -1,0 +1,197 @@
+//! `create`, `run` and `start`: from a wish to a container that runs.
+
+use super::attach::{self, Wanted};
+use super::{Context, explained};
+use crate::exit::Exit;
+use crate::image;
+use crate::stages::create::{self, Container, Network, Request, Volume};
+use crate::stages::{exec, pull};
+use crate::state::Roots;
+
+/// What `create` and `run` share, named as docker names it.
+#[derive(Debug, clap::Args)]
+#[allow(clippy::struct_excessive_bools)] // each is a flag of docker's
+pub(super) struct Wish {
+    /// Keep its standard input open
+    #[arg(short, long)]
+    interactive: bool,
+    /// Give it a terminal
+    #[arg(short, long)]
+    tty: bool,
+    /// Remove it when it ends
+    #[arg(long)]
+    rm: bool,
+    /// Its name; one is drawn without
+    #[arg(long)]
+    name: Option<String>,
+    /// Its host name; the first 12 digits of its ID without
+    #[arg(short = 'H', long)]
+    hostname: Option<String>,
+    /// Set a variable: NAME=VALUE, or NAME for this shell's value
+    #[arg(short, long, value_name = "VARIABLE")]
+    env: Vec<String>,
+    /// Where the command starts
+    #[arg(short, long, value_name = "FOLDER")]
+    workdir: Option<String>,
+    /// Show a folder or file of this machine inside: /here:/inside[:ro]
+    #[arg(short, long, value_name = "VOLUME")]
+    volume: Vec<String>,
+    /// How it is connected
+    #[arg(long, value_enum, default_value = "bridge")]
+    network: Network,
+    /// Memory limit: bytes, or with a suffix k, m, g
+    #[arg(short, long, value_parser = bytes)]
+    memory: Option<u64>,
+    /// Limit of processes and threads
+    #[arg(long, value_name = "NUMBER")]
+    pids_limit: Option<u64>,
+    /// The image: `demo` is made from this machine
+    image: String,
+    /// The command and its arguments; the image's own without
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    command: Vec<String>,
+}
+
+/// Make a container, and do not start it
+#[derive(Debug, clap::Args)]
+pub(super) struct Create {
+    #[command(flatten)]
+    wish: Wish,
+}
+
+/// Make a container and run a command in it
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Exit code: the command's own; 128+n if signal n ended it; 125 if explore failed; 126 if the \
+    command cannot be run; 127 if it is not there.")]
+pub(super) struct Run {
+    /// Run in the background and print the ID
+    #[arg(short, long)]
+    detach: bool,
+    #[command(flatten)]
+    wish: Wish,
+}
+
+/// Start a container that was made or has ended
+#[derive(Debug, clap::Args)]
+pub(super) struct Start {
+    /// Show its output, and wait for its end
+    #[arg(short, long)]
+    attach: bool,
+    /// Pass on this terminal's input as well
+    #[arg(short, long)]
+    interactive: bool,
+    /// Names or IDs
+    #[arg(required = true)]
+    containers: Vec<String>,
+}
+
+pub(super) fn create(args: Create, context: &mut Context) -> anyhow::Result<Exit> {
+    let roots = context.container_roots()?;
+    let container = make(&roots, args.wish, context)?;
+    if context.screen.json {
+        context.screen.data(&container)?;
+    } else {
+        context.screen.line(&container.id)?;
+    }
+    Ok(Exit::Ok)
+}
+
+pub(super) fn run(args: Run, context: &mut Context) -> anyhow::Result<Exit> {
+    let wanted = Wanted { input: args.wish.interactive && !args.detach, terminal: args.wish.tty };
+    attach::check(wanted)?;
+    let roots = context.container_roots()?;
+    let container = make(&roots, args.wish, context)?;
+    let started = exec::start(&roots, &container, !args.detach);
+    let attachment = match started {
+        Ok(attachment) => attachment,
+        Err(error) => {
+            if container.remove {
+                // It never ran; the first error is the one to tell.
+                let _ = crate::stages::exit::remove(&roots, &container, true);
+            }
+            return Err(explained(error));
+        }
+    };
+    if args.detach {
+        context.screen.line(&container.id)?;
+        return Ok(Exit::Ok);
+    }
+    attach::attach(&attachment, wanted)
+}
+
+pub(super) fn start(args: &Start, context: &mut Context) -> anyhow::Result<Exit> {
+    let roots = context.container_roots()?;
+    let mut exit = Exit::Ok;
+    for name in &args.containers {
+        let container = create::find(&roots, name).map_err(explained)?;
+        let wanted = Wanted { input: args.interactive && container.interactive, terminal: container.terminal };
+        attach::check(wanted)?;
+        let attachment = exec::start(&roots, &container, args.attach || args.interactive).map_err(explained)?;
+        if args.attach || args.interactive {
+            exit = attach::attach(&attachment, wanted)?;
+        } else {
+            context.screen.line(name)?;
+        }
+    }
+    Ok(exit)
+}
+
+/// Makes the container; an image that is not here is pulled first, and it is said so, as docker does.
+fn make(roots: &Roots, wish: Wish, context: &mut Context) -> anyhow::Result<Container> {
+    let volumes = wish.volume.iter().map(|one| Volume::parse(one)).collect::<Result<Vec<_>, _>>().map_err(explained)?;
+    let request = Request {
+        image: wish.image,
+        command: wish.command,
+        name: wish.name,
+        hostname: wish.hostname,
+        env: wish.env,
+        workdir: wish.workdir,
+        volumes,
+        network: wish.network,
+        terminal: wish.tty,
+        interactive: wish.interactive,
+        remove: wish.rm,
+        memory: wish.memory,
+        pids: wish.pids_limit,
+    };
+    if let Err(image::ImageError::NotFound { name }) = image::find(roots, &request.image) {
+        let mut lines = super::pull::Lines::for_missing(&name, context.screen.json);
+        let pulled = pull::pull(roots, &request.image, &pull::Options::default(), &mut lines);
+        lines.clear();
+        pulled.map_err(explained)?;
+    }
+    create::create(roots, &request).map_err(explained)
+}
+
+/// `64m`: docker's suffixes, powers of 1024.
+fn bytes(text: &str) -> Result<u64, String> {
+    let wrong = || format!("{text:?} is no amount of memory: 67108864, 65536k, 64m, 1g");
+    let lower = text.to_ascii_lowercase();
+    let digits = lower.trim_end_matches('b').trim_end_matches(['k', 'm', 'g']);
+    let number: u64 = digits.parse().map_err(|_| wrong())?;
+    let shift = match &lower[digits.len()..] {
+        "" | "b" => 0,
+        "k" | "kb" => 10,
+        "m" | "mb" => 20,
+        "g" | "gb" => 30,
+        _ => return Err(wrong()),
+    };
+    number
+        .checked_mul(1 << shift)
+        .filter(|amount| *amount >= 6 << 20)
+        .ok_or_else(|| format!("{text} is less than 6m, and nothing can start in that"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bytes;
+
+    #[test]
+    fn memory_is_written_as_docker_writes_it() {
+        assert_eq!(bytes("64m"), Ok(64 << 20));
+        assert_eq!(bytes("1GB"), Ok(1 << 30));
+        for bad in ["", "m", "1t", "-1", "1m"] {
+            assert!(bytes(bad).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! `explore layer`: stage 3 alone. The union of a container, mounted where one can look at it.
+
+use super::{Context, explained};
+use crate::exit::Exit;
+use crate::stages::create;
+use crate::stages::layer::{self, View};
+
+/// The final layer of a container: mount it, look at it, take it away
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Mount the image's layers and the container's own as one folder
+    #[command(after_help = "Afterwards the container's folder is a bundle that `runc run` and `crun run` can start.")]
+    Mount {
+        /// Name or ID of the container
+        container: String,
+    },
+    /// Show the layers, and what the container has written or deleted
+    Show {
+        /// Name or ID of the container
+        container: String,
+    },
+    /// Take the mount away; what was written stays
+    Umount {
+        /// Name or ID of the container
+        container: String,
+    },
+}
+
+pub(super) fn run(args: &Args, context: &mut Context) -> anyhow::Result<Exit> {
+    let roots = context.container_roots()?;
+    match &args.action {
+        Action::Mount { container } => {
+            let mut container = create::find(&roots, container).map_err(explained)?;
+            let union = layer::mount_here(&roots, &mut container).map_err(explained)?;
+            if context.screen.json {
+                context.screen.data(&union)?;
+            } else {
+                context.screen.line(&union.rootfs.to_string_lossy())?;
+            }
+        }
+        Action::Show { container } => {
+            let container = create::find(&roots, container).map_err(explained)?;
+            let view = layer::view(&roots, &container).map_err(explained)?;
+            if context.screen.json {
+                context.screen.data(&view)?;
+            } else {
+                context.screen.print(&render(&view))?;
+            }
+        }
+        Action::Umount { container } => {
+            let mut container = create::find(&roots, container).map_err(explained)?;
+            layer::unmount_here(&roots, &mut container).map_err(explained)?;
+            context.screen.line(&container.name)?;
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+fn render(view: &View) -> String {
+    let mut text = format!("upper (rw)  {}\n", view.union.upper.display());
+    for layer in &view.union.lower {
+        text = format!("{text}lower (ro)  {}\n", layer.display());
+    }
+    let state = if view.mounted { "mounted here" } else { "not mounted here" };
+    text = format!("{text}union       {}  ({state})\n", view.union.rootfs.display());
+    if view.upper_entries.is_empty() {
+        return text + "The upper is empty: the container has written nothing.\n";
+    }
+    text += "In the upper (C: written, D: deleted from below):\n";
+    for (kind, path) in &view.upper_entries {
+        text = format!("{text}{kind} {}\n", path.display());
+    }
+    text
+}

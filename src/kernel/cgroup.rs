@@ -1,0 +1,169 @@
+//! Control groups: accounting and limits. cgroups(7), Documentation/admin-guide/cgroup-v2.rst.
+//!
+//! There are no system calls: a group is a folder, a limit is a file, and a member is a number written into
+//! `cgroup.procs`. Version 1 has a tree for each controller (or for a few), version 2 one tree for all; a *hybrid*
+//! machine has both, and which controller is where is found out one by one.
+
+use super::{Error, Result, call, fs};
+use nix::errno::Errno;
+use nix::unistd::Pid;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+/// One of the two versions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Version {
+    /// A tree for each controller. Linux 2.6.24.
+    V1,
+    /// One tree. Linux 4.5.
+    V2,
+}
+
+/// One tree that is mounted here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hierarchy {
+    /// Which version.
+    pub version: Version,
+    /// Where it is mounted.
+    pub mount: PathBuf,
+    /// What it controls.
+    pub controllers: Vec<String>,
+}
+
+/// The trees of this machine, by /proc/self/mountinfo (proc(5)).
+pub fn hierarchies() -> Vec<Hierarchy> {
+    let Ok(mountinfo) = std::fs::read_to_string("/proc/self/mountinfo") else { return Vec::new() };
+    mountinfo.lines().filter_map(hierarchy).collect()
+}
+
+/// `35 24 0:30 / /sys/fs/cgroup/pids rw,relatime - cgroup cgroup rw,pids`
+fn hierarchy(line: &str) -> Option<Hierarchy> {
+    let (left, right) = line.split_once(" - ")?;
+    let mount = PathBuf::from(left.split(' ').nth(4)?);
+    let mut fields = right.split(' ');
+    match fields.next()? {
+        "cgroup" => {
+            let options = fields.nth(1)?;
+            let controllers = options.split(',').filter(|option| !matches!(*option, "rw" | "ro"));
+            Some(Hierarchy { version: Version::V1, mount, controllers: controllers.map(str::to_owned).collect() })
+        }
+        "cgroup2" => {
+            let listed = std::fs::read_to_string(mount.join("cgroup.controllers")).unwrap_or_default();
+            let controllers = listed.split_whitespace().map(str::to_owned).collect();
+            Some(Hierarchy { version: Version::V2, mount, controllers })
+        }
+        _ => None,
+    }
+}
+
+/// The tree in which `controller` is, if it is in any.
+pub fn find(controller: &str) -> Option<Hierarchy> {
+    hierarchies().into_iter().find(|tree| tree.controllers.iter().any(|name| name == controller))
+}
+
+/// `v1`, `v2` or `hybrid`: how the trees of this machine are laid out.
+pub fn layout() -> &'static str {
+    let trees = hierarchies();
+    let has = |version| trees.iter().any(|tree| tree.version == version && !tree.controllers.is_empty());
+    match (has(Version::V1), trees.iter().any(|tree| tree.version == Version::V2)) {
+        (true, true) => "hybrid",
+        (true, false) => "v1",
+        (false, _) => "v2",
+    }
+}
+
+/// The folder of a new group; the parent's controllers are switched on for it where version 2 wants that.
+///
+/// # Errors
+/// The mkdir(2) or write(2) that failed: EACCES and EROFS for one to whom the tree was not delegated.
+pub fn create(tree: &Hierarchy, relative: &Path, why: &str) -> Result<PathBuf> {
+    let folder = tree.mount.join(relative);
+    let parent = folder.parent().unwrap_or(&tree.mount);
+    if parent != tree.mount {
+        make_folder(parent, "the groups of explore are kept together")?;
+        if tree.version == Version::V2 {
+            for controller in ["pids", "memory", "cpu"].iter().filter(|name| offers(parent, name)) {
+                let file = parent.join("cgroup.subtree_control");
+                fs::write_file(
+                    &file,
+                    &format!("+{controller}"),
+                    "a controller works below only where it is switched on",
+                )?;
+            }
+        }
+    }
+    make_folder(&folder, why)?;
+    Ok(folder)
+}
+
+fn offers(folder: &Path, controller: &str) -> bool {
+    std::fs::read_to_string(folder.join("cgroup.controllers"))
+        .is_ok_and(|list| list.split_whitespace().any(|name| name == controller))
+}
+
+fn make_folder(folder: &Path, why: &str) -> Result<()> {
+    let made = call(why, "mkdir", format_args!("{folder:?}, 0755"), || {
+        nix::unistd::mkdir(folder, nix::sys::stat::Mode::from_bits_truncate(0o755))
+    });
+    match made {
+        Err(Error { errno: libc::EEXIST, .. }) => Ok(()),
+        other => other,
+    }
+}
+
+/// Makes `process` a member of the group.
+///
+/// # Errors
+/// The write(2) that failed.
+pub fn join(group: &Path, process: Pid, why: &str) -> Result<()> {
+    fs::write_file(&group.join("cgroup.procs"), &process.to_string(), why)
+}
+
+/// Sets one limit file of the group.
+///
+/// # Errors
+/// The write(2) that failed.
+pub fn limit(group: &Path, file: &str, value: &str, why: &str) -> Result<()> {
+    fs::write_file(&group.join(file), value, why)
+}
+
+/// Removes a group that has no members left. One that is gone already is no error.
+///
+/// # Errors
+/// The rmdir(2) that failed: EBUSY while a member lives.
+pub fn remove(group: &Path, why: &str) -> Result<()> {
+    // A member that has just been killed leaves the group a moment after its parent has been told.
+    for _ in 0..200 {
+        match std::fs::remove_dir(group).map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(0))) {
+            Ok(()) | Err(Errno::ENOENT) => return Ok(()),
+            Err(Errno::EBUSY) => std::thread::sleep(std::time::Duration::from_millis(5)),
+            Err(errno) => return call(why, "rmdir", format_args!("{group:?}"), || Err(errno)),
+        }
+    }
+    call(why, "rmdir", format_args!("{group:?}"), || Err(Errno::EBUSY))
+}
+
+/// A handle on the folder, for a child that is to be born in it (version 2 only).
+///
+/// # Errors
+/// The open(2) that failed.
+pub fn open(group: &Path) -> Result<OwnedFd> {
+    let flags = nix::fcntl::OFlag::O_PATH | nix::fcntl::OFlag::O_DIRECTORY | nix::fcntl::OFlag::O_CLOEXEC;
+    nix::fcntl::open(group, flags, nix::sys::stat::Mode::empty())
+        .map_err(|errno| Error::quiet("openat", &format_args!("AT_FDCWD, {group:?}"), errno))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tree_is_read_from_mountinfo() {
+        let v1 = hierarchy("35 24 0:30 / /sys/fs/cgroup/pids rw,nosuid - cgroup cgroup rw,cpu,cpuacct").unwrap();
+        assert_eq!((v1.version, v1.controllers), (Version::V1, vec!["cpu".to_owned(), "cpuacct".to_owned()]));
+        let named = hierarchy("36 24 0:31 / /sys/fs/cgroup/systemd rw - cgroup none rw,name=systemd").unwrap();
+        assert_eq!(named.controllers, ["name=systemd"]);
+        assert_eq!(hierarchy("36 24 0:31 / / rw - ext4 /dev/vda rw"), None);
+    }
+}

@@ -1,0 +1,110 @@
+//! What can be wrong with a wish for a container.
+
+use crate::error::Explain;
+use crate::exit::Exit;
+use crate::image::ImageError;
+use crate::state::RecordError;
+use std::io;
+use std::path::PathBuf;
+
+/// Why a container cannot be made or found.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateError {
+    /// The image.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// Not a name.
+    #[error(
+        "{0:?} is no name for a container: two or more of letters, digits, '_', '.' and '-', a letter or digit first"
+    )]
+    Name(String),
+    /// The name belongs to another.
+    #[error("the container name {name:?} is already in use by container {id}")]
+    NameTaken {
+        /// The name.
+        name: String,
+        /// Whose it is.
+        id: String,
+    },
+    /// Not a host name.
+    #[error("{0:?} is no host name: letters, digits, '-' and '.' only, 64 at most")]
+    Hostname(String),
+    /// A working folder that starts nowhere.
+    #[error("the working directory {0:?} is not absolute")]
+    RelativeWorkdir(String),
+    /// Not a volume.
+    #[error("{given:?} is no volume: {why}")]
+    Volume {
+        /// What was typed.
+        given: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// What is to be shown inside is not there.
+    #[error("cannot show {} inside", path.display())]
+    VolumeSource {
+        /// The path on this machine.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Not a variable.
+    #[error("{0:?} is no variable: NAME=VALUE, or NAME to pass on this shell's value")]
+    Variable(String),
+    /// Neither the image nor the command line says what to run.
+    #[error("the image {0:?} names no command, and none was given")]
+    NoCommand(String),
+    /// The image wants a user that we cannot look up.
+    #[error("the image wants to run as {0:?}, and only numbers can be taken so far")]
+    User(String),
+    /// No randomness for an ID.
+    #[error("cannot draw a random ID")]
+    Random(#[source] io::Error),
+    /// The folder of containers.
+    #[error("cannot write the container below {}", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The configuration could not be put together.
+    #[error("the configuration does not fit the OCI runtime specification")]
+    Spec(#[source] serde_json::Error),
+    /// A record of one.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// No such container.
+    #[error("no such container: {0}")]
+    NoSuchContainer(String),
+    /// More than one.
+    #[error("more than one container has an ID that begins with {0:?}")]
+    Ambiguous(String),
+}
+
+impl Explain for CreateError {
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Image(error) => return error.hint(),
+            Self::Record(error) => return error.hint(),
+            Self::NameTaken { id, .. } => {
+                format!("choose another --name, or remove that one: `explore rm {}`", id.get(..12).unwrap_or(id))
+            }
+            Self::NoCommand(image) => format!("add one: `explore run {image} sh`"),
+            Self::NoSuchContainer(_) => "`explore ps -a` lists them all".into(),
+            Self::Ambiguous(_) => "type more of the ID, or the name".into(),
+            Self::Folder { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
+                "the disk is full; nothing was left behind".into()
+            }
+            Self::Volume { .. } => "a volume is -v /on/this/machine:/inside or …:/inside:ro".into(),
+            _ => return None,
+        })
+    }
+
+    fn exit(&self) -> Exit {
+        match self {
+            Self::NoSuchContainer(_) | Self::Ambiguous(_) => Exit::Failed,
+            _ => Exit::Engine,
+        }
+    }
+}

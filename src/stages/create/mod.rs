@@ -1,0 +1,204 @@
+//! Stage 2, create: a container that is nothing but files.
+//!
+//! ```text
+//! containers/<id>/container.json   what it is called, which image, how it ended
+//!                config.json      the OCI runtime configuration: what `runc run` would read
+//!                upper/  work/    the final layer, still empty, and overlayfs' own workshop
+//!                rootfs/          where the union will be mounted
+//!                hostname hosts resolv.conf      shown in its /etc
+//! ```
+//!
+//! Afterwards there is no process, no mount, no cgroup and no network: `docker create` leaves no more either.
+
+mod config;
+mod error;
+mod names;
+mod record;
+
+pub use config::CAPABILITIES;
+pub use error::CreateError;
+pub use record::{Container, Network, Status, Volume};
+
+use crate::image::{self, Image};
+use crate::state::{Lock, Roots, write_record};
+use std::path::{Path, PathBuf};
+
+/// What `create` and `run` were asked for.
+#[derive(Debug, Clone, Default)]
+#[allow(clippy::struct_excessive_bools)] // each is a flag of docker's
+pub struct Request {
+    /// The image, as it was typed.
+    pub image: String,
+    /// The command; the image's own where it is empty.
+    pub command: Vec<String>,
+    /// `--name`.
+    pub name: Option<String>,
+    /// `--hostname`.
+    pub hostname: Option<String>,
+    /// `-e`: NAME=VALUE.
+    pub env: Vec<String>,
+    /// `-w`.
+    pub workdir: Option<String>,
+    /// `-v`.
+    pub volumes: Vec<Volume>,
+    /// `--network`.
+    pub network: Network,
+    /// `-t`.
+    pub terminal: bool,
+    /// `-i`.
+    pub interactive: bool,
+    /// `--rm`.
+    pub remove: bool,
+    /// `--memory`, bytes.
+    pub memory: Option<u64>,
+    /// `--pids-limit`.
+    pub pids: Option<u64>,
+}
+
+/// Makes a container.
+///
+/// # Errors
+/// All of [`CreateError`]; nothing is left then.
+pub fn create(roots: &Roots, request: &Request) -> Result<Container, CreateError> {
+    let image = image::find(roots, &request.image)?;
+    validate(request, &image)?;
+    let folder = roots.containers();
+    std::fs::create_dir_all(&folder).map_err(|source| CreateError::Folder { path: folder.clone(), source })?;
+    let lock = folder.join(".lock");
+    // Two at once must not take the same name.
+    let _held = Lock::wait(&lock).map_err(|source| CreateError::Folder { path: lock.clone(), source })?;
+    let taken = record::list(roots)?;
+    let name = names::choose(request.name.as_deref(), &taken)?;
+    let container = describe(request, &image, name)?;
+    write(roots, &container, request, &image)?;
+    Ok(container)
+}
+
+/// The container of that name, of that ID, or whose ID begins so.
+///
+/// # Errors
+/// [`CreateError::NoSuchContainer`], [`CreateError::Ambiguous`], [`CreateError::Record`].
+pub fn find(roots: &Roots, wanted: &str) -> Result<Container, CreateError> {
+    let all = record::list(roots)?;
+    if let Some(exact) = all.iter().find(|one| one.name == wanted || one.id == wanted) {
+        return Ok(exact.clone());
+    }
+    let mut matching = all.into_iter().filter(|one| !wanted.is_empty() && one.id.starts_with(wanted));
+    match (matching.next(), matching.next()) {
+        (Some(one), None) => Ok(one),
+        (Some(_), Some(_)) => Err(CreateError::Ambiguous(wanted.to_owned())),
+        (None, _) => Err(CreateError::NoSuchContainer(wanted.to_owned())),
+    }
+}
+
+/// All containers, newest first.
+///
+/// # Errors
+/// [`CreateError::Record`].
+pub fn list(roots: &Roots) -> Result<Vec<Container>, CreateError> {
+    let mut all = record::list(roots)?;
+    all.sort_by_key(|one| std::cmp::Reverse(one.created_nanos));
+    Ok(all)
+}
+
+/// Its folder, which is also its OCI bundle.
+pub fn folder(roots: &Roots, id: &str) -> PathBuf {
+    roots.containers().join(id)
+}
+
+/// Writes the record again, after its state has changed.
+///
+/// # Errors
+/// [`CreateError::Record`].
+pub fn save(roots: &Roots, container: &Container) -> Result<(), CreateError> {
+    let path = folder(roots, &container.id).join(record::FILE);
+    write_record(&path, container, !container.remove).map_err(CreateError::Record)
+}
+
+/// All that can be refused is refused here, before a folder exists.
+fn validate(request: &Request, image: &Image) -> Result<(), CreateError> {
+    if let Some(name) = &request.name {
+        names::check(name)?;
+    }
+    if let Some(hostname) = &request.hostname {
+        check_hostname(hostname)?;
+    }
+    if let Some(folder) = request.workdir.as_deref().filter(|folder| !folder.starts_with('/')) {
+        return Err(CreateError::RelativeWorkdir(folder.to_owned()));
+    }
+    for volume in &request.volumes {
+        std::fs::metadata(&volume.source)
+            .map_err(|source| CreateError::VolumeSource { path: volume.source.clone(), source })?;
+    }
+    if config::command(request, image).is_empty() {
+        return Err(CreateError::NoCommand(request.image.clone()));
+    }
+    Ok(())
+}
+
+/// sethostname(2) takes 64 bytes; what hostname(7) allows is letters, digits, '-' and '.'.
+fn check_hostname(hostname: &str) -> Result<(), CreateError> {
+    let good = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.';
+    if hostname.is_empty() || hostname.len() > 64 || !hostname.bytes().all(good) {
+        return Err(CreateError::Hostname(hostname.to_owned()));
+    }
+    Ok(())
+}
+
+fn describe(request: &Request, image: &Image, name: String) -> Result<Container, CreateError> {
+    let id = names::random_id().map_err(CreateError::Random)?;
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
+    Ok(Container {
+        schema: 1,
+        // The host name is the first twelve digits of the ID: what the prompt of `docker run` shows.
+        hostname: request.hostname.clone().unwrap_or_else(|| id[..12].to_owned()),
+        name,
+        image: image.reference.clone(),
+        image_id: image.id.clone(),
+        command: config::command(request, image),
+        terminal: request.terminal,
+        interactive: request.interactive,
+        remove: request.remove,
+        network: request.network,
+        volumes: request.volumes.clone(),
+        memory: request.memory,
+        pids: request.pids,
+        created: now.as_secs(),
+        created_nanos: u64::try_from(now.as_nanos()).unwrap_or(u64::MAX),
+        status: Status::Created,
+        layer_mounted: false,
+        id,
+    })
+}
+
+/// Everything is written beside its place and then renamed: a container is there whole, or not at all.
+fn write(roots: &Roots, container: &Container, request: &Request, image: &Image) -> Result<(), CreateError> {
+    let in_folder = |source| CreateError::Folder { path: roots.containers(), source };
+    let new = tempfile::Builder::new().prefix(".new-").tempdir_in(roots.containers()).map_err(in_folder)?;
+    for name in ["upper", "work", "rootfs"] {
+        std::fs::create_dir(new.path().join(name)).map_err(in_folder)?;
+    }
+    set_upper_mode(new.path(), image).map_err(in_folder)?;
+    for name in ["hostname", "hosts", "resolv.conf"] {
+        std::fs::write(new.path().join(name), "").map_err(in_folder)?;
+    }
+    let final_folder = folder(roots, &container.id);
+    let spec = config::spec(container, request, image, &final_folder)?;
+    let durable = !container.remove;
+    write_record(&new.path().join("config.json"), &spec, durable).map_err(CreateError::Record)?;
+    write_record(&new.path().join(record::FILE), container, durable).map_err(CreateError::Record)?;
+    std::fs::rename(new.path(), &final_folder).map_err(in_folder)?;
+    let _ = new.keep();
+    Ok(())
+}
+
+/// The root folder of a union is that of its topmost layer, the still empty upper: it must look as the image's did.
+fn set_upper_mode(new: &Path, image: &Image) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = image
+        .layers
+        .last()
+        .and_then(|layer| std::fs::metadata(&layer.folder).ok())
+        .map_or(0o755, |found| found.permissions().mode());
+    std::fs::set_permissions(new.join("upper"), std::fs::Permissions::from_mode(mode & 0o7777))
+}

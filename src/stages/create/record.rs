@@ -1,0 +1,148 @@
+//! What is remembered of a container, and what is known of it now.
+
+use super::CreateError;
+use crate::kernel::process::Ended;
+use crate::state::{Roots, read_record};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// Name of the record in the container's folder.
+pub(super) const FILE: &str = "container.json";
+
+/// A container, as its record says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(clippy::struct_excessive_bools)] // each is a flag of docker's, remembered
+pub struct Container {
+    /// Version of this shape.
+    pub schema: u32,
+    /// 64 hex digits.
+    pub id: String,
+    /// For people.
+    pub name: String,
+    /// The image as a person writes it.
+    pub image: String,
+    /// The image by the digest of its configuration.
+    pub image_id: String,
+    /// What PID 1 will be.
+    pub command: Vec<String>,
+    /// Its host name.
+    pub hostname: String,
+    /// `-t`: it gets a terminal.
+    pub terminal: bool,
+    /// `-i`: its standard input stays open.
+    pub interactive: bool,
+    /// `--rm`: it goes when it ends.
+    pub remove: bool,
+    /// How it is connected.
+    pub network: Network,
+    /// What of this machine is shown inside.
+    pub volumes: Vec<Volume>,
+    /// Memory limit, bytes.
+    pub memory: Option<u64>,
+    /// Limit of tasks.
+    pub pids: Option<u64>,
+    /// When it was made, seconds since 1970.
+    pub created: u64,
+    /// The same in nanoseconds, for the order of those made within one second.
+    pub created_nanos: u64,
+    /// How far it has come.
+    pub status: Status,
+    /// Whether `layer mount` has mounted its union at `rootfs` for others to use.
+    pub layer_mounted: bool,
+}
+
+/// How far a container has come. Whether one runs is a question to the kernel, not to this file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", tag = "state")]
+pub enum Status {
+    /// Never started.
+    Created,
+    /// Ended.
+    Exited {
+        /// How.
+        how: Ended,
+        /// When it was started.
+        started: u64,
+        /// When it ended.
+        at: u64,
+    },
+}
+
+/// `--network`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Network {
+    /// A cable to a bridge of ours, an address, and NAT to the outside
+    #[default]
+    Bridge,
+    /// Only the loopback interface
+    None,
+}
+
+/// `-v SOURCE:TARGET[:ro]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Volume {
+    /// On this machine.
+    pub source: PathBuf,
+    /// Inside.
+    pub target: PathBuf,
+    /// Not to be written.
+    pub read_only: bool,
+}
+
+impl Volume {
+    /// Reads what `-v` was given.
+    ///
+    /// # Errors
+    /// [`CreateError::Volume`].
+    pub fn parse(given: &str) -> Result<Self, CreateError> {
+        let wrong = |why| CreateError::Volume { given: given.to_owned(), why };
+        let parts: Vec<&str> = given.split(':').collect();
+        let (source, target, mode) = match parts[..] {
+            [source, target] => (source, target, "rw"),
+            [source, target, mode] => (source, target, mode),
+            _ => return Err(wrong("it needs two paths with ':' between")),
+        };
+        if !source.starts_with('/') {
+            return Err(wrong("the path on this machine must be absolute, and volumes have no names yet"));
+        }
+        if !target.starts_with('/') || target == "/" {
+            return Err(wrong("the path inside must be absolute, and not the root"));
+        }
+        if !matches!(mode, "ro" | "rw") {
+            return Err(wrong("the mode is 'ro' or 'rw'"));
+        }
+        Ok(Self { source: source.into(), target: target.into(), read_only: mode == "ro" })
+    }
+}
+
+/// The records in the folder of containers, in no order.
+pub(super) fn list(roots: &Roots) -> Result<Vec<Container>, CreateError> {
+    let Ok(folder) = std::fs::read_dir(roots.containers()) else { return Ok(Vec::new()) };
+    let mut all = Vec::new();
+    for entry in folder.filter_map(Result::ok) {
+        // `.new-…` is one that is being made, `.old-…` one that is being removed.
+        if entry.file_name().as_encoded_bytes().starts_with(b".") {
+            continue;
+        }
+        match read_record(&entry.path().join(FILE)) {
+            Ok(container) => all.push(container),
+            Err(error) if error.is_missing() => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_volume_is_two_absolute_paths() {
+        assert!(Volume::parse("/a:/b:ro").unwrap().read_only);
+        for bad in ["/a", "a:/b", "/a:b", "/a:/", "/a:/b:rx", "/a:/b:ro:z", ""] {
+            assert!(Volume::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+}

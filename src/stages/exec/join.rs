@@ -1,0 +1,113 @@
+//! `explore exec`: one more process in a container that runs. It joins what PID 1 has, namespaces and cgroups, and
+//! gives up what PID 1 gave up: nsenter(1) does the first half only, and is root on the host in all but name.
+//!
+//! Like PID 1 it is cloned by a process that runs from a sealed copy of our program, and stays its child: its parent
+//! inside is 0, nobody that can be seen there.
+
+use super::message::{self, ToClient};
+use super::supervisor::{Orders, carry};
+use super::wiring::{self, Ends};
+use super::{StartFailure, init, running};
+use crate::kernel::cgroup;
+use crate::kernel::process::{self, Child, Ended};
+use crate::narrate::Role;
+use crate::stages::create;
+use crate::stages::failure::Failure;
+use crate::stages::sibling::{enter, in_helper};
+use crate::state::read_record;
+use oci_spec::runtime::{Process, Spec};
+use serde::{Deserialize, Serialize};
+use std::os::fd::AsRawFd;
+
+/// What is to run.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Joining {
+    /// The command.
+    pub argv: Vec<String>,
+    /// `-t`.
+    pub terminal: bool,
+    /// `-i`.
+    pub interactive: bool,
+    /// `-e`.
+    pub env: Vec<String>,
+    /// `-w`.
+    pub workdir: Option<String>,
+}
+
+/// The whole life of the process that joins for us.
+pub fn join(orders: &Orders, joining: &Joining) -> i32 {
+    super::supervisor::settle_in(orders, c"explore: exec", Role::Exec);
+    match begin(orders, joining) {
+        Ok((child, ends)) => {
+            let _ = message::send(&orders.client, &ToClient::Started(child.pid.as_raw()));
+            carry::carry(&child, ends, Some(&orders.client), None);
+            let ended = process::wait(child.pid).unwrap_or(Ended::Killed(libc::SIGKILL));
+            let _ = message::send(&orders.client, &ToClient::Ended(ended));
+            0
+        }
+        Err(failure) => {
+            let _ = message::send(&orders.client, &ToClient::Failed(failure));
+            125
+        }
+    }
+}
+
+fn begin(orders: &Orders, joining: &Joining) -> Result<(Child, Ends), StartFailure> {
+    let roots = &orders.roots;
+    let container = create::find(roots, &orders.id)?;
+    let running = running(roots, &container.id).ok_or_else(|| not_running(&container.name))?;
+    let spec: Spec = read_record(&create::folder(roots, &container.id).join("config.json"))?;
+    let process = process_of(&spec, joining);
+    let (ours, theirs) = message::pair().map_err(super::supervisor::quiet("socketpair"))?;
+    let (stdio, mut ends) = if joining.terminal {
+        (None, Ends::default())
+    } else {
+        let (theirs, ours) = wiring::pipes(joining.interactive).map_err(super::supervisor::quiet("pipe2"))?;
+        (Some(theirs), ours)
+    };
+    let hidden = ours.as_raw_fd();
+    let child = in_helper("to join without leaving our own namespaces", || {
+        let _ = nix::unistd::close(hidden);
+        // First the cgroups: their folders cannot be seen from inside, and a child is born where its parent is.
+        let myself = nix::unistd::getpid();
+        for (_, group) in &running.cgroups {
+            cgroup::join(group, myself, "what runs in a container is counted with it")
+                .map_err(Failure::at("join its cgroup"))?;
+        }
+        enter(running.init.pid)?;
+        let flags = libc::CLONE_PARENT as u64;
+        let child = process::clone(Role::Exec, flags, None, "the PID namespace takes only children", || {
+            init::run_beside(&process, &theirs, stdio.as_ref())
+        })
+        .map_err(Failure::at("fork in the container"))?;
+        Ok(child.pid.as_raw())
+    })?;
+    drop((theirs, stdio));
+    super::supervisor::hear_out(&ours, &mut ends)?;
+    Ok((child, ends))
+}
+
+/// The container's own process, with another command: same user, same capabilities, same environment.
+fn process_of(spec: &Spec, joining: &Joining) -> Process {
+    let mut process = spec.process().clone().unwrap_or_default();
+    process.set_args(Some(joining.argv.clone()));
+    process.set_terminal(Some(joining.terminal));
+    let mut env = process.env().clone().unwrap_or_default();
+    if joining.terminal && !env.iter().any(|entry| entry.starts_with("TERM=")) {
+        env.push("TERM=xterm".into());
+    }
+    env.extend(joining.env.iter().cloned());
+    process.set_env(Some(env));
+    if let Some(folder) = &joining.workdir {
+        process.set_cwd(folder.into());
+    }
+    process
+}
+
+fn not_running(name: &str) -> StartFailure {
+    StartFailure::Told {
+        chain: vec![format!("container {name} is not running")],
+        hint: Some(format!("`explore start {name}` starts it again")),
+        code: 1,
+    }
+}

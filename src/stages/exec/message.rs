@@ -1,0 +1,188 @@
+//! What the processes of a start say to each other. Each message is one packet of a seqpacket socket: a tag, and what
+//! belongs to it. A socket that ends says something too.
+//!
+//! ```text
+//! supervisor                                   init (PID 1 to be)
+//!   its PID is in the journal,
+//!   it is in its cgroup           ── go ──────►  separates its mounts, mounts the union, /proc, /dev …
+//!   its network is connected      ── connected ► pivots, takes its name, its user, its capabilities
+//!                                 ◄── terminal ─ (with -t) the master of a terminal of the new devpts
+//!                                 ◄── failed ─── what could not be done; then it leaves
+//!                                 ◄── (end) ──── it has become the program: the socket closes on exec
+//!
+//! supervisor                                   the command that the user typed
+//!                                 ── started ──► PID 1 runs
+//!                                 ── failed ───► it does not
+//!   from its terminal or pipes    ── output ───►
+//!                                 ◄── input, size, signal
+//!   all is taken back             ── ended ────►
+//!                                 ◄── (end) ──── nobody listens any more; the container goes on
+//! ```
+
+use super::StartFailure;
+use crate::kernel::process::Ended;
+use crate::stages::failure::Failure;
+use nix::sys::socket::{
+    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recvmsg, sendmsg, socketpair,
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::io::{IoSlice, IoSliceMut};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+
+/// The largest packet: one read from a terminal or pipe, and its tag.
+pub const CHUNK: usize = 32 * 1024;
+
+/// From the supervisor to PID 1 that will be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ToInit {
+    /// Its PID is in the journal; it may make mounts.
+    Go,
+    /// Its network is there; it may become the program.
+    Connected,
+}
+
+/// From PID 1 that will be.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum FromInit {
+    /// The master of its terminal comes with this packet.
+    Terminal,
+    /// It cannot go on.
+    Failed(Failure),
+}
+
+/// Which of the two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stream {
+    /// Descriptor 1, or a terminal.
+    Stdout,
+    /// Descriptor 2.
+    Stderr,
+}
+
+/// From the supervisor to whoever started it.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum ToClient {
+    /// PID 1 runs; its number outside.
+    Started(i32),
+    /// It could not be started.
+    Failed(StartFailure),
+    /// It has ended, and everything is taken back.
+    Ended(Ended),
+}
+
+/// From whoever is attached.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum FromClient {
+    /// No more input will come.
+    InputEnded,
+    /// The size of the reader's terminal.
+    Resize {
+        /// Rows.
+        rows: u16,
+        /// Columns.
+        columns: u16,
+    },
+    /// A signal for PID 1.
+    Signal(i32),
+}
+
+/// A packet as it was received.
+#[derive(Debug)]
+pub enum Packet {
+    /// A typed message, still to be read.
+    Message(Vec<u8>, Option<OwnedFd>),
+    /// Bytes for, or from, descriptor 0, 1 or 2.
+    Data(u8, Vec<u8>),
+    /// The other side is gone.
+    End,
+}
+
+const MESSAGE: u8 = b'm';
+
+impl Packet {
+    /// Reads a typed message.
+    pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+        serde_json::from_slice(bytes).ok()
+    }
+}
+
+/// Two ends of a new socket; both close on exec.
+///
+/// # Errors
+/// Those of socketpair(2).
+pub fn pair() -> nix::Result<(OwnedFd, OwnedFd)> {
+    socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)
+}
+
+/// Sends a typed message.
+///
+/// # Errors
+/// Those of sendmsg(2): EPIPE where nobody listens.
+pub fn send<Fd: AsFd, T: Serialize>(socket: &Fd, message: &T) -> nix::Result<()> {
+    send_with(socket, message, &[])
+}
+
+/// Sends a typed message and with it a descriptor (unix(7), SCM_RIGHTS).
+///
+/// # Errors
+/// Those of sendmsg(2).
+pub fn send_with<Fd: AsFd, T: Serialize>(socket: &Fd, message: &T, descriptors: &[RawFd]) -> nix::Result<()> {
+    let body = serde_json::to_vec(message).unwrap_or_default();
+    let parts = [IoSlice::new(&[MESSAGE]), IoSlice::new(&body)];
+    let rights = [ControlMessage::ScmRights(descriptors)];
+    let attached: &[ControlMessage<'_>] = if descriptors.is_empty() { &[] } else { &rights };
+    retry(|| sendmsg::<()>(socket.as_fd().as_raw_fd(), &parts, attached, MsgFlags::MSG_NOSIGNAL, None)).map(drop)
+}
+
+/// Sends bytes for, or from, one of the three standard descriptors.
+///
+/// # Errors
+/// Those of sendmsg(2).
+pub fn send_data<Fd: AsFd>(socket: &Fd, descriptor: u8, data: &[u8]) -> nix::Result<()> {
+    let parts = [IoSlice::new(std::slice::from_ref(&descriptor)), IoSlice::new(data)];
+    retry(|| sendmsg::<()>(socket.as_fd().as_raw_fd(), &parts, &[], MsgFlags::MSG_NOSIGNAL, None)).map(drop)
+}
+
+/// Waits for the next packet.
+///
+/// # Errors
+/// Those of recvmsg(2).
+pub fn receive<Fd: AsFd>(socket: &Fd) -> nix::Result<Packet> {
+    let mut buffer = vec![0; CHUNK + 1];
+    let mut control = nix::cmsg_space!(RawFd);
+    let (length, descriptor) = {
+        let mut parts = [IoSliceMut::new(&mut buffer)];
+        retry(|| {
+            // The borrow of `parts` ends with each attempt.
+            recvmsg::<()>(socket.as_fd().as_raw_fd(), &mut parts, Some(&mut control), MsgFlags::MSG_CMSG_CLOEXEC)
+                .map(|message| (message.bytes, descriptor_in(&message)))
+        })?
+    };
+    if length == 0 {
+        return Ok(Packet::End);
+    }
+    buffer.truncate(length);
+    let body = buffer.split_off(1);
+    Ok(match buffer[0] {
+        MESSAGE => Packet::Message(body, descriptor),
+        number => Packet::Data(number, body),
+    })
+}
+
+fn descriptor_in(message: &nix::sys::socket::RecvMsg<'_, '_, ()>) -> Option<OwnedFd> {
+    let mut attached = message.cmsgs().ok()?;
+    attached.find_map(|one| match one {
+        ControlMessageOwned::ScmRights(list) => list.first().copied().map(crate::kernel::process::own),
+        _ => None,
+    })
+}
+
+fn retry<T>(mut attempt: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
+    loop {
+        match attempt() {
+            Err(nix::errno::Errno::EINTR) => {}
+            other => return other,
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! Stage 5, exec: PID 1 runs.
+//!
+//! ```text
+//! explore start ──fork──► explore supervise (from a read-only copy of this very program, see `seal`)
+//!                            │ cgroup, pipes or terminal, network
+//!                            └──clone3──► init ──execve──► the program: PID 1
+//! ```
+//!
+//! A container is cloned by its **supervisor** and by nobody else: single-threaded, it owns the terminal, the log, the
+//! child and its exit code, and it outlives the command that started it. If it dies, the container dies with it.
+
+mod devices;
+mod init;
+mod join;
+mod log;
+pub mod message;
+mod rootfs;
+mod running;
+mod seal;
+mod start;
+mod supervisor;
+mod wiring;
+
+pub use join::{Joining, join};
+pub use log::{Line, read_log};
+pub use running::{Running, running};
+pub use start::{Attachment, StartError, StartFailure, exec, start};
+pub use supervisor::{Orders, supervise};

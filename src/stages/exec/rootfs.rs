@@ -1,0 +1,185 @@
+//! What the container sees as `/`, built before anyone can stand in it.
+//!
+//! Every target is a descriptor that the kernel resolved under the new root (`kernel::fs`): between looking and
+//! mounting no name is resolved again. `/proc`, `/sys` and `/dev` must be plain folders of the image; a link there is
+//! an attack on what is masked later (CVE-2019-19921, CVE-2025-52881) and is refused by name.
+
+use super::devices;
+use crate::kernel::fs::{self, Links, Shape};
+use crate::kernel::{self, mount};
+use crate::stages::failure::Failure;
+use crate::stages::layer::Union;
+use crate::state::Roots;
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::mount::MsFlags;
+use nix::sys::stat::{Mode, SFlag};
+use oci_spec::runtime::{Mount, Spec};
+use std::ffi::CString;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+/// Makes the root of the container in this mount namespace, and returns it.
+pub(super) fn build(roots: &Roots, union: &Union, mounted: bool, spec: &Spec) -> Result<OwnedFd, Failure> {
+    let how = MsFlags::MS_REC | MsFlags::MS_SLAVE;
+    mount::set_propagation(Path::new("/"), how, "mounts made here stay here; the host's new ones still come in")
+        .map_err(Failure::at("separate its mounts"))?;
+    let root = root(roots, union, mounted)?;
+    for one in spec.mounts().iter().flatten() {
+        place(root.as_fd(), one)?;
+    }
+    let dev = fs::resolve(root.as_fd(), Path::new("dev"), Links::Refused).map_err(Failure::at("open the new /dev"))?;
+    devices::furnish(dev.as_fd())?;
+    if let Some(linux) = spec.linux() {
+        for path in linux.readonly_paths().iter().flatten() {
+            make_read_only(root.as_fd(), Path::new(path))?;
+        }
+        for path in linux.masked_paths().iter().flatten() {
+            mask(root.as_fd(), Path::new(path))?;
+        }
+    }
+    Ok(root)
+}
+
+/// The union as a mount, for pivot_root(2) takes nothing else. Where `layer mount` has mounted it, it is shown again.
+fn root(roots: &Roots, union: &Union, mounted: bool) -> Result<OwnedFd, Failure> {
+    if mounted {
+        mount::bind(&union.rootfs, &union.rootfs, "the union that is mounted already, as a root of its own")
+            .map_err(Failure::at("take over the mounted layer"))?;
+    } else {
+        union.mount(roots).map_err(mount_failure)?;
+    }
+    nix::fcntl::open(&union.rootfs, OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())
+        .map_err(|errno| kernel::Error::quiet("openat", &format_args!("{:?}", union.rootfs.display()), errno))
+        .map_err(Failure::at("open the new root"))
+}
+
+fn mount_failure(error: crate::stages::layer::LayerError) -> Failure {
+    use crate::stages::layer::LayerError;
+    let step = error.to_string();
+    let step = step.trim_start_matches("cannot ").to_owned();
+    match error {
+        LayerError::Mount { source, .. } => Failure { step, program: None, error: source },
+        other => Failure {
+            step,
+            program: None,
+            error: kernel::Error::quiet("chdir", &format_args!("{other}"), Errno::ENOENT),
+        },
+    }
+}
+
+/// One entry of `mounts` in config.json.
+fn place(root: BorrowedFd<'_>, wanted: &Mount) -> Result<(), Failure> {
+    let target = wanted.destination();
+    let kind = wanted.typ().as_deref().unwrap_or("none");
+    let options = Options::read(wanted.options().as_deref().unwrap_or_default());
+    if kind == "bind" || options.bind {
+        return bind(root, wanted, &options);
+    }
+    let step = || format!("mount {kind} at {}", target.display());
+    let place = fs::mount_point(root, target, Shape::Folder, Links::Refused).map_err(refuse_link(target, &step()))?;
+    let source = wanted.source().as_ref().map_or(kind, |source| source.to_str().unwrap_or(kind));
+    let fstype = if kind == "cgroup" { "cgroup2" } else { kind };
+    mount::mount_at(place.as_fd(), source, fstype, options.flags, &options.data, why(target))
+        .map_err(Failure::at(&step()))
+}
+
+fn why(target: &Path) -> &'static str {
+    match target.to_str() {
+        Some("/proc") => "a /proc of the new PID namespace: the old one would show the host's processes",
+        Some("/dev") => "an empty /dev: devices come one by one",
+        Some("/dev/pts") => "terminals of its own, numbered from 0",
+        Some("/sys") => "a /sys of the new network namespace, not to be written",
+        Some("/dev/mqueue") => "message queues of the new IPC namespace",
+        Some("/dev/shm") => "shared memory of its own",
+        Some("/sys/fs/cgroup") => "its own part of the cgroup tree, not to be written",
+        _ => "as its configuration says",
+    }
+}
+
+/// A file or folder of the host. The image's own links are followed, inside the root: /etc/resolv.conf often is one.
+fn bind(root: BorrowedFd<'_>, wanted: &Mount, options: &Options) -> Result<(), Failure> {
+    let (source, target) = (wanted.source().clone().unwrap_or_default(), wanted.destination());
+    let step = format!("show {} at {}", source.display(), target.display());
+    let name = CString::new(source.as_os_str().as_encoded_bytes()).unwrap_or_default();
+    let copy =
+        mount::copy_tree(mount::here(), &name, true, "of the host, to be shown inside").map_err(Failure::at(&step))?;
+    let shape = match fs::file_type(&copy) {
+        Ok(SFlag::S_IFDIR) => Shape::Folder,
+        _ => Shape::File,
+    };
+    if options.flags.contains(MsFlags::MS_RDONLY) {
+        mount::set_attributes(&copy, libc::MOUNT_ATTR_RDONLY, true, "it was asked for read-only")
+            .map_err(Failure::at(&step))?;
+    }
+    let place = fs::mount_point(root, target, shape, Links::Inside).map_err(Failure::at(&step))?;
+    mount::attach(&copy, place.as_fd(), "seen inside under this name").map_err(Failure::at(&step))
+}
+
+/// Covers what tells too much: a file by the host's /dev/null, a folder by an empty tmpfs. What is not there needs none.
+fn mask(root: BorrowedFd<'_>, path: &Path) -> Result<(), Failure> {
+    let step = format!("mask {}", path.display());
+    let place = match fs::resolve(root, path, Links::Refused) {
+        Ok(place) => place,
+        Err(error) if matches!(error.errno(), Errno::ENOENT | Errno::ENOTDIR) => return Ok(()),
+        Err(error) => return Err(Failure::at(&step)(error)),
+    };
+    if fs::file_type(&place).map_err(Failure::at(&step))? == SFlag::S_IFDIR {
+        let flags = MsFlags::MS_RDONLY | MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+        return mount::mount_at(place.as_fd(), "tmpfs", "tmpfs", flags, "", "an empty folder in its place")
+            .map_err(Failure::at(&step));
+    }
+    let null = devices::host_device("null")?;
+    mount::attach(&null, place.as_fd(), "an empty file in its place").map_err(Failure::at(&step))
+}
+
+/// Shows a path over itself, not to be written. What is not there needs no guard.
+fn make_read_only(root: BorrowedFd<'_>, path: &Path) -> Result<(), Failure> {
+    let step = format!("make {} read-only", path.display());
+    let place = match fs::resolve(root, path, Links::Refused) {
+        Ok(place) => place,
+        Err(error) if matches!(error.errno(), Errno::ENOENT | Errno::ENOTDIR) => return Ok(()),
+        Err(error) => return Err(Failure::at(&step)(error)),
+    };
+    let copy = mount::copy_tree(place.as_fd(), c"", true, "a second view of it").map_err(Failure::at(&step))?;
+    mount::set_attributes(&copy, libc::MOUNT_ATTR_RDONLY, true, "a setting of the whole machine, to be read only")
+        .map_err(Failure::at(&step))?;
+    mount::attach(&copy, place.as_fd(), "the view that cannot be written covers the one that can")
+        .map_err(Failure::at(&step))
+}
+
+fn refuse_link(target: &Path, step: &str) -> impl FnOnce(kernel::Error) -> Failure {
+    let step = match target.to_str() {
+        Some("/proc" | "/sys" | "/dev") => format!("{step}: the image has something else there than a plain folder"),
+        _ => step.to_owned(),
+    };
+    move |error| Failure { step, program: None, error }
+}
+
+/// The options of a mount entry: those that are flags, and those for the filesystem itself.
+struct Options {
+    flags: MsFlags,
+    data: String,
+    bind: bool,
+}
+
+impl Options {
+    fn read(words: &[String]) -> Self {
+        let mut options = Self { flags: MsFlags::empty(), data: String::new(), bind: false };
+        for word in words {
+            match word.as_str() {
+                "ro" => options.flags |= MsFlags::MS_RDONLY,
+                "nosuid" => options.flags |= MsFlags::MS_NOSUID,
+                "nodev" => options.flags |= MsFlags::MS_NODEV,
+                "noexec" => options.flags |= MsFlags::MS_NOEXEC,
+                "relatime" => options.flags |= MsFlags::MS_RELATIME,
+                "strictatime" => options.flags |= MsFlags::MS_STRICTATIME,
+                "bind" | "rbind" => options.bind = true,
+                "rw" | "private" | "rprivate" => {}
+                other if options.data.is_empty() => other.clone_into(&mut options.data),
+                other => options.data = format!("{},{other}", options.data),
+            }
+        }
+        options
+    }
+}

@@ -1,0 +1,196 @@
+//! Starting a container from the command's side: the supervisor is forked, and tells how it goes.
+
+use super::message::{self, Packet, ToClient};
+use super::{Joining, running, seal};
+use crate::error::Explain;
+use crate::exit::Exit;
+use crate::kernel::{self, fs, process};
+use crate::narrate::{self, Role};
+use crate::stages::create::{Container, CreateError};
+use crate::stages::failure::Failure;
+use crate::stages::layer::LayerError;
+use crate::stages::network::NetworkError;
+use crate::state::{RecordError, Roots};
+use nix::unistd::Pid;
+use serde::{Deserialize, Serialize};
+use std::os::fd::{AsRawFd, OwnedFd};
+
+/// The connection to a supervisor that runs a container for us.
+#[derive(Debug)]
+pub struct Attachment {
+    /// Typed messages and data ([`message`]).
+    pub socket: OwnedFd,
+    /// The supervisor, our child: to be waited for once it has said that all has ended.
+    pub supervisor: Pid,
+}
+
+/// A failure that a supervisor tells: what was wrong, as the near side would have found it.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum StartFailure {
+    /// A system call, of the supervisor or of PID 1.
+    Call(Failure),
+    /// Something else: the chain of texts, a hint, the exit code.
+    Told {
+        /// From the outermost to the cause.
+        chain: Vec<String>,
+        /// What helps.
+        hint: Option<String>,
+        /// The exit code.
+        code: u8,
+    },
+}
+
+impl StartFailure {
+    /// Of an error that knows what helps.
+    pub(super) fn of<E: Explain>(error: &E) -> Self {
+        let mut chain = vec![error.to_string()];
+        let mut cause = error.source();
+        while let Some(one) = cause {
+            chain.push(one.to_string());
+            cause = one.source();
+        }
+        Self::Told { chain, hint: error.hint(), code: Exit::Engine.code() }
+    }
+}
+
+macro_rules! told {
+    ($($error:ty),+) => {$(
+        impl From<$error> for StartFailure {
+            fn from(error: $error) -> Self {
+                Self::of(&error)
+            }
+        }
+    )+};
+}
+told!(CreateError, LayerError, NetworkError, RecordError);
+
+impl From<Failure> for StartFailure {
+    fn from(failure: Failure) -> Self {
+        Self::Call(failure)
+    }
+}
+
+/// Why a container does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// It runs.
+    #[error("container {0} is running already")]
+    Running(String),
+    /// A step of starting it.
+    #[error(transparent)]
+    Call(#[from] Failure),
+    /// What the supervisor told.
+    #[error("{}", chain.join(": "))]
+    Told {
+        /// From the outermost to the cause.
+        chain: Vec<String>,
+        /// What helps.
+        hint: Option<String>,
+        /// The exit code.
+        code: u8,
+    },
+    /// The supervisor died.
+    #[error("the supervisor of container {0} has died before the container ran")]
+    Died(String),
+}
+
+impl From<StartFailure> for StartError {
+    fn from(failure: StartFailure) -> Self {
+        match failure {
+            StartFailure::Call(failure) => Self::Call(failure),
+            StartFailure::Told { chain, hint, code } => Self::Told { chain, hint, code },
+        }
+    }
+}
+
+impl Explain for StartError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Running(name) => Some(format!("`explore exec {name} sh` is one more process in it")),
+            Self::Call(failure) => failure.hint(),
+            Self::Told { hint, .. } => hint.clone(),
+            Self::Died(_) => Some("`explore clean` takes back what it left".into()),
+        }
+    }
+
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Running(_) => Exit::Failed,
+            Self::Call(failure) => failure.exit(),
+            Self::Told { code, .. } => Exit::Container(*code),
+            Self::Died(_) => Exit::Engine,
+        }
+    }
+}
+
+/// Starts a container, and returns once PID 1 is its program. With `attached` its output comes to us, and `clean` ends
+/// it when we are gone; without, it is on its own.
+///
+/// # Errors
+/// All of [`StartError`]; nothing runs then.
+pub fn start(roots: &Roots, container: &Container, attached: bool) -> Result<Attachment, StartError> {
+    if running::running(roots, &container.id).is_some() {
+        return Err(StartError::Running(container.name.clone()));
+    }
+    let client = if attached { std::process::id() } else { 0 };
+    launch(roots, container, &["supervise".into(), client.to_string()])
+}
+
+/// Runs one more process in a container that runs; its output comes to us.
+///
+/// # Errors
+/// All of [`StartError`].
+pub fn exec(roots: &Roots, container: &Container, joining: &Joining) -> Result<Attachment, StartError> {
+    let what = serde_json::to_string(joining).unwrap_or_default();
+    launch(roots, container, &["join".into(), what])
+}
+
+/// Forks, becomes the sealed program with these orders, and hears how it goes.
+fn launch(roots: &Roots, container: &Container, orders: &[String]) -> Result<Attachment, StartError> {
+    let failed =
+        |errno| Failure::at("make a socket")(kernel::Error::quiet("socketpair", &format_args!("AF_UNIX"), errno));
+    let (ours, theirs) = message::pair().map_err(failed)?;
+    let hidden = ours.as_raw_fd();
+    let supervisor = process::fork(Role::Supervisor, "a process that outlives this command", || {
+        let _ = nix::unistd::close(hidden);
+        let error = become_sealed(roots, container, orders, &theirs);
+        let _ = message::send(&theirs, &ToClient::Failed(StartFailure::Call(error)));
+        125
+    })
+    .map_err(Failure::at("fork"))?;
+    drop(theirs);
+    let heard = message::receive(&ours);
+    let attachment = Attachment { socket: ours, supervisor };
+    let message = match heard {
+        Ok(Packet::Message(bytes, _)) => Packet::parse(&bytes),
+        _ => None,
+    };
+    if let Some(ToClient::Started(_)) = message {
+        return Ok(attachment);
+    }
+    let _ = process::wait(supervisor);
+    Err(match message {
+        Some(ToClient::Failed(failure)) => failure.into(),
+        _ => StartError::Died(container.name.clone()),
+    })
+}
+
+/// A session of its own, so that ^C at our terminal is not for it; then the sealed program.
+fn become_sealed(roots: &Roots, container: &Container, orders: &[String], socket: &OwnedFd) -> Failure {
+    let _ = nix::unistd::setsid();
+    let kept = fs::keep_on_exec(socket).and_then(|()| match narrate::sink() {
+        Some(sink) => fs::keep_on_exec(&process::borrow(sink)),
+        None => Ok(()),
+    });
+    if let Err(error) = kept {
+        return Failure::at("hand its socket on")(error);
+    }
+    let (verb, rest) = orders.split_first().map_or(("", orders), |(verb, rest)| (verb.as_str(), rest));
+    let mut arguments: Vec<String> = vec!["explore".into(), verb.to_owned(), container.id.clone()];
+    arguments.push(socket.as_raw_fd().to_string());
+    arguments.push(narrate::sink().map_or_else(|| "none".to_owned(), |sink| sink.to_string()));
+    arguments.push(roots.data.to_string_lossy().into_owned());
+    arguments.push(roots.run.to_string_lossy().into_owned());
+    arguments.extend(rest.iter().cloned());
+    Failure::at("start from a sealed copy of explore")(seal::become_sealed(&arguments))
+}

@@ -1,0 +1,270 @@
+//! The supervisor: sets up, clones PID 1, carries its bytes, and takes everything back when it ends.
+
+use super::log::Log;
+use super::message::{self, FromInit, Packet, ToClient, ToInit};
+use super::running::{self, Running};
+use super::wiring::{self, Ends};
+use super::{StartFailure, init};
+use crate::kernel::namespace::{self, Kind};
+use crate::kernel::process::{self, Child, Ended};
+use crate::kernel::{self, fs, nsfs};
+use crate::narrate::{self, Role};
+use crate::stages::create::{self, Container, Network, Status};
+use crate::stages::failure::Failure;
+use crate::stages::layer::Union;
+use crate::stages::{exit, network};
+use crate::state::{Claim, Effect, Journal, ProcessIdentity, Roots, read_record, write_record};
+use nix::errno::Errno;
+use oci_spec::runtime::Spec;
+use std::ffi::CStr;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+
+pub(super) mod carry;
+mod limits;
+
+/// What the supervisor is told on its command line.
+#[derive(Debug)]
+pub struct Orders {
+    /// The container.
+    pub id: String,
+    /// The socket to the command that started it.
+    pub client: OwnedFd,
+    /// The state folders.
+    pub roots: Roots,
+    /// Where to tell what happens; closed once nobody listens.
+    pub narrate: Option<OwnedFd>,
+    /// The command in whose interest it runs.
+    pub attached_to: Option<i32>,
+}
+
+/// A container that is about to run, or runs.
+struct Started {
+    child: Child,
+    ends: Ends,
+    claim: Claim,
+    cgroups: Vec<limits::Joined>,
+}
+
+/// The whole life of a supervisor.
+pub fn supervise(mut orders: Orders) -> i32 {
+    settle_in(&orders, c"explore: superv", Role::Supervisor);
+    let found = create::find(&orders.roots, &orders.id).map_err(StartFailure::from);
+    match found.and_then(|container| start(&orders, &container).map(|started| (container, started))) {
+        Ok((container, started)) => live(&mut orders, container, started),
+        Err(failure) => {
+            let _ = message::send(&orders.client, &ToClient::Failed(failure));
+            125
+        }
+    }
+}
+
+/// What the command's process was is left behind: its name, its descriptors, its signals.
+pub(super) fn settle_in(orders: &Orders, name: &CStr, role: Role) {
+    narrate::set_role(role);
+    process::set_name(name);
+    let _ = fs::close_on_exec(&orders.client);
+    if let Some(sink) = &orders.narrate {
+        let _ = fs::close_on_exec(sink);
+        narrate::listen_on(sink.as_fd());
+    }
+    process::restore_signals();
+    process::ignore_terminal_signals();
+    process::silence_stdio();
+}
+
+/// From nothing to a PID 1 that runs. What fails is taken back here, in reverse.
+fn start(orders: &Orders, container: &Container) -> Result<Started, StartFailure> {
+    let roots = &orders.roots;
+    let bundle = create::folder(roots, &container.id);
+    let spec: Spec = read_record(&bundle.join("config.json"))?;
+    let union = Union::of(roots, container)?;
+    let claim = Claim { owner: container.id.clone(), holder: Some(ProcessIdentity::myself()) };
+    let begun = begin(orders, container, &spec, &union, &claim);
+    if begun.is_err() {
+        take_back(roots, container);
+    }
+    begun
+}
+
+fn begin(
+    orders: &Orders,
+    container: &Container,
+    spec: &Spec,
+    union: &Union,
+    claim: &Claim,
+) -> Result<Started, StartFailure> {
+    let roots = &orders.roots;
+    let journal = Journal::at(roots.journal());
+    let cgroups = limits::create(&journal, claim, spec)?;
+    let (ours, theirs) = message::pair().map_err(quiet("socketpair"))?;
+    let (stdio, mut ends) = if container.terminal {
+        (None, Ends::default())
+    } else {
+        let (theirs, ours) = wiring::pipes(container.interactive).map_err(quiet("pipe2"))?;
+        (Some(theirs), ours)
+    };
+    let pinned = network::pinned(roots, &container.id);
+    let connected = pinned.is_some();
+    let flags = flags(spec, connected);
+    let plan = init::Plan {
+        roots,
+        spec,
+        union,
+        layer_mounted: container.layer_mounted,
+        network: pinned,
+        socket: theirs,
+        stdio,
+    };
+    let group = limits::born_into(&cgroups)?;
+    let hidden = ours.as_raw_fd();
+    let child =
+        process::clone(Role::Init, flags, group.as_ref().map(AsFd::as_fd), "PID 1, born in its namespaces", || {
+            // With a copy of our end it would never see us die.
+            let _ = nix::unistd::close(hidden);
+            init::run(&plan)
+        })
+        .map_err(Failure::at("make the container's namespaces"))?;
+    drop(plan);
+    let init = ProcessIdentity::of(child.pid.as_raw()).ok_or_else(|| gone("it was to be let go"))?;
+    journal.announce(claim, Effect::Process(init))?;
+    limits::join(&cgroups, child.pid)?;
+    register(orders, container, init, &cgroups)?;
+    message::send(&ours, &ToInit::Go).map_err(quiet("sendmsg"))?;
+    connect(roots, container, &child, claim, connected)?;
+    message::send(&ours, &ToInit::Connected).map_err(quiet("sendmsg"))?;
+    hear_out(&ours, &mut ends)?;
+    Ok(Started { child, ends, claim: claim.clone(), cgroups })
+}
+
+/// The CLONE_NEW* bits of config.json, without the network namespace where one is made already.
+fn flags(spec: &Spec, connected: bool) -> u64 {
+    use oci_spec::runtime::LinuxNamespaceType as Type;
+    let listed = spec.linux().as_ref().and_then(|linux| linux.namespaces().as_ref());
+    let kind = |kind: Type| match kind {
+        Type::Mount => Some(Kind::Mnt),
+        Type::Cgroup => Some(Kind::Cgroup),
+        Type::Uts => Some(Kind::Uts),
+        Type::Ipc => Some(Kind::Ipc),
+        Type::User => Some(Kind::User),
+        Type::Pid => Some(Kind::Pid),
+        Type::Network => (!connected).then_some(Kind::Net),
+        Type::Time => Some(Kind::Time),
+    };
+    let kinds: Vec<Kind> = listed.into_iter().flatten().filter_map(|one| kind(one.typ())).collect();
+    namespace::bits(&kinds)
+}
+
+/// Says that it runs, before it does: whoever finds a trace of it finds also whose it is.
+fn register(
+    orders: &Orders,
+    container: &Container,
+    init: ProcessIdentity,
+    cgroups: &[limits::Joined],
+) -> Result<(), StartFailure> {
+    let folder = running::folder(&orders.roots, &container.id);
+    let failed = |source| crate::state::RecordError::Write { path: folder.clone(), source };
+    std::fs::create_dir_all(&folder).map_err(failed)?;
+    let record = Running {
+        schema: 1,
+        init,
+        supervisor: ProcessIdentity::myself(),
+        client: orders.attached_to.and_then(ProcessIdentity::of),
+        started: seconds(),
+        cgroups: cgroups.iter().map(|one| (one.version, one.folder.clone())).collect(),
+    };
+    Ok(write_record(&folder.join("running.json"), &record, false)?)
+}
+
+/// Cable, address, route; and the three files of /etc, which are mounted already and are written in place.
+fn connect(
+    roots: &Roots,
+    container: &Container,
+    child: &Child,
+    claim: &Claim,
+    connected: bool,
+) -> Result<(), StartFailure> {
+    let lease = if connected {
+        network::lease_of(roots, &container.id)?
+    } else {
+        let netns = nsfs::open(child.pid.as_raw(), Kind::Net).map_err(Failure::at("find its network namespace"))?;
+        match container.network {
+            Network::None => {
+                network::bring_up_loopback(netns.as_fd())?;
+                None
+            }
+            Network::Bridge => Some(network::set_up(roots, &container.id, netns.as_fd(), claim.holder)?),
+        }
+    };
+    let bundle = create::folder(roots, &container.id);
+    let files = network::etc_files(lease.as_ref(), &container.hostname);
+    for (name, text) in [("hosts", files.hosts), ("hostname", files.hostname), ("resolv.conf", files.resolv_conf)] {
+        let path = bundle.join(name);
+        std::fs::write(&path, text).map_err(|source| crate::state::RecordError::Write { path, source })?;
+    }
+    Ok(())
+}
+
+/// Waits until PID 1 has become its program, or has said why not.
+pub(super) fn hear_out(socket: &OwnedFd, ends: &mut Ends) -> Result<(), StartFailure> {
+    loop {
+        match message::receive(socket).map_err(quiet("recvmsg"))? {
+            Packet::Message(bytes, descriptor) => match (Packet::parse::<FromInit>(&bytes), descriptor) {
+                (Some(FromInit::Terminal), Some(master)) => ends.output = Some(master),
+                (Some(FromInit::Failed(failure)), _) => return Err(failure.into()),
+                _ => return Err(gone("it was to speak").into()),
+            },
+            Packet::Data(..) => {}
+            // The socket closes on exec. It also closes when PID 1 is killed before, and then the end follows at once.
+            Packet::End => return Ok(()),
+        }
+    }
+}
+
+/// Carries bytes until it ends, then takes everything back.
+fn live(orders: &mut Orders, mut container: Container, started: Started) -> i32 {
+    let started_at = seconds();
+    let pid = started.child.pid.as_raw();
+    let _ = message::send(&orders.client, &ToClient::Started(pid));
+    if orders.attached_to.is_none() {
+        // Nobody waits for what we tell from here on, and a reader that waits for our end must see it.
+        narrate::silence();
+        orders.narrate = None;
+    }
+    let client = orders.attached_to.is_some().then_some(&orders.client);
+    let log = Log::open(&create::folder(&orders.roots, &container.id)).ok();
+    carry::carry(&started.child, started.ends, client, log);
+    let ended = process::wait(started.child.pid).unwrap_or(Ended::Killed(libc::SIGKILL));
+    container.status = Status::Exited { how: ended, started: started_at, at: seconds() };
+    if !container.remove {
+        let _ = create::save(&orders.roots, &container);
+    }
+    take_back(&orders.roots, &container);
+    if container.remove {
+        let _ = exit::remove_files(&orders.roots, &container);
+    }
+    let _ = message::send(&orders.client, &ToClient::Ended(ended));
+    drop((started.claim, started.cgroups));
+    0
+}
+
+/// All that the start has made in the kernel goes; each step is tried whatever became of the one before.
+fn take_back(roots: &Roots, container: &Container) {
+    // What cannot be undone stays in the journal, and the next command tries again and says so.
+    let _ = exit::take_back(roots, &container.id);
+}
+
+fn seconds() -> u64 {
+    std::time::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs())
+}
+
+pub(super) fn quiet(call: &'static str) -> impl Fn(Errno) -> Failure {
+    move |errno| Failure::at("speak with PID 1")(kernel::Error::quiet(call, &format_args!("…"), errno))
+}
+
+fn gone(when: &str) -> Failure {
+    Failure::at(&format!("find PID 1 when {when}"))(kernel::Error::quiet(
+        "pidfd_open",
+        &format_args!("…"),
+        Errno::ESRCH,
+    ))
+}

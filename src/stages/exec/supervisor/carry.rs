@@ -1,0 +1,154 @@
+//! Bytes between the container and whoever listens, until PID 1 has ended and its last words are read.
+
+use super::super::log::Log;
+use super::super::message::{self, CHUNK, FromClient, Packet, Stream};
+use super::super::wiring::Ends;
+use crate::kernel::process::{self, Child};
+use crate::kernel::pty;
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+/// The state of the carrying.
+struct Carrier<'a> {
+    ends: Ends,
+    terminal: bool,
+    client: Option<&'a OwnedFd>,
+    log: Option<Log>,
+    child: &'a Child,
+}
+
+/// What one of the polled descriptors is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Source {
+    Init,
+    Client,
+    Output,
+    Errors,
+}
+
+/// Carries until PID 1 has ended, and what it left in the pipes is read.
+pub(in crate::stages::exec) fn carry(child: &Child, ends: Ends, client: Option<&OwnedFd>, log: Option<Log>) {
+    let terminal = ends.errors.is_none();
+    let mut carrier = Carrier { ends, terminal, client, log, child };
+    while !carrier.one_round(PollTimeout::NONE) {}
+    // A process that left the PID namespace alive cannot exist; but a pipe may have been handed to somebody outside,
+    // who could keep it open for ever. What is there now is read, and no more is waited for.
+    while carrier.has_output() && !carrier.drain() {}
+    if let Some(log) = carrier.log {
+        log.finish();
+    }
+}
+
+impl Carrier<'_> {
+    /// Waits for something to happen and deals with it; says whether PID 1 has ended.
+    fn one_round(&mut self, timeout: PollTimeout) -> bool {
+        let ready = self.ready(timeout);
+        for source in &ready {
+            match source {
+                Source::Output | Source::Errors => self.pass_output(*source),
+                Source::Client => self.obey(),
+                Source::Init => {}
+            }
+        }
+        ready.contains(&Source::Init)
+    }
+
+    fn has_output(&self) -> bool {
+        self.ends.output.is_some() || self.ends.errors.is_some()
+    }
+
+    /// Reads what is there without waiting; says whether nothing is left.
+    fn drain(&mut self) -> bool {
+        let ready: Vec<Source> = self.ready(PollTimeout::ZERO);
+        let outputs: Vec<Source> =
+            ready.into_iter().filter(|one| matches!(one, Source::Output | Source::Errors)).collect();
+        for source in &outputs {
+            self.pass_output(*source);
+        }
+        outputs.is_empty()
+    }
+
+    fn ready(&self, timeout: PollTimeout) -> Vec<Source> {
+        let mut watched: Vec<(Source, BorrowedFd<'_>)> = vec![(Source::Init, self.child.pidfd.as_fd())];
+        watched.extend(self.client.map(|fd| (Source::Client, fd.as_fd())));
+        watched.extend(self.ends.output.as_ref().map(|fd| (Source::Output, fd.as_fd())));
+        watched.extend(self.ends.errors.as_ref().map(|fd| (Source::Errors, fd.as_fd())));
+        let mut polled: Vec<PollFd<'_>> = watched.iter().map(|(_, fd)| PollFd::new(*fd, PollFlags::POLLIN)).collect();
+        while poll(&mut polled, timeout) == Err(Errno::EINTR) {}
+        let happened = |one: &PollFd<'_>| one.revents().is_some_and(|events| !events.is_empty());
+        watched.iter().zip(&polled).filter(|(_, one)| happened(one)).map(|((source, _), _)| *source).collect()
+    }
+
+    /// From the container to the log and to whoever listens.
+    fn pass_output(&mut self, source: Source) {
+        let (end, stream) = match source {
+            Source::Errors => (&mut self.ends.errors, Stream::Stderr),
+            _ => (&mut self.ends.output, Stream::Stdout),
+        };
+        let Some(fd) = end else { return };
+        let mut buffer = vec![0; CHUNK];
+        match nix::unistd::read(&*fd, &mut buffer) {
+            Err(Errno::EINTR | Errno::EAGAIN) => {}
+            // A pipe ends with 0, a terminal whose last user has gone with EIO.
+            Ok(0) | Err(_) => *end = None,
+            Ok(length) => {
+                if let Some(log) = &mut self.log {
+                    log.add(stream, &buffer[..length]);
+                }
+                let number = if stream == Stream::Stderr { 2 } else { 1 };
+                let heard = self.client.map(|client| message::send_data(client, number, &buffer[..length]));
+                if let Some(Err(_)) = heard {
+                    self.client = None;
+                }
+            }
+        }
+    }
+
+    /// From whoever listens to the container.
+    fn obey(&mut self) {
+        let Some(client) = self.client else { return };
+        match message::receive(client) {
+            Ok(Packet::Data(_, data)) => self.pass_input(&data),
+            Ok(Packet::Message(bytes, _)) => match Packet::parse::<FromClient>(&bytes) {
+                Some(FromClient::InputEnded) => self.end_input(),
+                Some(FromClient::Resize { rows, columns }) => self.resize(rows, columns),
+                Some(FromClient::Signal(number)) => {
+                    let _ = process::signal(self.child.pidfd.as_fd(), number, "passed on from the command's terminal");
+                }
+                None => {}
+            },
+            // Nobody listens any more; the container goes on, and its input has ended.
+            Ok(Packet::End) | Err(_) => {
+                self.client = None;
+                self.end_input();
+            }
+        }
+    }
+
+    fn pass_input(&mut self, data: &[u8]) {
+        let target = if self.terminal { self.ends.output.as_ref() } else { self.ends.input.as_ref() };
+        let Some(target) = target else { return };
+        let mut rest = data;
+        while !rest.is_empty() {
+            match nix::unistd::write(target, rest) {
+                Ok(length) => rest = &rest[length..],
+                Err(Errno::EINTR) => {}
+                // It has closed its input; that is its own affair.
+                Err(_) => return self.end_input(),
+            }
+        }
+    }
+
+    /// The end of a pipe is its close; the end of a terminal's input is a character (^D), which its reader has typed.
+    fn end_input(&mut self) {
+        self.ends.input = None;
+    }
+
+    fn resize(&self, rows: u16, columns: u16) {
+        if let (true, Some(master)) = (self.terminal, self.ends.output.as_ref()) {
+            let size = nix::libc::winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+            let _ = pty::set_window_size(master, &size);
+        }
+    }
+}

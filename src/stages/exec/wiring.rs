@@ -1,0 +1,36 @@
+//! The container's descriptors 0, 1 and 2, and where their other ends are.
+//!
+//! Without `-t`: three pipes; the supervisor holds the other ends. With `-t`: one terminal, whose master arrives from
+//! inside, because the terminal belongs to the container's own devpts.
+
+use nix::fcntl::OFlag;
+use std::os::fd::OwnedFd;
+
+/// The supervisor's ends.
+#[derive(Debug, Default)]
+pub(super) struct Ends {
+    /// What is written here is the container's input; `None` once that has ended.
+    pub(super) input: Option<OwnedFd>,
+    /// The container's output, or the master of its terminal.
+    pub(super) output: Option<OwnedFd>,
+    /// What it says on descriptor 2; a terminal mixes both.
+    pub(super) errors: Option<OwnedFd>,
+}
+
+/// Three pipes: the container's ends in order, and ours. Without `-i` its input is /dev/null.
+///
+/// # Errors
+/// Those of pipe2(2) and open(2).
+pub(super) fn pipes(interactive: bool) -> nix::Result<([OwnedFd; 3], Ends)> {
+    let (input_read, input_write) = if interactive {
+        let (read, write) = nix::unistd::pipe2(OFlag::O_CLOEXEC)?;
+        (read, Some(write))
+    } else {
+        let null = nix::fcntl::open("/dev/null", OFlag::O_RDONLY | OFlag::O_CLOEXEC, nix::sys::stat::Mode::empty())?;
+        (null, None)
+    };
+    let (output_read, output_write) = nix::unistd::pipe2(OFlag::O_CLOEXEC)?;
+    let (errors_read, errors_write) = nix::unistd::pipe2(OFlag::O_CLOEXEC)?;
+    let ends = Ends { input: input_write, output: Some(output_read), errors: Some(errors_read) };
+    Ok(([input_read, output_write, errors_write], ends))
+}

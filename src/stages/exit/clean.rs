@@ -1,0 +1,137 @@
+//! After a kill: what nobody wants any more goes, by the journal and never by name alone.
+
+use super::undo::{self, UndoError};
+use super::{ExitError, kill, remove, remove_files};
+use crate::kernel::process::Ended;
+use crate::stages::create::{self, Container, Status};
+use crate::stages::exec::{self, Running};
+use crate::stages::network;
+use crate::stages::place::Place;
+use crate::state::{Entry, Journal, Roots, read_record};
+use serde::Serialize;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// What `clean` has done.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]
+pub struct Cleaned {
+    /// Entries of the journal that were undone.
+    pub effects: usize,
+    /// Containers that were ended: those whose command is gone, or all.
+    pub ended: Vec<String>,
+    /// Containers and places that were removed.
+    pub removed: Vec<String>,
+}
+
+/// What every command does first: takes back what dead processes have left. Costs one look into an empty folder where
+/// nothing is.
+///
+/// # Errors
+/// [`ExitError::Undo`], [`ExitError::Network`].
+pub fn recover(roots: &Roots) -> Result<usize, ExitError> {
+    let journal = Journal::at(roots.journal());
+    let orphans: Vec<Entry> =
+        journal.entries().map_err(UndoError::from)?.into_iter().filter(Entry::is_orphan).collect();
+    if orphans.is_empty() {
+        return Ok(0);
+    }
+    let undone = undo::undo_each(&journal, orphans.iter());
+    let network = network::clean(roots);
+    let owners: BTreeSet<&str> = orphans.iter().map(|entry| entry.claim.owner.as_str()).collect();
+    for owner in owners {
+        settle(roots, owner)?;
+    }
+    undone?;
+    network?;
+    Ok(orphans.len())
+}
+
+/// A container whose supervisor was killed has ended by that; a place whose holder was killed is gone.
+fn settle(roots: &Roots, owner: &str) -> Result<(), ExitError> {
+    if let Some(name) = owner.strip_prefix("ns/") {
+        let _ = std::fs::remove_dir_all(roots.places().join(name));
+        return Ok(());
+    }
+    let record = roots.running().join(owner).join("running.json");
+    let started = read_record::<Running>(&record).map_or(0, |running| running.started);
+    let _ = std::fs::remove_dir_all(roots.running().join(owner));
+    let Ok(mut container) = create::find(roots, owner) else { return Ok(()) };
+    if container.remove {
+        return remove_files(roots, &container);
+    }
+    if started > 0 {
+        let at = std::time::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs());
+        container.status = Status::Exited { how: Ended::Killed(libc::SIGKILL), started, at };
+        create::save(roots, &container)?;
+    }
+    Ok(())
+}
+
+/// `explore clean`: what [`recover`] does, and besides: containers that run for a terminal that is gone are ended, and
+/// what was begun and never finished is removed. With `all`, everything that this state has: containers, places,
+/// networks.
+///
+/// # Errors
+/// The first that stays in the way, after everything else was tried.
+pub fn clean(roots: &Roots, all: bool) -> Result<Cleaned, ExitError> {
+    let mut cleaned = Cleaned { effects: recover(roots)?, ..Cleaned::default() };
+    for container in create::list(roots)? {
+        let abandoned = exec::running(roots, &container.id)
+            .is_some_and(|running| running.client.is_some_and(|client| !client.is_alive()));
+        if all || abandoned {
+            end(roots, &container, all, &mut cleaned)?;
+        }
+    }
+    if all {
+        for place in Place::list(roots).unwrap_or_default() {
+            if place.remove(roots).is_ok() {
+                cleaned.removed.push(place.name);
+            }
+        }
+    }
+    cleaned.effects += recover(roots)?;
+    network::clean(roots)?;
+    sweep(roots);
+    Ok(cleaned)
+}
+
+fn end(roots: &Roots, container: &Container, all: bool, cleaned: &mut Cleaned) -> Result<(), ExitError> {
+    if exec::running(roots, &container.id).is_some() {
+        kill(roots, container)?;
+        cleaned.ended.push(container.name.clone());
+    }
+    if all && create::find(roots, &container.id).is_ok() {
+        remove(roots, container, true)?;
+        cleaned.removed.push(container.name.clone());
+    }
+    Ok(())
+}
+
+/// What was begun and not finished: a container half-made or half-removed, a download.
+fn sweep(roots: &Roots) {
+    let entries = std::fs::read_dir(roots.containers()).into_iter().flatten().filter_map(Result::ok);
+    for entry in entries {
+        let name = entry.file_name();
+        if name.as_encoded_bytes().starts_with(b".new-") || name.as_encoded_bytes().starts_with(b".old-") {
+            let _ = remove_tree(&entry.path());
+        }
+    }
+    let _ = crate::image::sweep(roots);
+}
+
+/// Removes a folder of ours with all below it, but nothing that is mounted there. A folder without permissions, as
+/// overlayfs leaves one, is opened up first: its owner may do that.
+///
+/// # Errors
+/// Those of unlink(2) and rmdir(2): EBUSY for a mount point.
+pub(super) fn remove_tree(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let work = folder.join("work/work");
+    if work.is_dir() {
+        let _ = std::fs::set_permissions(&work, std::fs::Permissions::from_mode(0o700));
+    }
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,225 @@
+//! Stage 6, exit: what the kernel held goes, what was written stays until `rm`.
+//!
+//! | gone when PID 1 ends | kept until `rm` |
+//! |---|---|
+//! | its processes, its namespaces, its cable, its cgroups, its mounts | the upper, the log, the exit code, the name |
+//!
+//! A supervisor takes back what it made. Where it was killed, the next command does ([`recover`]), by the journal.
+
+mod clean;
+mod undo;
+
+pub use clean::{Cleaned, clean, recover};
+pub use undo::UndoError;
+
+use crate::error::Explain;
+use crate::exit::Exit;
+use crate::kernel::{self, process};
+use crate::stages::create::{self, Container, CreateError, Status};
+use crate::stages::exec::{self, Running};
+use crate::stages::layer::{self, LayerError};
+use crate::stages::network::{self, NetworkError};
+use crate::state::Roots;
+use nix::unistd::Pid;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
+
+/// Why a container cannot be ended or removed.
+#[derive(Debug, thiserror::Error)]
+pub enum ExitError {
+    /// The container.
+    #[error(transparent)]
+    Container(#[from] CreateError),
+    /// It runs.
+    #[error("container {0} is running, and is not removed while it does")]
+    Running(String),
+    /// Not the name or number of a signal.
+    #[error("{0:?} is no signal")]
+    Signal(String),
+    /// It cannot be ended.
+    #[error("cannot end container {name}")]
+    Kill {
+        /// Which.
+        name: String,
+        /// The call.
+        source: kernel::Error,
+    },
+    /// Its layer.
+    #[error(transparent)]
+    Layer(#[from] LayerError),
+    /// Its network.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    /// Something could not be undone.
+    #[error(transparent)]
+    Undo(#[from] UndoError),
+    /// Its files.
+    #[error("cannot remove {}", path.display())]
+    Files {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+impl Explain for ExitError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Container(error) => error.hint(),
+            Self::Running(name) => Some(format!("stop it first: `explore stop {name}`, or use `explore rm -f {name}`")),
+            Self::Signal(_) => Some("a name such as TERM, or a number: `kill -l` lists them".into()),
+            Self::Kill { source, .. } => kernel::hint(source),
+            Self::Layer(error) => error.hint(),
+            Self::Network(error) => error.hint(),
+            Self::Undo(_) | Self::Files { .. } => None,
+        }
+    }
+
+    fn exit(&self) -> Exit {
+        Exit::Failed
+    }
+}
+
+/// Ends a container as `docker stop` does: SIGTERM, which PID 1 may handle; SIGKILL after `seconds`, which from
+/// outside its PID namespace it cannot refuse. Waits until everything is taken back.
+///
+/// # Errors
+/// [`ExitError::Kill`].
+pub fn stop(roots: &Roots, container: &Container, seconds: u64) -> Result<(), ExitError> {
+    end(roots, container, libc::SIGTERM, seconds.saturating_mul(1000))
+}
+
+/// Ends a container at once.
+///
+/// # Errors
+/// [`ExitError::Kill`].
+pub fn kill(roots: &Roots, container: &Container) -> Result<(), ExitError> {
+    end(roots, container, libc::SIGKILL, 0)
+}
+
+fn end(roots: &Roots, container: &Container, first: i32, patience: u64) -> Result<(), ExitError> {
+    let Some(running) = exec::running(roots, &container.id) else { return Ok(()) };
+    let failed = |source| ExitError::Kill { name: container.name.clone(), source };
+    let Some(init) = open_init(&running).map_err(failed)? else { return Ok(()) };
+    let supervisor = process::pidfd_open(Pid::from_raw(running.supervisor.pid), "to wait until all is taken back").ok();
+    send(&init, first, "asked to end").map_err(failed)?;
+    if !process::ends_within(init.as_fd(), patience) {
+        send(&init, libc::SIGKILL, "it did not end in time").map_err(failed)?;
+        process::wait_for_end(init.as_fd());
+    }
+    if let Some(supervisor) = supervisor {
+        process::wait_for_end(supervisor.as_fd());
+    }
+    Ok(())
+}
+
+fn send(init: &OwnedFd, number: i32, why: &str) -> kernel::Result<()> {
+    match process::signal(init.as_fd(), number, why) {
+        Err(error) if error.errno == libc::ESRCH => Ok(()),
+        other => other,
+    }
+}
+
+/// A handle on PID 1; `None` where it has ended meanwhile.
+fn open_init(running: &Running) -> kernel::Result<Option<OwnedFd>> {
+    let opened = process::pidfd_open(Pid::from_raw(running.init.pid), "a descriptor never names another process");
+    match opened {
+        Err(error) if error.errno == libc::ESRCH => Ok(None),
+        Err(error) => Err(error),
+        // Between the look and the open the number may have changed hands.
+        Ok(handle) => Ok(running.init.is_alive().then_some(handle)),
+    }
+}
+
+/// Sends a signal to PID 1.
+///
+/// # Errors
+/// [`ExitError::Kill`].
+pub fn signal(roots: &Roots, container: &Container, number: i32) -> Result<(), ExitError> {
+    let failed = |source| ExitError::Kill { name: container.name.clone(), source };
+    let Some(running) = exec::running(roots, &container.id) else { return Ok(()) };
+    match open_init(&running).map_err(failed)? {
+        Some(init) => send(&init, number, "as it was asked").map_err(failed),
+        None => Ok(()),
+    }
+}
+
+/// Waits until a container has ended, and says how; 0 for one that was never started, as docker has it.
+///
+/// # Errors
+/// [`ExitError::Container`].
+pub fn wait(roots: &Roots, wanted: &str) -> Result<u8, ExitError> {
+    let container = create::find(roots, wanted)?;
+    if let Some(running) = exec::running(roots, &container.id)
+        && let Ok(supervisor) =
+            process::pidfd_open(Pid::from_raw(running.supervisor.pid), "it ends when all is taken back")
+    {
+        process::wait_for_end(supervisor.as_fd());
+    }
+    match create::find(roots, &container.id) {
+        Ok(ended) => Ok(code(&ended)),
+        // With --rm it is gone by now, and its code with it.
+        Err(CreateError::NoSuchContainer(_)) => Ok(0),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The exit code of a container; 0 for one that has not ended.
+pub fn code(container: &Container) -> u8 {
+    match container.status {
+        Status::Exited { how, .. } => how.code(),
+        Status::Created => 0,
+    }
+}
+
+/// `rm`: its layer, its log and its name go. One that runs is refused, or ended first with `force`.
+///
+/// # Errors
+/// All of [`ExitError`].
+pub fn remove(roots: &Roots, container: &Container, force: bool) -> Result<(), ExitError> {
+    if exec::running(roots, &container.id).is_some() {
+        if !force {
+            return Err(ExitError::Running(container.name.clone()));
+        }
+        kill(roots, container)?;
+    }
+    layer::unmount(&create::folder(roots, &container.id).join("rootfs"))?;
+    network::tear_down(roots, &container.id)?;
+    network::unpin(roots, &container.id)?;
+    undo::all_of(roots, &container.id)?;
+    take_back(roots, &container.id)?;
+    remove_files(roots, container)
+}
+
+/// All that a start has made for this container goes: processes, cgroups, cables. Each is tried, whatever became of the
+/// one before. What `layer mount` and `network up` made stays until it is taken back by name.
+///
+/// # Errors
+/// [`ExitError::Undo`], [`ExitError::Network`]: what could not be undone, after everything else was.
+pub fn take_back(roots: &Roots, id: &str) -> Result<(), ExitError> {
+    let network = match network::lease_of(roots, id) {
+        Ok(None) => Ok(()),
+        _ => network::tear_down(roots, id),
+    };
+    let undone = undo::held_by(roots, id);
+    let _ = std::fs::remove_dir_all(roots.running().join(id));
+    network?;
+    Ok(undone?)
+}
+
+/// Removes a container's folder: renamed first, so that nobody finds half of it. overlayfs leaves `work/work` with mode
+/// 000, which only root may enter; and nothing is removed across a mount.
+///
+/// # Errors
+/// [`ExitError::Files`].
+pub fn remove_files(roots: &Roots, container: &Container) -> Result<(), ExitError> {
+    let folder = create::folder(roots, &container.id);
+    let doomed = roots.containers().join(format!(".old-{}", container.id));
+    match std::fs::rename(&folder, &doomed) {
+        Ok(()) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(source) => return Err(ExitError::Files { path: folder, source }),
+    }
+    clean::remove_tree(&doomed).map_err(|source| ExitError::Files { path: doomed, source })
+}

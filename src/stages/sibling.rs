@@ -1,0 +1,73 @@
+//! A child that is born in other namespaces, and is our child all the same.
+//!
+//! To join a namespace, or to clone into one, a process changes itself. So a *helper*, a fork of ours, changes itself,
+//! clones with CLONE_PARENT (the new process is then our child, not the helper's), tells its PID, and leaves. runc
+//! does the same (libcontainer/nsenter/nsexec.c).
+
+use super::failure::Failure;
+use crate::kernel;
+use crate::kernel::namespace::{self, Kind};
+use crate::kernel::process::{self, Child};
+use crate::narrate::Role;
+use nix::errno::Errno;
+use nix::unistd::Pid;
+use std::io::{Read, Write};
+
+/// What a helper answers: the PID of the child that it has made for us, or why not.
+pub(super) type Answer = Result<i32, Failure>;
+
+/// Runs `work` in a fork, which may change its own namespaces at will, and brings its answer back.
+///
+/// # Errors
+/// What `work` answers, or the call that failed.
+pub(super) fn in_helper(why: &str, work: impl FnOnce() -> Answer) -> Result<Child, Failure> {
+    let (mut answer_read, mut answer_write) = std::io::pipe().map_err(|error| quiet("pipe2", &error))?;
+    let helper = process::fork(Role::Helper, why, || {
+        let answer = serde_json::to_vec(&work()).unwrap_or_default();
+        i32::from(answer_write.write_all(&answer).is_err())
+    })
+    .map_err(Failure::at("fork"))?;
+    let _ = process::wait(helper);
+    // The helper's child holds the pipe open, so there is no end of file to wait for; but whatever the helper had to
+    // say it has said, and a pipe keeps it.
+    let mut bytes = vec![0; 65536];
+    let length = nix::fcntl::fcntl(&answer_read, nix::fcntl::FcntlArg::F_SETFL(nix::fcntl::OFlag::O_NONBLOCK))
+        .map_err(std::io::Error::from)
+        .and_then(|_| answer_read.read(&mut bytes))
+        .map_err(|error| quiet("read", &error))?;
+    bytes.truncate(length);
+    let pid = serde_json::from_slice::<Answer>(&bytes).unwrap_or_else(|_| Err(Failure::read(&bytes)))?;
+    let pid = Pid::from_raw(pid);
+    // Its parent is us, so its number cannot be reused before we have waited for it.
+    let pidfd = process::pidfd_open(pid, "a handle on the new process").map_err(Failure::at("hold the new process"))?;
+    Ok(Child { pid, pidfd })
+}
+
+/// Moves this process into all namespaces of `target`; those that are ours already are left out, for a process cannot
+/// enter its own user namespace again.
+///
+/// # Errors
+/// The setns(2) that failed, or the look at what there is to join.
+pub(super) fn enter(target: i32) -> Result<(), Failure> {
+    let pid = Pid::from_raw(target);
+    let pidfd =
+        process::pidfd_open(pid, "one handle for all its namespaces").map_err(Failure::at("find its first process"))?;
+    let me = std::process::id().cast_signed();
+    let mut other = Vec::new();
+    for kind in Kind::ALL {
+        let theirs = namespace::identity(target, kind).map_err(Failure::at("see its namespaces"))?;
+        let ours = namespace::identity(me, kind).map_err(Failure::at("see our own namespaces"))?;
+        if theirs != ours {
+            other.push(kind);
+        }
+    }
+    if other.is_empty() {
+        return Ok(());
+    }
+    namespace::setns(&pidfd, &other, "to stand where it stands").map_err(Failure::at("join its namespaces"))
+}
+
+fn quiet(call: &'static str, error: &std::io::Error) -> Failure {
+    let errno = Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO));
+    Failure::at("hear from a helper")(kernel::Error::quiet(call, &format_args!("…"), errno))
+}
