@@ -1,6 +1,7 @@
 //! The command line: clap types, a file per command. Turns results into text or JSON; decides nothing.
 
 mod attach;
+mod archive;
 pub mod book;
 mod clean;
 mod columns;
@@ -106,6 +107,10 @@ enum Command {
     /// Say what can run on this machine, and what helps where something cannot
     #[command(display_order = 61)]
     Doctor,
+    #[command(display_order = 13)]
+    Load(archive::Load),
+    #[command(display_order = 14)]
+    Save(archive::Save),
 }
 
 /// The whole program.
@@ -152,5 +157,7 @@ fn dispatch(command: Command, context: &mut Context) -> anyhow::Result<Exit> {
         Command::Images(args) => images::run(&args, context),
         Command::Rmi(args) => images::remove(&args, context),
         Command::Doctor => doctor::run(context),
+        Command::Load(args) => archive::load(&args, context),
+        Command::Save(args) => archive::save(&args, context),
     }
 }

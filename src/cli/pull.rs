@@ -62,6 +62,8 @@ pub(super) struct Lines {
     is_silent: bool,
     /// A pull that another command makes tells on standard error: standard output is the container's.
     to_stderr: bool,
+    /// A line a layer, as docker pull has it; docker load has none.
+    each_layer: bool,
     bar: Option<ProgressBar>,
     last: Instant,
 }
@@ -83,6 +85,12 @@ impl Lines {
         lines.to_stderr = true;
         lines.line(&format!("Unable to find image '{image}' locally"));
         lines
+        Self { is_silent, each_layer: true, bar, last: Instant::now() }
+    }
+
+    /// As `docker load` shows it.
+    pub(super) fn loading(is_silent: bool, terminal: bool) -> Self {
+        Self { each_layer: false, ..Self::new(is_silent, terminal) }
     }
 
     /// Takes the bar away.
@@ -126,6 +134,7 @@ impl Lines {
 impl Progress for Lines {
     fn step(&mut self, step: Step<'_>) {
         match step {
+            Step::Exists { .. } | Step::Complete { .. } if !self.each_layer => {}
             Step::Assembling { done, total } => {
                 if self.last.elapsed() > Duration::from_secs(1) {
                     self.line(&format!("Making the demo image from this machine: {done} of {total} files"));

@@ -107,6 +107,14 @@ pub(crate) fn named(layout: &Layout, reference: &str) -> Result<Descriptor, Imag
     }
 }
 
+/// As [`named`], for one who does not want to fetch what is missing.
+pub(crate) fn known(layout: &Layout, reference: &str) -> Result<Descriptor, ImageError> {
+    named(layout, reference).map_err(|error| match error {
+        ImageError::NotFound { name } => ImageError::Unknown { name },
+        other => other,
+    })
+}
+
 fn by_id(layout: &Layout, manifests: &[Descriptor], text: &str) -> Result<Option<Descriptor>, ImageError> {
     let prefix = text.strip_prefix("sha256:").unwrap_or(text);
     if prefix.len() < 2 || !prefix.bytes().all(|byte| byte.is_ascii_hexdigit()) {
@@ -186,14 +194,16 @@ fn summary(image: &Image) -> Summary {
 /// it: `Untagged: …`, `Deleted: …`.
 ///
 /// # Errors
-/// [`ImageError::InUse`] where a container stands on it and this is its last name, [`ImageError::NotFound`].
+/// [`ImageError::InUse`] where a container stands on it and this is its last name, [`ImageError::Unknown`].
 pub fn remove(roots: &Roots, reference: &str) -> Result<Vec<String>, ImageError> {
     let Some(layout) = Layout::existing(&roots.images()) else {
-        return Err(ImageError::NotFound { name: reference.to_owned() });
+        return Err(ImageError::Unknown { name: reference.to_owned() });
     };
-    let descriptor = named(&layout, reference)?;
+    let descriptor = known(&layout, reference)?;
     let name = name_of(&descriptor).unwrap_or_default().to_owned();
-    let id = manifest(&layout, &descriptor)?.config().digest().to_string();
+    // A damaged image can be removed, too: what it was does not matter then.
+    let id = manifest(&layout, &descriptor)
+        .map_or_else(|_| descriptor.digest().to_string(), |manifest| manifest.config().digest().to_string());
     let same = |one: &&Descriptor| one.digest() == descriptor.digest();
     let is_last = layout.index()?.manifests().iter().filter(same).count() == 1;
     if let Some(container) = container_on(roots, &id).filter(|_| is_last) {
@@ -239,7 +249,8 @@ fn collect_garbage(roots: &Roots, layout: &Layout) -> Result<usize, ImageError> 
     let Some(_alone) = Lock::try_now(&lock).map_err(ImageError::store("cannot lock", &lock))? else { return Ok(0) };
     let (mut blobs, mut folders) = (BTreeSet::new(), BTreeSet::new());
     for one in layout.index()?.manifests() {
-        let image = read(roots, layout, one)?;
+        // What a damaged image needs is not known, so nothing can be said to be needed by nobody.
+        let Ok(image) = read(roots, layout, one) else { return Ok(0) };
         blobs.insert(layout.blob_path(&document::digest_of(one)?));
         blobs.extend(Digest::parse(&image.id).ok().map(|id| layout.blob_path(&id)));
         for layer in &image.layers {

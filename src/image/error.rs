@@ -20,6 +20,12 @@ pub enum ImageError {
         /// What was asked for.
         name: String,
     },
+    /// It is not in the store, so it cannot be removed or saved.
+    #[error("no such image: {name}")]
+    Unknown {
+        /// What was asked for.
+        name: String,
+    },
     /// The beginning of an ID fits several.
     #[error("{prefix:?} is the beginning of several image IDs")]
     Ambiguous {
@@ -124,6 +130,7 @@ impl Explain for ImageError {
                 "fetch it with `explore pull {name}`; without a network there is `explore pull demo`, or an archive from \
                  elsewhere: `explore load FILE`"
             )),
+            Self::Unknown { .. } => Some("`explore images` lists what is here".into()),
             Self::Ambiguous { .. } => Some("give more digits; `explore images --no-trunc` shows them all".into()),
             Self::NotUnpacked { name, .. } => Some(format!("`explore pull {name}` unpacks it")),
             Self::Store { source, .. } if source.kind() == io::ErrorKind::StorageFull => {

@@ -10,6 +10,7 @@
 //! ([`limits`]), and a layer is unpacked below a root descriptor ([`unpack`]). Left out: signatures, other digests than
 //! sha256, building.
 
+pub mod archive;
 pub(crate) mod catalog;
 pub mod demo;
 mod digest;

@@ -83,7 +83,15 @@ impl LayerStream {
     /// Those of read(2) and of the decompressor.
     pub fn open(blob: File, name: &str, limits: &Limits) -> io::Result<Self> {
         let size = blob.metadata()?.len();
-        let mut buffered = BufReader::with_capacity(1 << 17, blob);
+        Self::new(Box::new(blob), size, &format!("layer {name}"), limits)
+    }
+
+    /// Around any reader; `size` is how much it will give, compressed, where that is known.
+    ///
+    /// # Errors
+    /// As [`LayerStream::open`].
+    pub fn new(from: Box<dyn Read>, size: u64, name: &str, limits: &Limits) -> io::Result<Self> {
+        let mut buffered = BufReader::with_capacity(1 << 17, from);
         let compression = Compression::of(buffered.fill_buf()?);
         let inner: Box<dyn Read> = match compression {
             Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(buffered)),
@@ -96,7 +104,7 @@ impl LayerStream {
         } else {
             (limits.unpacked, "bytes unpacked")
         };
-        let ceiling = Exceeded { what: format!("layer {name}"), limit: ceiling_bytes, unit };
+        let ceiling = Exceeded { what: name.to_owned(), limit: ceiling_bytes, unit };
         Ok(Self {
             inner: Hashing::new(inner),
             ceiling,

@@ -11,12 +11,14 @@
 
 mod download;
 mod error;
+mod load;
 mod local;
 mod progress;
 mod unpack;
 
 pub use download::{Downloaded, download};
 pub use error::PullError;
+pub use load::{load, read_archive};
 pub use progress::{Progress, Step};
 pub use unpack::unpack;
 

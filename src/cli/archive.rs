@@ -1,0 +1,81 @@
+//! `explore load` and `explore save`: images in files.
+
+use super::pull::Lines;
+use super::{Context, explained};
+use crate::exit::Exit;
+use crate::image::archive;
+use crate::stages::pull::{self, Options};
+use std::fs::File;
+use std::io::{self, BufWriter, IsTerminal};
+use std::path::{Path, PathBuf};
+
+/// Load images from a file: what docker save writes, an OCI archive, an OCI layout folder
+#[derive(Debug, clap::Args)]
+pub(super) struct Load {
+    /// The same as FILE, as docker has it
+    #[arg(short, long, value_name = "FILE", conflicts_with = "file")]
+    input: Option<PathBuf>,
+    /// Print the names alone
+    #[arg(short, long)]
+    quiet: bool,
+    /// The archive; standard input without it
+    file: Option<PathBuf>,
+}
+
+/// Save images to a file that docker load and OCI tools read
+#[derive(Debug, clap::Args)]
+pub(super) struct Save {
+    /// Where to; standard output without it, unless that is a terminal
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Names, or IDs
+    #[arg(required = true, value_name = "IMAGE")]
+    images: Vec<String>,
+}
+
+pub(super) fn load(arguments: &Load, context: &mut Context) -> anyhow::Result<Exit> {
+    let from = arguments.file.as_deref().or(arguments.input.as_deref()).unwrap_or(Path::new("-"));
+    if from == Path::new("-") && io::stdin().is_terminal() {
+        anyhow::bail!("nothing to load: standard input is a terminal; name a file");
+    }
+    let roots = context.roots()?;
+    let mut lines = Lines::loading(arguments.quiet || context.screen.json, context.screen.terminal);
+    let result = pull::load(&roots, from, &Options::default(), &mut lines);
+    lines.clear();
+    let loaded = result.map_err(explained)?;
+    let names: Vec<&str> = loaded.iter().map(|one| one.image.reference.as_str()).collect();
+    if context.screen.json {
+        context.screen.data(&serde_json::json!({ "schema": 1, "loaded": names }))?;
+        return Ok(Exit::Ok);
+    }
+    for name in names {
+        let said = if arguments.quiet { "" } else { "Loaded image: " };
+        context.screen.line(&format!("{said}{name}"))?;
+    }
+    Ok(Exit::Ok)
+}
+
+pub(super) fn save(arguments: &Save, context: &mut Context) -> anyhow::Result<Exit> {
+    let roots = context.roots()?;
+    let images = &arguments.images;
+    let Some(path) = &arguments.output else {
+        if io::stdout().is_terminal() {
+            anyhow::bail!("standard output is a terminal, and an archive is no text; name a file with -o");
+        }
+        archive::save(&roots, images, BufWriter::new(io::stdout().lock()), Path::new("standard output"))
+            .map_err(explained)?;
+        return Ok(Exit::Ok);
+    };
+    let failed = |error: io::Error| anyhow::anyhow!("cannot write {}: {error}", path.display());
+    if path.symlink_metadata().is_ok_and(|found| !found.is_file()) {
+        // A device, a pipe, a link: it is written, not replaced.
+        let file = File::options().write(true).create(true).truncate(true).open(path).map_err(failed)?;
+        archive::save(&roots, images, BufWriter::new(file), path).map_err(explained)?;
+        return Ok(Exit::Ok);
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new().prefix(".explore-save-").tempfile_in(folder).map_err(failed)?;
+    archive::save(&roots, images, BufWriter::new(file.as_file_mut()), path).map_err(explained)?;
+    file.persist(path).map_err(|error| failed(error.error))?;
+    Ok(Exit::Ok)
+}
