@@ -1,6 +1,6 @@
 //! `explore load` and `explore save`: images in files.
 
-use super::pull::Lines;
+use super::pulling::{Lines, Shown};
 use super::{Context, explained};
 use crate::exit::Exit;
 use crate::image::archive;
@@ -39,7 +39,7 @@ pub(super) fn load(arguments: &Load, context: &mut Context) -> anyhow::Result<Ex
         anyhow::bail!("nothing to load: standard input is a terminal; name a file");
     }
     let roots = context.roots()?;
-    let mut lines = Lines::loading(arguments.quiet || context.screen.json, context.screen.terminal);
+    let mut lines = Lines::new(if arguments.quiet || context.screen.json { Shown::Nothing } else { Shown::BarAlone });
     let result = pull::load(&roots, from, &Options::default(), &mut lines);
     lines.clear();
     let loaded = result.map_err(explained)?;

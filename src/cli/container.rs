@@ -155,7 +155,7 @@ fn make(roots: &Roots, wish: Wish, context: &mut Context) -> anyhow::Result<Cont
         pids: wish.pids_limit,
     };
     if let Err(image::ImageError::NotFound { name }) = image::find(roots, &request.image) {
-        let mut lines = super::pull::Lines::for_missing(&name, context.screen.json);
+        let mut lines = super::pulling::Lines::for_missing(&name, context.screen.json);
         let pulled = pull::pull(roots, &request.image, &pull::Options::default(), &mut lines);
         lines.clear();
         pulled.map_err(explained)?;

@@ -1,6 +1,6 @@
 //! `explore images` and `explore rmi`.
 
-use super::pull::size;
+use super::pulling::size;
 use super::{Context, explained};
 use crate::exit::Exit;
 use crate::image::{self, Summary, time};

@@ -1,7 +1,7 @@
 //! The command line: clap types, a file per command. Turns results into text or JSON; decides nothing.
 
-mod attach;
 mod archive;
+mod attach;
 pub mod book;
 mod clean;
 mod columns;
@@ -18,6 +18,7 @@ mod narrator;
 mod network;
 mod ns;
 mod pull;
+mod pulling;
 mod report;
 mod screen;
 mod sealed;

@@ -14,6 +14,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use tar::EntryType;
 
+/// As the kernel, path_resolution(7).
+const MOST_LINKS: usize = 40;
+
 type Entry<'a> = tar::Entry<'a, LayerStream>;
 
 /// A layer under construction.
@@ -60,7 +63,7 @@ impl Placing {
     fn enter(&mut self, path: &Path) -> Result<BorrowedFd<'_>> {
         if self.last.as_ref().is_none_or(|(last, _)| last != path) {
             let fd = match self.root.folder(path) {
-                Err(error) if error.errno == libc::ENOENT => self.make_way(path)?,
+                Err(error) if error.errno == libc::ENOENT => self.make_way(path, MOST_LINKS)?,
                 other => other?,
             };
             self.last = Some((path.to_owned(), fd));
@@ -71,14 +74,26 @@ impl Placing {
         }
     }
 
-    /// Makes the folders on the way that no entry has named, with owner and mode as the layers below have them.
-    fn make_way(&mut self, path: &Path) -> Result<OwnedFd> {
+    /// Makes the folders on the way that no entry has named, with owner and mode as the layers below have them. A link
+    /// of this layer to what is only in a lower one (`var/run -> /run`) is followed, below the root.
+    fn make_way(&mut self, path: &Path, links: usize) -> Result<OwnedFd> {
         let mut above = PathBuf::new();
-        for part in path.components() {
+        let mut parts = path.components();
+        while let Some(part) = parts.next() {
             let here = above.join(part);
             match self.root.folder(&here) {
                 Ok(_) => {}
-                Err(error) if error.errno == libc::ENOENT => self.make_like_below(&above, part.as_os_str(), &here)?,
+                Err(error) if error.errno == libc::ENOENT => {
+                    let parent = self.root.folder(&above)?;
+                    match rootfs::link_target(parent.as_fd(), part.as_os_str()) {
+                        Some(_) if links == 0 => return Err(error),
+                        Some(target) => {
+                            let onward = below_root(&above.join(target).join(parts.as_path()));
+                            return self.make_way(&onward, links - 1);
+                        }
+                        None => self.make_like_below(&above, part.as_os_str(), &here)?,
+                    }
+                }
                 Err(error) => return Err(error),
             }
             above = here;
@@ -249,6 +264,21 @@ impl Placing {
         }
         Ok(())
     }
+}
+
+/// A path without `..`: at the root it stays there, as it does for the kernel.
+fn below_root(path: &Path) -> PathBuf {
+    let mut clean = PathBuf::new();
+    for component in path.components() {
+        match component {
+            std::path::Component::Normal(part) => clean.push(part),
+            std::path::Component::ParentDir => {
+                clean.pop();
+            }
+            _ => {}
+        }
+    }
+    clean
 }
 
 /// Overlayfs's own signs would let an image redirect a folder; SELinux's labels belong to the machine.

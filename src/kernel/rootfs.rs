@@ -128,6 +128,11 @@ pub fn look(folder: BorrowedFd<'_>, name: &OsStr) -> Result<Option<FileStat>> {
     }
 }
 
+/// Where a link that stands there points to; `None` where there is no link.
+pub fn link_target(folder: BorrowedFd<'_>, name: &OsStr) -> Option<std::path::PathBuf> {
+    nix::fcntl::readlinkat(folder, name).ok().map(Into::into)
+}
+
 /// The type bits of a mode.
 pub fn kind_of(found: &FileStat) -> SFlag {
     SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT

@@ -59,7 +59,7 @@ pub(super) fn download_from(
     options: &Options,
     progress: &mut dyn Progress,
 ) -> Result<Downloaded, PullError> {
-    progress.step(Step::Pulling { repository: &name.repository, tag: &name.wanted() });
+    progress.step(Step::Asking { registry: host });
     let layout = catalog::layout(roots)?;
     let client = Client::new(host, &name.repository, &options.patience);
     let mut download = Download { layout, client, name, options, progress, fetched: Vec::new(), bytes: 0 };
@@ -80,6 +80,7 @@ impl Download<'_> {
     fn run(&mut self) -> Result<Downloaded, PullError> {
         let top = self.manifest(&self.name.wanted())?;
         let pulled = top.digest.clone();
+        self.progress.step(Step::Pulling { repository: &self.name.repository, tag: &self.name.wanted() });
         let (chosen, manifest) = self.choose(top)?;
         let descriptor = self.keep(&chosen, &pulled)?;
         let config = manifest.config();

@@ -10,7 +10,12 @@ pub enum Step<'a> {
         /// Of.
         total: usize,
     },
-    /// The registry is about to be asked.
+    /// The registry is about to be asked what the name stands for.
+    Asking {
+        /// Host and port.
+        registry: &'a str,
+    },
+    /// It has answered; layers are next.
     Pulling {
         /// As people write it.
         repository: &'a str,

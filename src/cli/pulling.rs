@@ -1,0 +1,152 @@
+//! How a pull is shown: docker's lines, and below them a bar at a terminal; where there is none, a line every two
+//! seconds on standard error, so that nobody waits in silence and standard output is the same every time.
+
+use crate::stages::pull::{Progress, Step};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::io::{IsTerminal, Write, stderr, stdout};
+use std::time::{Duration, Instant};
+
+const SILENCE: Duration = Duration::from_secs(2);
+
+/// Where docker's lines go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shown {
+    /// `docker pull`.
+    Stdout,
+    /// `docker run` with an image that is not here yet: standard output is the container's.
+    Stderr,
+    /// `docker load`: none, only the bar.
+    BarAlone,
+    /// `--quiet`, `--json`.
+    Nothing,
+}
+
+/// The lines, and the bar.
+pub(super) struct Lines {
+    shown: Shown,
+    bar: Option<ProgressBar>,
+    last: Instant,
+}
+
+impl Lines {
+    pub(super) fn new(shown: Shown) -> Self {
+        let bar = (shown != Shown::Nothing && stderr().is_terminal()).then(|| {
+            let bar = ProgressBar::no_length();
+            let style = ProgressStyle::with_template("{msg:.dim} {bar:20} {bytes}/{total_bytes}");
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+            bar
+        });
+        Self { shown, bar, last: Instant::now() }
+    }
+
+    /// For a command that found `image` missing: says so, as docker does, and goes on to standard error.
+    pub(super) fn for_missing(image: &str, is_silent: bool) -> Self {
+        let mut lines = Self::new(if is_silent { Shown::Nothing } else { Shown::Stderr });
+        lines.line(&format!("Unable to find image '{image}' locally"));
+        lines
+    }
+
+    /// Takes the bar away.
+    pub(super) fn clear(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn line(&mut self, text: &str) {
+        self.last = Instant::now();
+        // A reader that has gone is noticed by the last line of the command, which is printed through the screen.
+        let print = || match self.shown {
+            Shown::Stdout => drop(writeln!(stdout(), "{text}")),
+            Shown::Stderr => drop(writeln!(stderr(), "{text}")),
+            Shown::BarAlone | Shown::Nothing => {}
+        };
+        match &self.bar {
+            Some(bar) => bar.suspend(print),
+            None => print(),
+        }
+    }
+
+    fn doing(&mut self, what: &str, done: u64, total: Option<u64>) {
+        if let Some(bar) = &self.bar {
+            if let Some(total) = total {
+                bar.set_length(total);
+            }
+            bar.set_message(what.to_owned());
+            bar.set_position(done);
+        } else if self.shown != Shown::Nothing && self.last.elapsed() > SILENCE {
+            self.last = Instant::now();
+            let of = total.map_or_else(String::new, |total| format!(" of {}", size(total)));
+            let _ = writeln!(stderr(), "{what} {}{of}", size(done));
+        }
+    }
+}
+
+impl Progress for Lines {
+    fn step(&mut self, step: Step<'_>) {
+        match step {
+            Step::Assembling { done, total } => {
+                if self.bar.is_none() && self.shown != Shown::Nothing && self.last.elapsed() > SILENCE {
+                    self.last = Instant::now();
+                    let _ = writeln!(stderr(), "Making the demo image from this machine: {done} of {total} files");
+                } else if let Some(bar) = &self.bar {
+                    bar.set_message(format!("making the demo image, {done} of {total} files"));
+                    bar.tick();
+                }
+            }
+            Step::Asking { registry } => {
+                if let Some(bar) = &self.bar {
+                    bar.set_message(format!("asking {registry}"));
+                    bar.tick();
+                }
+            }
+            Step::Pulling { repository, tag } => self.line(&format!("{tag}: Pulling from {repository}")),
+            Step::Exists { layer } => self.line(&format!("{}: Already exists", short(layer))),
+            Step::Downloading { layer, done, total } => {
+                self.doing(&format!("{}: Downloading", short(layer)), done, Some(total));
+            }
+            Step::Downloaded { layer } => self.doing(&format!("{}: Download complete", short(layer)), 0, None),
+            Step::Unpacking { layer, bytes } => self.doing(&format!("{}: Extracting", short(layer)), bytes, None),
+            Step::Complete { layer } => self.line(&format!("{}: Pull complete", short(layer))),
+        }
+    }
+}
+
+/// The twelve digits that Docker shows of a digest.
+pub(super) fn short(digest: &str) -> &str {
+    let hex = digest.strip_prefix("sha256:").unwrap_or(digest);
+    hex.get(..12).unwrap_or(hex)
+}
+
+/// Bytes as Docker prints them: powers of 1000, three digits (docker/go-units, HumanSize).
+#[allow(clippy::cast_precision_loss)] // three digits are shown
+pub(super) fn size(bytes: u64) -> String {
+    let (mut amount, mut unit) = (bytes as f64, 0);
+    while amount >= 999.5 && unit < 4 {
+        amount /= 1000.0;
+        unit += 1;
+    }
+    let unit = ["B", "kB", "MB", "GB", "TB"][unit];
+    match amount {
+        amount if unit == "B" || amount >= 99.95 => format!("{amount:.0}{unit}"),
+        amount if amount >= 9.995 => format!("{}{unit}", trimmed(&format!("{amount:.1}"))),
+        amount => format!("{}{unit}", trimmed(&format!("{amount:.2}"))),
+    }
+}
+
+fn trimmed(number: &str) -> &str {
+    number.trim_end_matches('0').trim_end_matches('.')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_those_that_docker_prints() {
+        let table = [(0, "0B"), (999, "999B"), (1000, "1kB"), (1_500, "1.5kB"), (12_345_678, "12.3MB")];
+        for (bytes, text) in table.into_iter().chain([(123_456_789, "123MB"), (1_230_000_000, "1.23GB")]) {
+            assert_eq!(size(bytes), text);
+        }
+    }
+}

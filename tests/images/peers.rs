@@ -1,0 +1,210 @@
+//! What others make of our store, and we of theirs: skopeo, umoci, Debian's docker-registry.
+
+use crate::forge::Forge;
+use crate::hostile::gzip;
+use crate::support::{Learner, Running, has_program, is_root, require};
+use explore::image::Digest;
+use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use tar::EntryType;
+
+fn with_demo() -> Learner {
+    let learner = Learner::new();
+    learner.explore(["pull", "-q", "demo"]).run().status(0);
+    learner
+}
+
+fn layout(learner: &Learner) -> String {
+    learner.state().join("data/images").to_str().unwrap().to_owned()
+}
+
+#[test]
+fn skopeo_reads_our_store_and_our_archives() {
+    require!("images::skopeo", has_program("skopeo"), "needs skopeo");
+    let learner = with_demo();
+    let ours = learner.explore(["images", "--json"]).run().json();
+    let archive = learner.work().join("demo.tar").to_str().unwrap().to_owned();
+    learner.explore(["save", "-o", &archive, "demo"]).run().status(0);
+    for place in [format!("oci:{}:demo:latest", layout(&learner)), format!("oci-archive:{archive}:demo:latest")] {
+        let theirs = learner.program("skopeo", ["inspect", &place]).run().status(0).json();
+        assert_eq!(theirs["Digest"], ours["images"][0]["digest"], "{place}");
+    }
+    let place = format!("docker-archive:{archive}:demo:latest");
+    let theirs = learner.program("skopeo", ["inspect", "--config", &place]).run().status(0).json();
+    assert_eq!(theirs["config"]["Cmd"], serde_json::json!(["/bin/sh"]));
+}
+
+#[test]
+fn we_read_what_skopeo_writes() {
+    require!("images::skopeo", has_program("skopeo"), "needs skopeo");
+    let learner = with_demo();
+    let id = learner.explore(["images", "-q"]).run().out;
+    let from = format!("oci:{}:demo:latest", layout(&learner));
+    let work = learner.work().to_str().unwrap().to_owned();
+    let table = [
+        (format!("docker-archive:{work}/old.tar:me/old:1"), "old.tar", "me/old:1"),
+        (format!("oci-archive:{work}/new.tar:me/new:1"), "new.tar", "me/new:1"),
+        (format!("oci:{work}/folder:tag"), "folder", "folder:tag"),
+    ];
+    for (to, file, name) in table {
+        learner.program("skopeo", ["copy", "-q", &from, &to]).run().status(0);
+        learner.explore(["load", "-q", &format!("{work}/{file}")]).run().status(0).stdout(&format!("{name}\n"));
+        learner.explore(["rmi", name]).run().status(0);
+    }
+    assert_eq!(learner.explore(["images", "-q"]).run().out, id);
+}
+
+/// Type, mode, owner, length (of files), modification time, link target and content, by path. Not the root's: it is
+/// whatever the one who unpacks makes it where no layer says.
+fn tree(root: &Path) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    let mut to_do = vec![root.to_owned()];
+    while let Some(folder) = to_do.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let meta = path.symlink_metadata().unwrap();
+            let content = match meta.file_type() {
+                kind if kind.is_file() => Digest::of(&std::fs::read(&path).unwrap()).to_string(),
+                kind if kind.is_symlink() => std::fs::read_link(&path).unwrap().display().to_string(),
+                _ => String::new(),
+            };
+            let links = if meta.is_dir() { 0 } else { meta.nlink() };
+            let line = format!(
+                "{:o} {}:{} {} {links} {} {content}",
+                meta.mode(),
+                meta.uid(),
+                meta.gid(),
+                meta.mtime(),
+                meta.rdev()
+            );
+            found.insert(path.strip_prefix(root).unwrap().display().to_string(), line);
+            if meta.is_dir() {
+                to_do.push(path);
+            }
+        }
+    }
+    found
+}
+
+/// An image of two layers with the corner cases of the layer format.
+fn corner_cases() -> Vec<u8> {
+    let base = Forge::default()
+        .folder("etc")
+        .file("etc/gone", "1")
+        .file("etc/kept", "1")
+        .folder("opaque")
+        .file("opaque/below", "1")
+        .folder("dir-to-file")
+        .file("dir-to-file/x", "1")
+        .file("file-to-dir", "1")
+        .folder("replaced")
+        .file("replaced/below", "1")
+        .raw(EntryType::Directory, "tmp", "", 0o1777, b"")
+        .raw(EntryType::Regular, "su", "", 0o6755, b"x")
+        .raw(EntryType::Fifo, "pipe", "", 0o640, b"")
+        .device("null", 1, 3)
+        .hard_link("etc/second-name", "etc/kept")
+        .link("absolute", "/etc")
+        .link("up", "../../../etc")
+        .link("dangling", "nowhere")
+        .end();
+    let top = Forge::default()
+        .folder("etc")
+        .file("etc/.wh.gone", "")
+        .folder("opaque")
+        .file("opaque/above", "2")
+        .file("opaque/.wh..wh..opq", "")
+        .file("dir-to-file", "2")
+        .folder("file-to-dir")
+        .file("file-to-dir/x", "2")
+        .file(".wh.replaced", "")
+        .folder("replaced")
+        .file("replaced/above", "2")
+        .link("etc/link", "kept")
+        .end();
+    let (a, b) = (Digest::of(&base), Digest::of(&top));
+    let config =
+        format!(r#"{{"architecture":"amd64","os":"linux","rootfs":{{"type":"layers","diff_ids":["{a}","{b}"]}}}}"#);
+    let manifest = r#"[{"Config":"c.json","RepoTags":["corner:1"],"Layers":["1.tar","2.tar"]}]"#;
+    let whole = |forge: Forge, name: &str, content: &[u8]| forge.raw(EntryType::Regular, name, "", 0o644, content);
+    let forge = whole(whole(Forge::default(), "1.tar", &base), "2.tar", &gzip(&top));
+    forge.file("c.json", &config).file("manifest.json", manifest).end()
+}
+
+#[test]
+fn our_layers_under_overlayfs_are_what_umoci_unpacks() {
+    require!("images::umoci", is_root() && has_program("umoci"), "needs umoci and root");
+    let learner = with_demo();
+    learner.explore(["load", "-q"]).stdin(corner_cases()).run().status(0).stdout("corner:1\n");
+    let roots = explore::state::Roots::find(Some(&learner.state())).unwrap();
+    for name in ["demo:latest", "corner:1"] {
+        let bundle = learner.work().join(name.replace(':', "-"));
+        let image = format!("{}:{name}", layout(&learner));
+        learner.program("umoci", ["unpack", "--image", &image, bundle.to_str().unwrap()]).run().status(0);
+        let image = explore::image::find(&roots, name).unwrap();
+        let lowers: Vec<&str> = image.layers.iter().rev().map(|layer| layer.folder.to_str().unwrap()).collect();
+        let merged = learner.work().join("merged");
+        let _ = std::fs::create_dir(&merged);
+        let options = format!("lowerdir={}", lowers.join(":"));
+        let ours = learner.at_machine(|| {
+            nix::mount::mount(
+                Some("ours"),
+                &merged,
+                Some("overlay"),
+                nix::mount::MsFlags::empty(),
+                Some(options.as_str()),
+            )
+            .unwrap();
+            let ours = tree(&merged);
+            nix::mount::umount(&merged).unwrap();
+            ours
+        });
+        let theirs = tree(&bundle.join("rootfs"));
+        let differences: Vec<_> = ours
+            .keys()
+            .chain(theirs.keys())
+            .filter(|path| ours.get(*path) != theirs.get(*path))
+            .map(|path| format!("{path}\n  ours   {:?}\n  theirs {:?}", ours.get(path), theirs.get(path)))
+            .collect();
+        assert!(differences.is_empty(), "{name}:\n{}", differences.join("\n"));
+    }
+}
+
+#[test]
+fn debians_docker_registry_is_pulled_from_in_every_format() {
+    let both = has_program("skopeo") && has_program("docker-registry");
+    require!("images::docker-registry", is_root() && both, "needs skopeo, docker-registry and root");
+    let learner = with_demo();
+    learner.program("ip", ["link", "set", "lo", "up"]).run().status(0);
+    let config = learner.work().join("registry.yml");
+    let storage = learner.work().join("registry");
+    std::fs::write(
+        &config,
+        format!(
+            "version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: 127.0.0.1:5000}}\n",
+            storage.display()
+        ),
+    )
+    .unwrap();
+    let _registry: Running = learner.program("docker-registry", ["serve", config.to_str().unwrap()]).spawn();
+    let ready = || learner.at_machine(|| std::net::TcpStream::connect("127.0.0.1:5000").is_ok());
+    while !ready() {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let id = learner.explore(["images", "-q"]).run().out;
+    let from = format!("oci:{}:demo:latest", layout(&learner));
+    for format in ["oci", "v2s2"] {
+        let name = format!("127.0.0.1:5000/team/demo:{format}");
+        let to = format!("docker://{name}");
+        learner
+            .program("skopeo", ["copy", "-q", "--dest-tls-verify=false", "--format", format, &from, &to])
+            .run()
+            .status(0);
+        let fresh = learner.work().join(format);
+        let explore = |words: &[&str]| learner.explore(["--root", fresh.to_str().unwrap()]).args(words).run();
+        explore(&["pull", "-q", &name]).status(0).stdout(&format!("{name}\n"));
+        assert_eq!(explore(&["images", "-q"]).out, id, "{format}");
+        explore(&["pull", "127.0.0.1:5000/team/demo:nosuch"]).fails(1, "has no manifest nosuch");
+    }
+}
