@@ -1,3 +1,9 @@
 //! The book: lessons as chapters of mdBook, with what a kernel printed, and the template for those who translate it.
 
-pub mod template;
+mod chapter;
+mod preprocess;
+mod template;
+
+pub use chapter::chapter;
+pub use preprocess::{PreprocessError, preprocess, supports};
+pub use template::template;

@@ -2,7 +2,7 @@
 
 mod archive;
 mod attach;
-pub mod book;
+mod book;
 mod clean;
 mod columns;
 pub mod compare;
@@ -17,6 +17,7 @@ mod lifecycle;
 mod narrator;
 mod network;
 mod ns;
+mod progress;
 mod pull;
 mod pulling;
 mod report;
@@ -63,9 +64,11 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Lessons that run on this machine, and that the kernel marks
+    #[command(display_order = 2)]
     Lesson(lesson::Lesson),
-    /// For those who build and translate the book
+    #[command(display_order = 3)]
+    Progress(progress::ProgressArgs),
+    #[command(display_order = 90)]
     Book(book::Book),
     /// Show a place beside this one: namespaces, uname, processes, interfaces
     #[command(display_order = 60)]
@@ -137,6 +140,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
 fn dispatch(command: Command, context: &mut Context) -> anyhow::Result<Exit> {
     match command {
         Command::Lesson(lesson) => lesson.run(context),
+        Command::Progress(progress) => progress.run(context),
         Command::Book(book) => book.run(context),
         Command::Compare(compare) => compare::run(&compare, context),
         Command::Create(args) => container::create(args, context),

@@ -10,5 +10,6 @@ pub mod messages;
 pub mod need;
 pub mod page;
 pub mod progress;
+pub mod recording;
 pub mod run;
 pub mod words;

@@ -99,6 +99,17 @@ impl Explain for ProgressError {
     }
 }
 
+impl State {
+    /// Its word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Begun => "begun",
+            Self::Done => "done",
+        }
+    }
+}
+
 /// The record of one reader.
 #[derive(Debug, Clone, Default)]
 pub struct Progress {
@@ -141,13 +152,17 @@ impl Progress {
         Ok(Self { path, entries: Vec::new(), put_aside: Some(aside) })
     }
 
-    /// How far a lesson is.
+    /// How far a lesson is. A replay opens one and never finishes it.
     pub fn state(&self, lesson: &str) -> State {
         let mut entries = self.entries.iter().filter(|entry| entry.lesson == lesson).peekable();
         if entries.peek().is_none() {
             return State::New;
         }
-        if entries.any(|entry| entry.what == What::Done) { State::Done } else { State::Begun }
+        if entries.any(|entry| entry.what == What::Done && entry.tier != Tier::Replay) {
+            State::Done
+        } else {
+            State::Begun
+        }
     }
 
     /// Adds answers at the end.

@@ -70,6 +70,12 @@ words! {
     NO_HINT = "There is no hint here.";
     /// Before checks.
     CHECK = "Check";
+    /// In the book: over what was folded away.
+    ANSWER = "Answer";
+    /// In the book: where output comes from.
+    RECORDED_ON = "recorded on {key}";
+    /// In the book: no output.
+    NOT_RECORDED = "not recorded";
     /// Before a comparison.
     COMPARE = "Inside beside outside";
     /// Menu entry.

@@ -97,7 +97,10 @@ impl Person {
         if stop.has_inside {
             keys.push(("i", words::SHELL_INSIDE));
         }
-        keys.extend([("o", words::SHELL_OUTSIDE), ("r", words::AGAIN), ("q", words::LEAVE)]);
+        if stop.is_live {
+            keys.extend([("o", words::SHELL_OUTSIDE), ("r", words::AGAIN)]);
+        }
+        keys.push(("q", words::LEAVE));
         let said: Vec<String> =
             keys.iter().map(|(key, word)| format!("{key}: {}", self.teller.say(*word, &[]))).collect();
         format!("\n[{}] ", said.join(", "))
@@ -123,10 +126,10 @@ impl Reader for Person {
             match line.trim() {
                 "" => return Ok(Wish::GoOn),
                 "i" if stop.has_inside => return self.visit(Side::Inside),
-                "o" => return self.visit(Side::Outside),
+                "o" if stop.is_live => return self.visit(Side::Outside),
                 "v" if stop.exercise.is_some() => return Ok(Wish::Verify),
                 "h" if stop.exercise.is_some() => return Ok(Wish::Hint),
-                "r" => return Ok(Wish::Again),
+                "r" if stop.is_live => return Ok(Wish::Again),
                 "q" => return Ok(Wish::Leave),
                 _ => {}
             }

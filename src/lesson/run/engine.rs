@@ -128,7 +128,7 @@ impl<'a> Engine<'a> {
         let mut hints = 0;
         loop {
             let has_inside = self.page.front.inside.is_some();
-            match self.reader.stop(&Stop { block: &block.id, exercise, has_inside })? {
+            match self.reader.stop(&Stop { block: &block.id, exercise, has_inside, is_live: true })? {
                 Wish::GoOn => return Ok(After::Next),
                 Wish::Again => return Ok(After::Again),
                 Wish::Leave => return Ok(After::Leave),

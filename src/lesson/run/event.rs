@@ -38,6 +38,27 @@ impl Tier {
     }
 }
 
+impl Event {
+    /// The block that it belongs to, where it belongs to one.
+    pub fn block(&self) -> Option<&str> {
+        match self {
+            Self::Typed { block, .. }
+            | Self::Output { block, .. }
+            | Self::Ended { block, .. }
+            | Self::Question { block }
+            | Self::Hint { block, .. }
+            | Self::Act { block, .. }
+            | Self::Marked { block, .. }
+            | Self::Task { block }
+            | Self::Verified { block, .. }
+            | Self::Claimed { block, .. }
+            | Self::Compared { block, .. }
+            | Self::Renewed { block } => Some(block),
+            Self::Begin { .. } | Self::Prose { .. } | Self::Kept { .. } | Self::End { .. } => None,
+        }
+    }
+}
+
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]

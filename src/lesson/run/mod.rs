@@ -10,6 +10,7 @@ mod engine;
 mod event;
 mod output;
 mod prove;
+mod replay;
 mod scene;
 mod shell;
 mod step;
@@ -20,6 +21,7 @@ mod watch;
 pub use engine::{Outcome, run};
 pub use event::{Event, SCHEMA, Tier};
 pub use prove::prove;
+pub use replay::replay;
 pub use scene::Setting;
 pub use step::Answer;
 pub use sweep::clear_all;
@@ -164,6 +166,8 @@ pub struct Stop<'a> {
     pub exercise: Option<&'a Exercise>,
     /// Whether the lesson has an inside.
     pub has_inside: bool,
+    /// Whether anything runs here: in a replay there is no shell to be had, and nothing to do again.
+    pub is_live: bool,
 }
 
 /// Somebody who follows a lesson: a person at a terminal, a page of text, a program.

@@ -1,0 +1,254 @@
+//! A lesson as a chapter: prose as it is, blocks with what a kernel printed, answers folded away.
+
+use crate::lesson::catalog::Catalog;
+use crate::lesson::page::{Block, BlockKind, Check, Exercise, Page, Part, Predict, Side};
+use crate::lesson::recording::Recording;
+use crate::lesson::run::Event;
+use crate::lesson::words::{self, Word};
+use crate::probe::Comparison;
+use std::fmt::Write as _;
+
+/// The Markdown of a chapter.
+pub fn chapter(page: &Page, recording: Option<&Recording>, catalog: &Catalog) -> String {
+    let page = catalog.translate(page);
+    let chapter = Chapter { page: &page, recording, catalog };
+    let mut text = chapter.heading();
+    for part in &page.parts {
+        match part {
+            Part::Prose(range) => text.push_str(&relink(&page.source[range.clone()])),
+            Part::Block(block) => {
+                let _ = write!(text, "\n\n{}\n\n", chapter.block(block));
+            }
+        }
+    }
+    text
+}
+
+struct Chapter<'a> {
+    page: &'a Page,
+    recording: Option<&'a Recording>,
+    catalog: &'a Catalog,
+}
+
+impl Chapter<'_> {
+    fn say(&self, word: Word, values: &[(&str, &str)]) -> String {
+        self.catalog.say(word, values)
+    }
+
+    fn side(&self, side: Side) -> String {
+        self.say(if side == Side::Inside { words::INSIDE } else { words::OUTSIDE }, &[])
+    }
+
+    /// How to run it, and where what is shown comes from.
+    fn heading(&self) -> String {
+        let id = &self.page.id;
+        let minutes = self.page.front.minutes.to_string();
+        let time = self.say(words::MINUTES, &[("minutes", &minutes)]);
+        let from = match self.recording {
+            Some(recording) => self.say(words::RECORDED_ON, &[("key", &recording.key)]),
+            None => self.say(words::NOT_RECORDED, &[]),
+        };
+        format!("> `explore lesson {id}` · {time} · {from}\n\n")
+    }
+
+    fn events<'s>(&'s self, id: &'s str) -> impl Iterator<Item = &'s Event> {
+        let events = self.recording.map_or(&[][..], |recording| &recording.events);
+        events.iter().filter(move |event| event.block() == Some(id))
+    }
+
+    /// What a block has printed.
+    fn printed(&self, id: &str) -> String {
+        let mut text = String::new();
+        for event in self.events(id) {
+            if let Event::Output { text: more, .. } = event {
+                text.push_str(more);
+            }
+        }
+        text
+    }
+
+    fn block(&self, block: &Block) -> String {
+        match &block.kind {
+            BlockKind::Shell(shell) => self.console(shell.side, &shell.commands, &self.printed(&block.id)),
+            BlockKind::Predict(predict) => self.predict(&block.id, predict),
+            BlockKind::Exercise(exercise) => self.exercise(exercise),
+            BlockKind::Check(check) => self.check(&block.id, check),
+            BlockKind::Compare(_) => self.compare(&block.id),
+        }
+    }
+
+    fn console(&self, side: Side, commands: &str, printed: &str) -> String {
+        let as_user = self.recording.is_some_and(|recording| recording.key.ends_with("user"));
+        let sign = if as_user && side == Side::Outside { '$' } else { '#' };
+        let mut text = String::new();
+        for (number, line) in commands.lines().enumerate() {
+            let before = if number == 0 { format!("{}{sign}", side.word()) } else { ">".into() };
+            let _ = writeln!(text, "{before} {line}");
+        }
+        text.push_str(printed);
+        fenced(&text)
+    }
+
+    fn predict(&self, id: &str, predict: &Predict) -> String {
+        let mut text = format!("**{}.** {}\n\n", self.say(words::PREDICT, &[]), predict.question.text);
+        for (number, option) in predict.options.iter().enumerate() {
+            let _ = writeln!(text, "{}. {}", number + 1, option.text.text);
+        }
+        text.push_str(&self.hints(&predict.hints.iter().map(|hint| hint.text.as_str()).collect::<Vec<_>>()));
+        let holds = self.events(id).find_map(|event| match event {
+            Event::Marked { holds, .. } => Some(*holds),
+            _ => None,
+        });
+        let mut answer = String::new();
+        if let Some(act) = &predict.act {
+            let _ = write!(answer, "{}\n\n", self.console(act.side, &act.text, &self.printed(id)));
+        }
+        for (number, option) in predict.options.iter().enumerate() {
+            let mark =
+                if holds == Some(number) { format!(" **[{}]**", self.say(words::HOLDS, &[])) } else { String::new() };
+            let _ = writeln!(answer, "{}. {}{mark}  \n   {}", number + 1, option.text.text, option.why.text);
+        }
+        text.push_str(&details(&self.say(words::ANSWER, &[]), &answer));
+        text
+    }
+
+    fn hints(&self, hints: &[&str]) -> String {
+        let mut text = String::from("\n");
+        for hint in hints {
+            text.push_str(&details(&self.say(words::A_HINT, &[]), hint));
+        }
+        text
+    }
+
+    fn exercise(&self, exercise: &Exercise) -> String {
+        let mut text = format!("**{}.** {}\n", self.say(words::EXERCISE, &[]), exercise.task.text);
+        text.push_str(&self.hints(&exercise.hints.iter().map(|hint| hint.text.as_str()).collect::<Vec<_>>()));
+        let mut answer = self.console(exercise.solution.side, &exercise.solution.text, "");
+        answer.push('\n');
+        for wrong in &exercise.wrong {
+            let values = [("command", wrong.command.text.as_str()), ("says", &wrong.says.text)];
+            let _ = write!(answer, "\n- {}", self.say(words::WRONG_WAY, &values));
+        }
+        let title = self.say(words::SOLUTION, &[("side", &self.side(exercise.solution.side))]);
+        text.push_str(&details(&title, &answer));
+        text
+    }
+
+    fn check(&self, id: &str, check: &Check) -> String {
+        let mut text = format!("**{}**\n\n", self.say(words::CHECK, &[]));
+        for (number, claim) in check.claims.iter().enumerate() {
+            let proved = self.events(id).any(|event| matches!(event, Event::Claimed { claim, .. } if *claim == number));
+            let mark = if proved { format!(" [{}]", self.say(words::HOLDS, &[])) } else { String::new() };
+            let side = self.side(claim.test.side);
+            let _ = writeln!(text, "- {}{mark}  \n  {side}: {}", claim.text.text, code(&claim.test.text));
+        }
+        text
+    }
+
+    fn compare(&self, id: &str) -> String {
+        let comparison = self.events(id).find_map(|event| match event {
+            Event::Compared { comparison, .. } => Some(comparison),
+            _ => None,
+        });
+        let title = format!("**{}**\n\n", self.say(words::COMPARE, &[]));
+        title + &comparison.map_or_else(|| code(&format!("explore lesson {}", self.page.id)), |found| self.table(found))
+    }
+
+    fn table(&self, comparison: &Comparison) -> String {
+        let (outside, inside) = (self.side(Side::Outside), self.side(Side::Inside));
+        let mut text = format!("| | {outside} | {inside} | |\n|---|---|---|---|\n");
+        for row in &comparison.namespaces.rows {
+            let shown = |fact: &crate::probe::Fact<crate::kernel::namespace::Identity>| {
+                fact.known().map_or_else(String::new, |identity| identity.inode.to_string())
+            };
+            let group = format!("{:?}", row.group).to_lowercase();
+            let (link, verdict) = (row.kind.link(), row.verdict.word());
+            let values = (shown(&row.outside), shown(&row.inside));
+            let _ = writeln!(text, "| {link} | {} | {} | {verdict} ({group}) |", values.0, values.1);
+        }
+        for row in &comparison.uname.rows {
+            let shown = |value: &Option<String>| value.clone().unwrap_or_default().replace('|', "\\|");
+            let verdict = row.verdict.word();
+            let _ = writeln!(text, "| {} | {} | {} | {verdict} |", row.field, shown(&row.outside), shown(&row.inside));
+        }
+        text + &processes(comparison)
+    }
+}
+
+/// The processes of the inside with both of their numbers.
+fn processes(comparison: &Comparison) -> String {
+    let mut text = String::new();
+    for row in &comparison.processes.rows {
+        let cell = |process: &Option<crate::probe::Process>| {
+            process
+                .as_ref()
+                .map_or_else(String::new, |one| code(&format!("{} {}", one.pid, one.command)).replace('|', "\\|"))
+        };
+        let _ = writeln!(text, "| ps | {} | {} | {} |", cell(&row.outside), cell(&row.inside), row.verdict.word());
+    }
+    text
+}
+
+fn details(title: &str, text: &str) -> String {
+    format!("\n<details><summary>{title}</summary>\n\n{}\n\n</details>\n", text.trim())
+}
+
+/// A fence that is longer than any in the text.
+fn fenced(text: &str) -> String {
+    let mut fence = String::from("```");
+    while text.contains(&fence) {
+        fence.push('`');
+    }
+    format!("{fence}console\n{}\n{fence}", text.trim_end())
+}
+
+/// A code span, whatever backticks are in it.
+fn code(text: &str) -> String {
+    let mut marks = String::from("`");
+    while text.contains(&marks) {
+        marks.push('`');
+    }
+    let pad = if text.starts_with('`') || text.ends_with('`') { " " } else { "" };
+    format!("{marks}{pad}{text}{pad}{marks}")
+}
+
+/// A lesson links to another one's file in its folder; in the book all chapters are in one.
+fn relink(markdown: &str) -> String {
+    let mut text = String::new();
+    let mut rest = markdown;
+    while let Some(at) = rest.find("](../") {
+        let (before, link) = rest.split_at(at + 2);
+        text.push_str(before);
+        let end = link.find(')').unwrap_or(link.len());
+        text.push_str(link[..end].rsplit('/').next().unwrap_or(""));
+        rest = &link[end..];
+    }
+    text + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lesson::catalog::Language;
+    use crate::lesson::page::parse;
+
+    #[test]
+    fn a_chapter_without_a_recording_asks_and_folds_the_answer_away() {
+        let page = parse("sample.md", include_str!("../../tests/lessons/sample.md")).unwrap();
+        insta::assert_snapshot!(chapter(&page, None, &Catalog::of(Language::English)));
+    }
+
+    #[test]
+    fn a_link_to_another_lesson_stays_in_the_book() {
+        assert_eq!(
+            relink("see [a](../5-exec/uts-namespace.md#x) and [b](#y)"),
+            "see [a](uts-namespace.md#x) and [b](#y)"
+        );
+    }
+
+    #[test]
+    fn no_output_can_end_its_own_fence() {
+        assert!(fenced("a\n```\nb").starts_with("````console\n"));
+        assert_eq!(code("a `b`"), "`` a `b` ``");
+    }
+}

@@ -1,0 +1,249 @@
+//! Recordings: what happened when a lesson ran on some machine. The book shows them, and where nothing can run live a
+//! lesson replays one.
+//!
+//! Other machines print other numbers, so two runs are compared after redaction, and only where kernel, cgroup layout
+//! and tier are the same: that is a recording's key.
+
+use super::page::{Page, Predict};
+use super::run::{Event, Reader, Reply, RunError, Stop, Tier, Wish};
+use crate::probe::{Comparison, LinkRow, Verdict};
+use include_dir::{Dir, include_dir};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+static BUILT_IN: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/book/recordings");
+
+/// Version of the shape of [`Recording`].
+pub const SCHEMA: u32 = 1;
+
+/// One run of one lesson.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Recording {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// See [`key`].
+    pub key: String,
+    /// Id of the lesson.
+    pub lesson: String,
+    /// Hash of its text.
+    pub hash: String,
+    /// What this machine calls itself; removed before two recordings are compared.
+    pub machine: Machine,
+    /// What happened.
+    pub events: Vec<Event>,
+}
+
+/// The words of uname(2) that differ between two machines of one key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Machine {
+    /// Host name.
+    pub node: String,
+    /// Kernel release.
+    pub release: String,
+    /// Kernel version.
+    pub version: String,
+}
+
+impl Machine {
+    /// This machine.
+    pub fn this() -> Self {
+        let text = |value: &std::ffi::OsStr| value.to_string_lossy().into_owned();
+        nix::sys::utsname::uname().map_or_else(
+            |_| Self { node: String::new(), release: String::new(), version: String::new() },
+            |name| Self { node: text(name.nodename()), release: text(name.release()), version: text(name.version()) },
+        )
+    }
+}
+
+/// `<kernel major.minor>-<v1|v2|hybrid>-<root|user>` of this process: where two runs must print the same.
+pub fn key() -> String {
+    let release = Machine::this().release;
+    let numbers: Vec<&str> = release.split(['.', '-']).take(2).collect();
+    format!("{}-{}-{}", numbers.join("."), cgroups(), Tier::mine().word())
+}
+
+/// Which cgroup trees are mounted here: cgroups(7).
+fn cgroups() -> &'static str {
+    let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    let has = |kind: &str| mounts.lines().any(|line| line.split(' ').nth(2) == Some(kind));
+    match (has("cgroup"), has("cgroup2")) {
+        (true, true) => "hybrid",
+        (true, false) => "v1",
+        _ => "v2",
+    }
+}
+
+impl Recording {
+    /// What was collected while `page` ran here.
+    pub fn of(page: &Page, events: Vec<Event>) -> Self {
+        let (lesson, hash) = (page.id.clone(), page.hash.clone());
+        let events = reduced(events);
+        Self { schema: SCHEMA, key: key(), lesson, hash, machine: Machine::this(), events }
+    }
+
+    /// A recording of this very text that is built in: of the same tier if there is one, else any.
+    pub fn built_in(page: &Page) -> Option<Self> {
+        let mut found: Vec<Self> = BUILT_IN
+            .dirs()
+            .filter_map(|folder| folder.get_file(folder.path().join(format!("{}.json", page.id))))
+            .filter_map(|file| serde_json::from_slice::<Self>(file.contents()).ok())
+            .filter(|recording| recording.schema == SCHEMA && recording.hash == page.hash)
+            .collect();
+        found.sort_by_key(|recording| (!recording.key.ends_with(Tier::mine().word()), recording.key.clone()));
+        found.into_iter().next()
+    }
+
+    /// The first difference between two recordings of one key, once what always differs is taken out.
+    pub fn difference(&self, other: &Self) -> Option<String> {
+        let (mine, theirs) = (self.redacted(), other.redacted());
+        for (one, two) in mine.iter().zip(&theirs) {
+            if one != two {
+                return Some(format!("recorded: {one}\nnow:      {two}"));
+            }
+        }
+        (mine.len() != theirs.len()).then(|| format!("recorded {} events, now {}", mine.len(), theirs.len()))
+    }
+
+    fn redacted(&self) -> Vec<String> {
+        self.events.iter().filter_map(|event| self.redact(event)).collect()
+    }
+
+    fn redact(&self, event: &Event) -> Option<String> {
+        match event {
+            Event::Output { block, text } => Some(format!("{block} prints {}", self.redact_text(text))),
+            Event::Compared { block, comparison } => Some(format!("{block} compares {}", verdicts(comparison))),
+            Event::Begin { lesson, hash, .. } => Some(format!("{lesson} {hash}")),
+            Event::Kept { .. } => None,
+            other => serde_json::to_string(other).ok(),
+        }
+    }
+
+    /// Numbers, times, digests and this machine's names are replaced, and columns lose their width with them.
+    fn redact_text(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for (name, word) in [(&self.machine.version, "VERSION"), (&self.machine.release, "RELEASE")] {
+            text = text.replace(name.as_str(), word);
+        }
+        let words = text.split_whitespace().map(|word| if word == self.machine.node { "NODE" } else { word });
+        words.map(redact_word).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// Runs of digits become `N`; runs of eight hex digits or more with a digit in them become `H`.
+fn redact_word(word: &str) -> String {
+    let mut out = String::new();
+    let mut rest = word;
+    while !rest.is_empty() {
+        let hex = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_hexdigit()).len();
+        let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let taken = if hex >= 8 && rest[..hex].bytes().any(|byte| byte.is_ascii_digit()) {
+            out.push('H');
+            hex
+        } else if digits > 0 {
+            out.push('N');
+            digits
+        } else {
+            let first = rest.chars().next().map_or(1, char::len_utf8);
+            out.push_str(&rest[..first]);
+            first
+        };
+        rest = &rest[taken..];
+    }
+    out
+}
+
+/// What a comparison says, without any of its values.
+fn verdicts(comparison: &Comparison) -> String {
+    let rows = comparison.namespaces.rows.iter();
+    let kinds: Vec<String> = rows.map(|row| format!("{} {}", row.kind.link(), row.verdict.word())).collect();
+    format!("{}; uname {}", kinds.join(", "), comparison.uname.verdict.word())
+}
+
+fn is_loopback(row: &LinkRow) -> bool {
+    row.outside.as_ref().is_some_and(|link| link.name == "lo")
+}
+
+/// Output in one piece a step, and of the processes outside only those that have to do with the place.
+fn reduced(events: Vec<Event>) -> Vec<Event> {
+    let mut kept: Vec<Event> = Vec::new();
+    for event in events {
+        match (event, kept.last_mut()) {
+            (Event::Output { block, text }, Some(Event::Output { block: last, text: so_far })) if *last == block => {
+                so_far.push_str(&text);
+            }
+            (Event::Compared { block, mut comparison }, _) => {
+                comparison.processes.rows.retain(|row| row.related);
+                comparison.place.rows.clear();
+                // The recording machine's own cards and addresses are nobody's business.
+                comparison.links.rows.retain(|row| row.verdict != Verdict::Same || is_loopback(row));
+                kept.push(Event::Compared { block, comparison });
+            }
+            (event, _) => kept.push(event),
+        }
+    }
+    kept
+}
+
+/// Follows a lesson, answers nothing, keeps all that happens.
+#[derive(Debug, Default)]
+pub struct Collector {
+    /// What happened.
+    pub events: Vec<Event>,
+}
+
+impl Reader for Collector {
+    fn tell(&mut self, _: &Page, event: &Event) -> std::io::Result<()> {
+        self.events.push(event.clone());
+        Ok(())
+    }
+
+    fn predict(&mut self, _: &str, _: &Predict) -> Result<Reply, RunError> {
+        Ok(Reply::Unasked)
+    }
+
+    fn stop(&mut self, _: &Stop<'_>) -> Result<Wish, RunError> {
+        Ok(Wish::GoOn)
+    }
+}
+
+/// A recording from a file.
+///
+/// # Errors
+/// [`crate::state::RecordError`].
+pub fn read(path: &Path) -> Result<Recording, crate::state::RecordError> {
+    crate::state::read_record(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_always_differs_is_taken_out_and_nothing_else() {
+        assert_eq!(redact_word("pid:[4026531836]"), "pid:[N]");
+        assert_eq!(redact_word("03:52"), "N:N");
+        assert_eq!(redact_word("sha256:0a1b2c3d4e5f6071"), "shaN:H");
+        assert_eq!(redact_word("facade进程"), "facade进程");
+    }
+
+    fn recording(text: &str) -> Recording {
+        let machine = Machine { node: "vm".into(), release: "6.18.44".into(), version: "#1 SMP".into() };
+        let events = vec![Event::Output { block: "sh-1".into(), text: text.into() }];
+        Recording { schema: 1, key: "k".into(), lesson: "l".into(), hash: "h".into(), machine, events }
+    }
+
+    #[test]
+    fn two_runs_differ_in_words_and_not_in_numbers() {
+        let one = recording("root   1  0 sh\nvm 6.18.44\n");
+        assert_eq!(one.difference(&recording("root 1234     0 sh\nvm 6.18.44\n")), None);
+        let difference = one.difference(&recording("root 1 0 bash\nvm 6.18.44\n")).unwrap();
+        assert!(difference.contains("N N bash"), "{difference}");
+    }
+
+    #[test]
+    fn output_of_one_step_is_one_event() {
+        let piece = |block: &str, text: &str| Event::Output { block: block.into(), text: text.into() };
+        let whole = reduced(vec![piece("a", "1"), piece("a", "2"), piece("b", "3")]);
+        assert_eq!(whole, [piece("a", "12"), piece("b", "3")]);
+    }
+}
