@@ -129,14 +129,15 @@ impl Recording {
     }
 }
 
-/// Runs of digits become `N`; runs of eight hex digits or more with a digit in them become `H`.
+/// Runs of digits become `N`; runs of eight hex digits or more, letters among them, become `H`.
 fn redact_word(word: &str) -> String {
     let mut out = String::new();
     let mut rest = word;
     while !rest.is_empty() {
         let hex = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_hexdigit()).len();
         let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-        let taken = if hex >= 8 && rest[..hex].bytes().any(|byte| byte.is_ascii_digit()) {
+        let mixed = digits < hex && rest[..hex].bytes().any(|byte| byte.is_ascii_digit());
+        let taken = if hex >= 8 && mixed {
             out.push('H');
             hex
         } else if digits > 0 {

@@ -4,6 +4,7 @@ use crate::cli::{Context, explained};
 use crate::error::Explain;
 use crate::exit::Exit;
 use crate::lesson::library::Library;
+use crate::lesson::need::{self, Missing};
 use crate::lesson::page::Page;
 use crate::lesson::run::{self, Outcome, Setting, WatchError, Watched};
 use crate::state::Roots;
@@ -29,6 +30,7 @@ pub(super) struct CheckArgs {
 enum Proof {
     Proved { lesson: String },
     Failed { lesson: String, error: String, hint: Option<String> },
+    Skipped { lesson: String, missing: Vec<Missing> },
 }
 
 impl CheckArgs {
@@ -57,6 +59,10 @@ impl CheckArgs {
     /// `None` where somebody has stopped us.
     fn prove(&self, roots: &Roots, page: &Page) -> Option<Proof> {
         let lesson = page.id.clone();
+        let way = need::way(page, roots);
+        if !way.missing().is_empty() {
+            return Some(Proof::Skipped { lesson, missing: way.missing().to_vec() });
+        }
         let watched = run::watched(roots, false, |holder| {
             let limit = Duration::from_secs(self.timeout);
             let setting = Setting { roots: roots.clone(), holder, keep: false, limit, width: 80 };
@@ -70,15 +76,18 @@ impl CheckArgs {
     }
 
     fn finish(&self, context: &mut Context, library: &Library, proofs: &[Proof]) -> anyhow::Result<Exit> {
-        let bad = proofs.iter().filter(|proof| matches!(proof, Proof::Failed { .. })).count();
+        let count = |wanted: fn(&Proof) -> bool| proofs.iter().filter(|proof| wanted(proof)).count();
+        let bad = count(|proof| matches!(proof, Proof::Failed { .. }));
         if context.screen.json {
             let faults = &library.faults;
             context.screen.data(&serde_json::json!({ "schema": 1, "faults": faults, "lessons": proofs }))?;
         } else {
             let (pages, faults) = (library.pages.len(), library.faults.len());
             let read = format!("{pages} lessons read, {faults} faults");
-            let proved = proofs.len() - bad;
-            let ran = if self.read_only { String::new() } else { format!("; {proved} proved, {bad} failed") };
+            let proved = count(|proof| matches!(proof, Proof::Proved { .. }));
+            let skipped = proofs.len() - proved - bad;
+            let ran = format!("; {proved} proved, {bad} failed, {skipped} skipped");
+            let ran = if self.read_only { "" } else { &ran };
             context.screen.line(&format!("{read}{ran}"))?;
         }
         Ok(if library.faults.is_empty() && bad == 0 { Exit::Ok } else { Exit::Failed })
@@ -91,6 +100,10 @@ fn failed(lesson: String, error: &WatchError) -> Proof {
 
 fn line(proof: &Proof) -> String {
     match proof {
+        Proof::Skipped { lesson, missing } => {
+            let why: Vec<&str> = missing.iter().map(|one| one.why.as_str()).collect();
+            format!("skipped  {lesson}: {}", why.join("; "))
+        }
         Proof::Proved { lesson } => format!("proved   {lesson}"),
         Proof::Failed { lesson, error, hint } => {
             let hint = hint.as_deref().map(|hint| format!("\n  {}", hint.replace('\n', "\n  "))).unwrap_or_default();

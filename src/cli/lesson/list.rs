@@ -1,35 +1,61 @@
 //! The list of lessons.
 
-use crate::cli::Context;
+use crate::cli::{Context, explained};
 use crate::exit::Exit;
+use crate::lesson::catalog::Catalog;
 use crate::lesson::library::Library;
+use crate::lesson::need::{self, Way};
 use crate::lesson::page::Page;
+use crate::lesson::progress::{Progress, State};
+use crate::state::Roots;
 use serde::Serialize;
 
 /// One lesson in `--json`.
 #[derive(Debug, Serialize)]
-struct Row<'a> {
+struct Row {
     stage: &'static str,
-    id: &'a str,
-    title: &'a str,
+    id: String,
+    title: String,
     minutes: u32,
+    state: State,
+    here: Way,
 }
 
-impl<'a> Row<'a> {
-    fn of(page: &'a Page) -> Self {
-        let front = &page.front;
-        Self { stage: front.stage.word(), id: &page.id, title: &front.title, minutes: front.minutes }
+impl Row {
+    fn of(page: &Page, catalog: &Catalog, progress: &Progress, roots: &Roots) -> Self {
+        let title = catalog.translate(page).front.title;
+        let (state, here) = (progress.state(&page.id), need::way(page, roots));
+        Self { stage: page.front.stage.word(), id: page.id.clone(), title, minutes: page.front.minutes, state, here }
     }
 }
 
 pub(super) fn list(context: &mut Context, library: &Library) -> anyhow::Result<Exit> {
-    let rows: Vec<Row<'_>> = library.pages.iter().map(Row::of).collect();
+    let roots = context.roots()?;
+    let progress = Progress::read(&roots.data).map_err(explained)?;
+    let catalog = Catalog::of(super::run::language(context)?);
+    let rows: Vec<Row> = library.pages.iter().map(|page| Row::of(page, &catalog, &progress, &roots)).collect();
     if context.screen.json {
         context.screen.data(&serde_json::json!({ "schema": 1, "lessons": rows }))?;
         return Ok(Exit::Ok);
     }
-    let cells: Vec<[String; 4]> =
-        rows.iter().map(|row| [row.stage.into(), row.id.into(), row.minutes.to_string(), row.title.into()]).collect();
-    context.screen.table(["STAGE", "LESSON", "MIN", "TITLE"], &cells)?;
+    if let Some(path) = &progress.put_aside {
+        let path = path.display();
+        context
+            .screen
+            .line(&format!("the record of your answers was damaged: it is now {path}, and a new one is begun"))?;
+    }
+    let cells: Vec<[String; 6]> = rows
+        .iter()
+        .map(|row| {
+            let (state, here) = (row.state.word().to_owned(), row.here.word().to_owned());
+            [row.stage.to_owned(), row.id.clone(), row.minutes.to_string(), state, here, row.title.clone()]
+        })
+        .collect();
+    context.screen.table(["STAGE", "LESSON", "MIN", "STATE", "HERE", "TITLE"], &cells)?;
+    for row in rows.iter().filter(|row| !row.here.missing().is_empty()) {
+        for missing in row.here.missing() {
+            context.screen.line(&format!("{}: {}, because {}", row.id, row.here.word(), missing.why))?;
+        }
+    }
     Ok(Exit::Ok)
 }

@@ -6,9 +6,11 @@ use crate::cli::{Context, Screen, explained};
 use crate::exit::Exit;
 use crate::lesson::catalog::{Catalog, Language};
 use crate::lesson::library::Library;
+use crate::lesson::need::{self, Way};
 use crate::lesson::page::Page;
 use crate::lesson::progress::{Progress, Recorder, State};
-use crate::lesson::run::{self, Outcome, Setting, Tier, Watched};
+use crate::lesson::recording::Recording;
+use crate::lesson::run::{self, Outcome, Reader, Setting, Tier, Watched};
 use crate::state::Roots;
 use std::time::Duration;
 
@@ -46,18 +48,28 @@ pub(super) fn lesson(context: &mut Context, page: &Page, how: &How) -> anyhow::R
     let language = language(context)?;
     let roots = context.roots()?;
     run::clear_all(&roots, None).map_err(explained)?;
+    let way = need::way(page, &roots);
+    if let Some(exit) = cannot(context, page, &way)? {
+        return Ok(exit);
+    }
     let json = context.screen.json;
     let alone = how.yes || json;
+    let recording = matches!(way, Way::Replay { .. }).then(|| Recording::built_in(page)).flatten();
+    let tier = if recording.is_some() { Tier::Replay } else { Tier::mine() };
     let watched = run::watched(&roots, how.keep, |holder| {
         let setting = setting(&roots, holder, how, if json { 80 } else { context.screen.width });
-        let mut recorder = if alone { None } else { Some(recorder(&roots, page)?) };
+        let mut recorder = if alone { None } else { Some(recorder(&roots, page, tier)?) };
         let teller = |lists: bool| Teller::new(page, Catalog::of(language), lists);
-        if json {
-            run::run(&setting, page, &mut Program { screen: Screen::stdout(true) }, None)
+        let mut reader: Box<dyn Reader> = if json {
+            Box::new(Program { screen: Screen::stdout(true) })
         } else if alone {
-            run::run(&setting, page, &mut Passing { teller: teller(true) }, None)
+            Box::new(Passing { teller: teller(true) })
         } else {
-            run::run(&setting, page, &mut Person::new(teller), recorder.as_mut())
+            Box::new(Person::new(teller))
+        };
+        match &recording {
+            Some(recording) => run::replay(recording, page, &mut *reader, recorder.as_mut()),
+            None => run::run(&setting, page, &mut *reader, recorder.as_mut()),
         }
     });
     match watched.map_err(explained)? {
@@ -66,10 +78,24 @@ pub(super) fn lesson(context: &mut Context, page: &Page, how: &How) -> anyhow::R
     }
 }
 
+/// Says what keeps a lesson from running here; the exit code where it cannot be replayed either.
+fn cannot(context: &mut Context, page: &Page, way: &Way) -> anyhow::Result<Option<Exit>> {
+    let refused = matches!(way, Way::No { .. });
+    if !context.screen.json {
+        for missing in way.missing() {
+            let fix = missing.fix.as_deref().map(|fix| format!("\n  what helps: {fix}")).unwrap_or_default();
+            context.screen.line(&format!("{} cannot run live here: {}{fix}", page.id, missing.why))?;
+        }
+    } else if refused {
+        context.screen.data(&serde_json::json!({ "schema": 1, "lesson": page.id, "here": way }))?;
+    }
+    Ok(refused.then_some(Exit::Failed))
+}
+
 fn setting(roots: &Roots, holder: crate::state::ProcessIdentity, how: &How, width: usize) -> Setting {
     Setting { roots: roots.clone(), holder, keep: how.keep, limit: Duration::from_secs(how.timeout), width }
 }
 
-fn recorder(roots: &Roots, page: &Page) -> Result<Recorder, run::RunError> {
-    Recorder::begin(Progress::read(&roots.data)?, &page.id, &page.hash, Tier::mine())
+fn recorder(roots: &Roots, page: &Page, tier: Tier) -> Result<Recorder, run::RunError> {
+    Recorder::begin(Progress::read(&roots.data)?, &page.id, &page.hash, tier)
 }

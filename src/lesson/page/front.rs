@@ -2,6 +2,7 @@
 
 use super::fault::Reading;
 use crate::kernel::namespace::Kind;
+use crate::probe::need;
 use crate::stages::place::PlaceSpec;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
@@ -127,10 +128,10 @@ fn validate(reading: &mut Reading<'_>, front: &Front, yaml: Range<usize>) {
     if front.minutes == 0 {
         wrong.push((place("minutes"), "minutes from 1".into(), "0".into()));
     }
-    for need in &front.needs {
-        if !crate::lesson::need::is_known(need) {
-            let known = crate::lesson::need::names().join(", ");
-            wrong.push((place("needs"), format!("a need that `explore doctor` knows ({known})"), format!("`{need}`")));
+    for name in &front.needs {
+        if !need::is_known(name) {
+            let known = need::ids().collect::<Vec<_>>().join(", ");
+            wrong.push((place("needs"), format!("a need that `explore doctor` knows ({known})"), format!("`{name}`")));
         }
     }
     if let Some(Err(error)) = front.inside.as_deref().map(PlaceSpec::parse) {
