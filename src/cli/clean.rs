@@ -17,7 +17,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, context: &mut Context) -> anyhow::Result<Exit> {
-    let roots = context.container_roots()?;
+    let roots = context.container_roots_to_look()?;
     let cleaned = exit::clean(&roots, args.all).map_err(explained)?;
     if context.screen.json {
         context.screen.data(&cleaned)?;

@@ -5,7 +5,7 @@ use super::{Context, explained};
 use crate::exit::Exit;
 use crate::image;
 use crate::stages::create::{self, Container, Network, Request, Volume};
-use crate::stages::{exec, pull};
+use crate::stages::exec;
 use crate::state::Roots;
 
 /// What `create` and `run` share, named as docker names it.
@@ -86,7 +86,7 @@ pub(super) struct Start {
 }
 
 pub(super) fn create(args: Create, context: &mut Context) -> anyhow::Result<Exit> {
-    let roots = context.container_roots()?;
+    let roots = context.roots()?;
     let container = make(&roots, args.wish, context)?;
     if context.screen.json {
         context.screen.data(&container)?;
@@ -99,7 +99,7 @@ pub(super) fn create(args: Create, context: &mut Context) -> anyhow::Result<Exit
 pub(super) fn run(args: Run, context: &mut Context) -> anyhow::Result<Exit> {
     let wanted = Wanted { input: args.wish.interactive && !args.detach, terminal: args.wish.tty };
     attach::check(wanted)?;
-    let roots = context.container_roots()?;
+    let roots = context.roots()?;
     let container = make(&roots, args.wish, context)?;
     let started = exec::start(&roots, &container, !args.detach);
     let attachment = match started {
@@ -156,10 +156,11 @@ fn make(roots: &Roots, wish: Wish, context: &mut Context) -> anyhow::Result<Cont
     };
     if let Err(image::ImageError::NotFound { name }) = image::find(roots, &request.image) {
         let mut lines = super::pulling::Lines::for_missing(&name, context.screen.json);
-        let pulled = pull::pull(roots, &request.image, &pull::Options::default(), &mut lines);
+        let pulled = super::pull::pull(roots, &request.image, context, &mut lines);
         lines.clear();
-        pulled.map_err(explained)?;
+        pulled?;
     }
+    context.enter(roots)?;
     create::create(roots, &request).map_err(explained)
 }
 

@@ -1,6 +1,7 @@
 //! What a command needs besides its own arguments.
 
 use super::{Global, Screen, explained};
+use crate::stages::keeper::{self, Share};
 use crate::state::Roots;
 
 /// Flags that hold everywhere, the screen, and the state folders once they are asked for.
@@ -10,13 +11,14 @@ pub struct Context {
     pub global: Global,
     /// Where output goes.
     pub screen: Screen,
+    share: Option<(Roots, Share)>,
 }
 
 impl Context {
     /// The context of one run of the program.
     pub fn new(global: Global) -> Self {
         let screen = Screen::stdout(global.json);
-        Self { global, screen }
+        Self { global, screen, share: None }
     }
 
     /// The state folders, made where they are missing.
@@ -29,14 +31,48 @@ impl Context {
         Ok(roots)
     }
 
-    /// The state folders for a command that touches containers: what a killed explore has left is taken back first,
-    /// and one who is not root goes where he is (`stages::keeper`).
+    /// The state folders for a command that changes containers: one who is not root goes where he may (the keeper's
+    /// namespaces), and what a killed explore has left is taken back first.
     ///
     /// # Errors
-    /// Those of [`Context::roots`] and of [`crate::stages::exit::recover`].
-    pub fn container_roots(&self) -> anyhow::Result<Roots> {
+    /// Those of [`Context::roots`], [`keeper::enter`] and [`crate::stages::exit::recover`].
+    pub fn container_roots(&mut self) -> anyhow::Result<Roots> {
         let roots = self.roots()?;
-        crate::stages::exit::recover(&roots).map_err(explained)?;
+        self.enter(&roots)?;
         Ok(roots)
+    }
+
+    /// As [`Context::container_roots`], for a command that only looks: no keeper is started for it.
+    ///
+    /// # Errors
+    /// As [`Context::container_roots`].
+    pub fn container_roots_to_look(&mut self) -> anyhow::Result<Roots> {
+        let roots = self.roots()?;
+        let share = keeper::enter_if_alive(&roots).map_err(explained)?;
+        self.share = Some((roots.clone(), share));
+        if keeper::is_inside() {
+            crate::stages::exit::recover(&roots).map_err(explained)?;
+        }
+        Ok(roots)
+    }
+
+    /// The second half of [`Context::container_roots`], for one who still had something to do outside.
+    ///
+    /// # Errors
+    /// As [`Context::container_roots`].
+    pub fn enter(&mut self, roots: &Roots) -> anyhow::Result<()> {
+        if self.share.is_none() {
+            let share = keeper::enter(roots).map_err(explained)?;
+            self.share = Some((roots.clone(), share));
+            crate::stages::exit::recover(roots).map_err(explained)?;
+        }
+        Ok(())
+    }
+
+    /// Gives back what the command used: without root, the last one ends the keeper.
+    pub fn leave(&mut self) {
+        if let Some((roots, share)) = self.share.take() {
+            share.leave(&roots);
+        }
     }
 }

@@ -47,7 +47,7 @@ pub(super) fn run(arguments: &Images, context: &mut Context) -> anyhow::Result<E
 }
 
 pub(super) fn remove(arguments: &Rmi, context: &mut Context) -> anyhow::Result<Exit> {
-    let roots = context.roots()?;
+    let roots = context.container_roots()?;
     let mut removed = Vec::new();
     let mut failed = None;
     for name in &arguments.images {

@@ -65,7 +65,7 @@ pub(super) struct Rm {
 }
 
 pub(super) fn ps(args: &Ps, context: &mut Context) -> anyhow::Result<Exit> {
-    let roots = context.container_roots()?;
+    let roots = context.container_roots_to_look()?;
     let mut all = create::list(&roots).map_err(explained)?;
     all.retain(|one| args.all || exec::running(&roots, &one.id).is_some());
     if context.screen.json {
@@ -122,7 +122,7 @@ fn since(then: u64) -> String {
 }
 
 pub(super) fn logs(args: &Logs, context: &mut Context) -> anyhow::Result<Exit> {
-    let roots = context.container_roots()?;
+    let roots = context.container_roots_to_look()?;
     let container = create::find(&roots, &args.container).map_err(explained)?;
     let lines = exec::read_log(&create::folder(&roots, &container.id)).map_err(explained)?;
     if context.screen.json {
@@ -150,7 +150,7 @@ pub(super) fn stop(args: &Stop, context: &mut Context) -> anyhow::Result<Exit> {
 }
 
 pub(super) fn wait(args: &Wait, context: &mut Context) -> anyhow::Result<Exit> {
-    let roots = context.container_roots()?;
+    let roots = context.container_roots_to_look()?;
     for name in &args.containers {
         let code = exit::wait(&roots, name).map_err(explained)?;
         context.screen.line(&code.to_string())?;

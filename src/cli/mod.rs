@@ -131,6 +131,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
     let context = &mut Context::new(cli.global);
     let narrator = context.global.narrate.then(|| narrator::start(context.global.json)).transpose()?;
     let result = dispatch(cli.command, context);
+    context.leave();
     if let Some(narrator) = narrator {
         narrator.finish();
     }

@@ -41,7 +41,7 @@ enum Verb {
 
 /// Runs `explore network`.
 pub(super) fn run(args: &Args, context: &mut Context) -> anyhow::Result<Exit> {
-    let roots = context.roots()?;
+    let roots = context.container_roots()?;
     match &args.verb {
         Verb::Up { container } => up(&roots, &find(&roots, container).map_err(explained)?, context),
         Verb::Show { container } => show(&roots, &find(&roots, container).map_err(explained)?, context),

@@ -4,6 +4,7 @@ use super::pulling::{Lines, Shown};
 use super::{Context, explained};
 use crate::exit::Exit;
 use crate::stages::pull::{self, Options, Pulled};
+use crate::state::Roots;
 
 /// Fetch an image and unpack its layers. `demo` is made from this machine and needs no network
 #[derive(Debug, clap::Args)]
@@ -19,9 +20,9 @@ pub(super) fn run(arguments: &Pull, context: &mut Context) -> anyhow::Result<Exi
     let roots = context.roots()?;
     let shown = if arguments.quiet || context.screen.json { Shown::Nothing } else { Shown::Stdout };
     let mut lines = Lines::new(shown);
-    let result = pull::pull(&roots, &arguments.image, &Options::default(), &mut lines);
+    let result = pull(&roots, &arguments.image, context, &mut lines);
     lines.clear();
-    let pulled = result.map_err(explained)?;
+    let pulled = result?;
     if context.screen.json {
         context.screen.data(&data(&pulled))?;
     } else if arguments.quiet {
@@ -30,6 +31,14 @@ pub(super) fn run(arguments: &Pull, context: &mut Context) -> anyhow::Result<Exi
         context.screen.print(&end(&pulled))?;
     }
     Ok(Exit::Ok)
+}
+
+/// Downloads where this user's network is, and unpacks where its files can have owners.
+pub(super) fn pull(roots: &Roots, image: &str, context: &mut Context, lines: &mut Lines) -> anyhow::Result<Pulled> {
+    let options = Options::default();
+    let downloaded = pull::download(roots, image, &options, lines).map_err(explained)?;
+    context.enter(roots)?;
+    pull::unpack(roots, &downloaded, &options, lines).map_err(explained)
 }
 
 fn data(pulled: &Pulled) -> serde_json::Value {

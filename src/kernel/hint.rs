@@ -34,6 +34,9 @@ pub fn hint(error: &Error) -> Option<String> {
             "changing a network needs CAP_NET_ADMIN in the user namespace that owns the network namespace"
         }
         ("sendto", Errno::EOPNOTSUPP) => "the kernel lacks a part: bridge, veth, or nf_tables; see `explore doctor`",
+        ("setresuid" | "setresgid" | "setgroups", Errno::EINVAL | Errno::EPERM) => {
+            "this user namespace does not map that user or group: root can, or a range in /etc/subuid and /etc/subgid"
+        }
         (_, Errno::ENOSPC) => "no space left: see `df` and `df -i` for the state folder",
         (_, Errno::EMFILE | Errno::ENFILE) => "too many open files: see `ulimit -n`",
         (_, Errno::EROFS) => "that place is mounted read-only",

@@ -14,5 +14,6 @@ pub mod exec;
 pub mod exit;
 
 pub mod failure;
+pub mod keeper;
 pub mod place;
 mod sibling;

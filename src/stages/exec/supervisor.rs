@@ -7,12 +7,12 @@ use super::wiring::{self, Ends};
 use super::{StartFailure, init};
 use crate::kernel::namespace::{self, Kind};
 use crate::kernel::process::{self, Child, Ended};
-use crate::kernel::{self, fs, nsfs};
+use crate::kernel::{self, fs, nsfs, user};
 use crate::narrate::{self, Role};
 use crate::stages::create::{self, Container, Network, Status};
 use crate::stages::failure::Failure;
 use crate::stages::layer::Union;
-use crate::stages::{exit, network};
+use crate::stages::{exit, keeper, network};
 use crate::state::{Claim, Effect, Journal, ProcessIdentity, Roots, read_record, write_record};
 use nix::errno::Errno;
 use oci_spec::runtime::Spec;
@@ -46,8 +46,18 @@ struct Started {
 }
 
 /// The whole life of a supervisor.
-pub fn supervise(mut orders: Orders) -> i32 {
+pub fn supervise(orders: Orders) -> i32 {
     settle_in(&orders, c"explore: superv", Role::Supervisor);
+    let share = user::in_user_namespace().then(|| keeper::share(&orders.roots).ok()).flatten();
+    let roots = orders.roots.clone();
+    let status = oversee(orders);
+    if let Some(share) = share {
+        share.leave(&roots);
+    }
+    status
+}
+
+fn oversee(mut orders: Orders) -> i32 {
     let found = create::find(&orders.roots, &orders.id).map_err(StartFailure::from);
     match found.and_then(|container| start(&orders, &container).map(|started| (container, started))) {
         Ok((container, started)) => live(&mut orders, container, started),

@@ -5,6 +5,7 @@ use super::{ExitError, kill, remove, remove_files};
 use crate::kernel::process::Ended;
 use crate::stages::create::{self, Container, Status};
 use crate::stages::exec::{self, Running};
+use crate::stages::keeper;
 use crate::stages::network;
 use crate::stages::place::Place;
 use crate::state::{Entry, Journal, Roots, read_record};
@@ -91,6 +92,9 @@ pub fn clean(roots: &Roots, all: bool) -> Result<Cleaned, ExitError> {
     }
     cleaned.effects += recover(roots)?;
     network::clean(roots)?;
+    if keeper::alive(roots).is_none() && !keeper::is_inside() {
+        let _ = keeper::forget_dead_namespaces(roots);
+    }
     sweep(roots);
     Ok(cleaned)
 }
