@@ -3,6 +3,8 @@
 mod archive;
 mod attach;
 mod book;
+mod applet;
+pub mod book;
 mod clean;
 mod columns;
 pub mod compare;
@@ -120,6 +122,9 @@ enum Command {
 /// The whole program.
 pub fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
+    if let Some(end) = applet::run(&arguments) {
+        return report::finish(end);
+    }
     let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
         Err(error) => return report::usage(&error, &arguments),

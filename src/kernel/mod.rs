@@ -10,6 +10,7 @@
 mod call;
 pub mod capability;
 pub mod cgroup;
+pub mod clock;
 pub mod feature;
 pub mod fs;
 mod hint;

@@ -55,7 +55,7 @@ pub fn address_lines(link: &Interface, all: &[Interface]) -> Vec<String> {
     lines
 }
 
-/// What `ip link` prints for one interface (with its mode), and the first lines of `ip a` (without).
+/// What `ip link` prints for one interface (with its mode and alias), and the first lines of `ip a` (without).
 pub fn link_lines(link: &Interface, all: &[Interface], mode: bool) -> Vec<String> {
     let mut head = format!("{}: {}: <{}> mtu {}", link.index, full_name(link, all), flags(link, all), link.mtu);
     if !link.qdisc.is_empty() {
@@ -74,7 +74,7 @@ pub fn link_lines(link: &Interface, all: &[Interface], mode: bool) -> Vec<String
         let _ = write!(head, " qlen {}", link.queue);
     }
     let mut lines = vec![head, hardware_line(link)];
-    lines.extend(link.alias.iter().map(|alias| format!("    alias {alias}")));
+    lines.extend(link.alias.iter().filter(|_| mode).map(|alias| format!("    alias {alias}")));
     lines.extend(link.other_names.iter().map(|name| format!("    altname {name}")));
     lines
 }
@@ -152,6 +152,12 @@ fn layer(number: u16) -> String {
         other => return format!("[{other}]"),
     }
     .to_owned()
+}
+
+/// An address in the brief form: `10.0.0.2/24`.
+pub fn brief_address(address: &InterfaceAddress) -> String {
+    let peer = address.peer.map_or_else(String::new, |peer| format!(" peer {peer}"));
+    format!("{}{peer}/{}", address.local, address.prefix)
 }
 
 /// `inet 10.0.0.2/24 brd 10.0.0.255 scope global eth0`.

@@ -9,6 +9,7 @@
 //!
 //! "Could not tell" is an answer here and not an error: see [`Fact`] and [`Verdict`].
 
+pub mod applet;
 mod comparison;
 mod fact;
 mod inspect;
@@ -25,7 +26,7 @@ pub use comparison::{
 pub use fact::Fact;
 pub use inspect::{Facts, look};
 pub use place::{CgroupMembership, IdMap, Ids, Mount, Privileges};
-pub use process::{Process, Processes, own as own_processes};
+pub use process::{Process, Processes};
 pub use visit::Uname;
 
 /// The name of a user of this machine, or the number.

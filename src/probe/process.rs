@@ -69,13 +69,6 @@ pub(super) fn seen_by(
     Fact::from(procfs::process::all_processes()).map(|all| gather(all.filter_map(Result::ok), level, space, name))
 }
 
-/// What `ps` shows in the place where this program runs: all of its `/proc`, in its own numbers.
-pub fn own() -> Fact<Processes> {
-    let users = Users::of_machine();
-    Fact::from(procfs::process::all_processes())
-        .map(|all| gather(all.filter_map(Result::ok), 0, None, |uid| users.name(uid)))
-}
-
 fn shares_our_files(namespaces: &BTreeMap<Kind, Fact<Identity>>) -> bool {
     let ours = nsfs::open(std::process::id().cast_signed(), Kind::Mnt).and_then(|open| nsfs::identity(&open)).ok();
     ours.is_some() && namespaces.get(&Kind::Mnt).and_then(Fact::known).copied() == ours
@@ -146,11 +139,16 @@ pub(super) fn command_line(process: &Proc, stat: &Stat) -> String {
         (text, _) => text.to_owned(),
     };
     // Whoever runs in there chose these bytes: no escape sequence of theirs reaches the reader's terminal.
-    text.chars().map(|one| if one.is_control() { '?' } else { one }).collect()
+    let shown = |one: char| match one {
+        '\n' => ' ',
+        one if one.is_control() => '?',
+        one => one,
+    };
+    text.chars().map(shown).collect()
 }
 
 /// The letter of the state and the marks behind it, ps(1) "PROCESS STATE CODES".
-fn state(stat: &Stat, status: &Status) -> String {
+pub(super) fn state(stat: &Stat, status: &Status) -> String {
     let marks = [
         (stat.nice < 0, '<'),
         (stat.nice > 0, 'N'),
@@ -163,7 +161,7 @@ fn state(stat: &Stat, status: &Status) -> String {
 }
 
 /// The name of a terminal by its device number (Linux: Documentation/admin-guide/devices.txt).
-fn terminal(number: i32) -> Option<String> {
+pub(super) fn terminal(number: i32) -> Option<String> {
     let number = number.cast_unsigned();
     let (major, minor) = ((number >> 8) & 0xfff, (number & 0xff) | ((number >> 12) & 0xf_ff00));
     match major {
@@ -180,15 +178,6 @@ fn terminal(number: i32) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn our_own_place_sees_us_under_our_own_number() {
-        let Fact::Known(seen) = own() else { panic!("/proc is not readable") };
-        let me = std::process::id().cast_signed();
-        let found = seen.list.iter().find(|process| process.pid == me).unwrap();
-        assert_eq!(found.pids.first(), Some(&me));
-        assert_eq!(seen.undetermined, 0);
-    }
 
     #[test]
     fn terminals_have_the_names_of_their_device_files() {

@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod applet;
 mod doctor;
 mod places;
 mod rendering;
