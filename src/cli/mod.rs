@@ -1,9 +1,10 @@
 //! The command line: clap types, a file per command. Turns results into text or JSON; decides nothing.
 
+mod applet;
+mod applet;
 mod archive;
 mod attach;
 mod book;
-mod applet;
 pub mod book;
 mod clean;
 mod columns;
