@@ -39,12 +39,13 @@ impl Marks {
         if forwards.is_empty() { mark } else { format!("{mark}{FORWARDS}{}", forwards.join(" ")) }
     }
 
-    /// Names to try for the host's end: the first seven digits of the ID, then the next.
-    pub(super) fn veth_names(container_id: &str) -> Vec<String> {
-        let digits: String = container_id.chars().filter(char::is_ascii_hexdigit).collect();
-        let hashed: String = Sha256::digest(container_id).iter().map(|byte| format!("{byte:02x}")).collect();
-        let all = digits + &hashed;
-        (0..4).map(|n| format!("veth{}", &all[n * 7..(n + 1) * 7])).collect()
+    /// Names to try for the host's end: the first seven digits of the ID, then others that differ from state to state.
+    pub(super) fn veth_names(&self, container_id: &str) -> Vec<String> {
+        let hashed: String =
+            Sha256::digest(self.veth_alias(container_id)).iter().map(|byte| format!("{byte:02x}")).collect();
+        let own: String = container_id.chars().filter(char::is_ascii_hexdigit).chain(hashed.chars()).take(7).collect();
+        let others = (0..8).map(|n| hashed[n * 7..(n + 1) * 7].to_owned());
+        std::iter::once(own).chain(others).map(|digits| format!("veth{digits}")).collect()
     }
 
     pub(super) fn veth_alias(&self, container_id: &str) -> String {
@@ -103,9 +104,10 @@ mod tests {
     #[test]
     fn names_fit_into_the_fifteen_bytes_that_a_link_may_have() {
         let roots = Roots::find(Some(Path::new("/some/state"))).unwrap();
-        assert!(Marks::of(&roots).bridge_name().len() <= 15);
+        let marks = Marks::of(&roots);
+        assert!(marks.bridge_name().len() <= 15);
         for name in ["short", "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", ""] {
-            assert!(Marks::veth_names(name).iter().all(|name| name.len() == 11));
+            assert!(marks.veth_names(name).iter().all(|name| name.len() == 11));
         }
     }
 

@@ -172,15 +172,15 @@ fn make_cable(
     socket: &mut Socket,
 ) -> Result<String, NetworkError> {
     let journal = Journal::at(roots.journal());
-    let alias = Marks::of(roots).veth_alias(&claim.owner);
+    let marks = Marks::of(roots);
+    let alias = marks.veth_alias(&claim.owner);
     let failed = |name: &str| {
         let name = name.to_owned();
         move |source| NetworkError::Veth { name, source }
     };
     let master = socket.link_named(&lease.bridge, "the switch to plug it into").map_err(failed(&lease.bridge))?;
     let there = VethEnd { name: INSIDE, mac: lease.mac, netns: Some(netns), master: None };
-    let mut names = Marks::veth_names(&claim.owner).into_iter().peekable();
-    while let Some(name) = names.next() {
+    for name in marks.veth_names(&claim.owner) {
         let entry = journal.announce(claim, Effect::Link { name: name.clone(), alias: alias.clone() })?;
         let here = VethEnd {
             name: &name,
@@ -189,7 +189,7 @@ fn make_cable(
             master: master.as_ref().map(|bridge| bridge.index),
         };
         match socket.create_veth(here, there, "a cable: one end in the switch, the other in the container") {
-            Err(error) if error.errno() == Errno::EEXIST && names.peek().is_some() => {
+            Err(error) if error.errno() == Errno::EEXIST => {
                 journal.forget(&entry);
                 continue;
             }
@@ -199,7 +199,8 @@ fn make_cable(
         socket.set_link(Which::Name(&name), change, "marked as ours, and switched on").map_err(failed(&name))?;
         return Ok(name);
     }
-    Err(NetworkError::Foreign { what: "link", name: Marks::veth_names(&claim.owner).swap_remove(0) })
+    // All nine names taken is not to be believed: it is the other end that has one like it already.
+    Err(NetworkError::Foreign { what: "link", name: INSIDE.to_owned() })
 }
 
 /// Everything that happens inside the container's namespace, through a socket that was opened there.

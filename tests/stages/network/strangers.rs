@@ -104,3 +104,51 @@ fn of_two_states_on_one_machine_the_one_that_stays_keeps_its_way_out() {
     lab.down(0);
     assert_eq!(lab.forwarding(), forwards, "the last one must put it back, though the other switched it on");
 }
+
+#[test]
+fn many_states_that_come_and_go_at_once_take_different_networks_and_leave_nothing() {
+    require!("stages::network::at_once", is_root(), super::ROOT);
+    let lab = Lab::new();
+    let (before, forwards) = (HostState::of(&lab.learner), lab.forwarding());
+    let states: Vec<_> = (0..8).map(|number| lab.learner.work().join(format!("state-{number}"))).collect();
+    for state in &states {
+        std::fs::create_dir_all(state.join("data/containers").join(CONTAINERS[0])).unwrap();
+    }
+    let explore = |state: &std::path::Path, verb: &str| {
+        lab.learner.explore(["network", verb, CONTAINERS[0], "--json"]).env("EXPLORE_ROOT", state).run().status(0)
+    };
+    let at_once = |verb: &str| -> Vec<crate::support::Output> {
+        std::thread::scope(|scope| {
+            let running: Vec<_> = states.iter().map(|state| scope.spawn(|| explore(state, verb))).collect();
+            running.into_iter().map(|one| one.join().unwrap()).collect()
+        })
+    };
+    let gateway = |told: &crate::support::Output| told.json()["lease"]["gateway"].to_string();
+    let gateways: std::collections::BTreeSet<String> = at_once("up").iter().map(gateway).collect();
+    assert_eq!(gateways.len(), states.len(), "two states have one network: {gateways:?}");
+    at_once("down");
+    assert_eq!(lab.forwarding(), forwards);
+    states.iter().for_each(|state| std::fs::remove_dir_all(state).unwrap());
+    before.assert_unchanged();
+}
+
+#[test]
+fn two_commands_on_one_state_wait_for_each_other() {
+    require!("stages::network::one_state", is_root(), super::ROOT);
+    let lab = Lab::new();
+    let before = HostState::of(&lab.learner);
+    for _ in 0..5 {
+        let (one, two) = std::thread::scope(|scope| {
+            let other = scope.spawn(|| lab.up(1));
+            (lab.up(0), other.join().unwrap())
+        });
+        assert_ne!(one, two);
+        assert_eq!(one.octets()[..3], two.octets()[..3], "two networks for one state");
+        std::thread::scope(|scope| {
+            scope.spawn(|| lab.down(1));
+            lab.down(0);
+        });
+        assert!(lab.bridge().is_none());
+    }
+    before.assert_unchanged();
+}
