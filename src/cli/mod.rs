@@ -1,11 +1,9 @@
 //! The command line: clap types, a file per command. Turns results into text or JSON; decides nothing.
 
 mod applet;
-mod applet;
 mod archive;
 mod attach;
 mod book;
-pub mod book;
 mod clean;
 mod columns;
 pub mod compare;
