@@ -129,13 +129,39 @@ pub fn file_type<Fd: AsFd>(fd: &Fd) -> Result<SFlag> {
 /// Marks every descriptor from `first` on to close at the next execve(2): what we hold must not be inherited by a
 /// program of an image (CVE-2024-21626 was one descriptor too many).
 ///
+/// Where the kernel does not know the call (before Linux 5.9) or the flag (before 5.11), each is marked by itself.
+///
 /// # Errors
-/// The close_range(2) that failed (Linux 5.11 for the flag).
+/// The close_range(2) that failed for another reason.
 pub fn close_on_exec_from(first: u32, why: &str) -> Result<()> {
-    call(why, "close_range", format_args!("{first}, {}, CLOSE_RANGE_CLOEXEC", u32::MAX), || {
+    let marked = call(why, "close_range", format_args!("{first}, {}, CLOSE_RANGE_CLOEXEC", u32::MAX), || {
         // SAFETY: three numbers; descriptors stay open and valid until the program is replaced.
         let answer = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
         Errno::result(answer).map(drop)
+    });
+    match marked {
+        Err(Error { errno: libc::ENOSYS | libc::EINVAL, .. }) => {
+            for descriptor in descriptors_from(first) {
+                // SAFETY: three numbers; a descriptor that is not open answers EBADF, which changes nothing.
+                unsafe { libc::fcntl(descriptor, libc::F_SETFD, libc::FD_CLOEXEC) };
+            }
+            Ok(())
+        }
+        other => other,
+    }
+}
+
+/// The open descriptors of this process from `first` on, as proc lists them; where proc does not show this process
+/// (another PID namespace's), every number that could be one.
+pub(super) fn descriptors_from(first: u32) -> Vec<i32> {
+    let first = first as i32;
+    let listed = std::fs::read_dir("/proc/self/fd").map(|folder| {
+        folder.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).filter(|&fd| fd >= first).collect()
+    });
+    listed.unwrap_or_else(|_| {
+        let limit = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE);
+        let limit = limit.map_or(1024, |(soft, _)| soft.min(1 << 20) as i32);
+        (first..limit).collect()
     })
 }
 

@@ -240,10 +240,17 @@ pub fn ends_within(pidfd: BorrowedFd<'_>, milliseconds: u64) -> bool {
     }
 }
 
-/// Closes every descriptor from `first` on.
+/// Closes every descriptor from `first` on; one by one where close_range(2) (Linux 5.9) is missing. One that stayed open
+/// would keep its reader waiting for ever.
 pub fn close_from(first: u32) {
     // SAFETY: only a process that will touch none of them again calls this: it waits and reaps from here on.
-    unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) };
+    let answer = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) };
+    if answer != 0 {
+        for descriptor in super::fs::descriptors_from(first) {
+            // SAFETY: as above; the one that listed them is closed already and answers EBADF.
+            unsafe { libc::close(descriptor) };
+        }
+    }
 }
 
 /// Takes ownership of a descriptor that the kernel has just installed for us, such as one received by SCM_RIGHTS.

@@ -5,7 +5,7 @@ use crate::support::{Learner, explore};
 #[test]
 fn what_is_not_there_is_named_and_the_way_to_it_too() {
     let table: [(&[&str], i32, &str); 8] = [
-        (&["exec", "nosuch", "true"], 1, "\"nosuch\""),
+        (&["exec", "nosuch", "true"], 1, "no such container: nosuch"),
         (&["ns", "rm", "nosuch"], 1, "\"nosuch\""),
         (&["rmi", "nosuch"], 1, "no such image: nosuch"),
         (&["compare", "nosuch"], 1, "\"nosuch\""),

@@ -4,5 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod crowd;
+mod fallback;
 mod leak_check;
 mod witness;

@@ -215,3 +215,15 @@ fn a_cable_is_told_as_it_is_seen() {
         Testimony::of(&learner, learner.explore(["network", verb, "3f2a"])).must_agree();
     }
 }
+#[test]
+fn a_command_in_namespaces_is_told_as_it_is_seen() {
+    require!("host::witness::run", is_root() && has_program("strace"), "needs root and strace(1)");
+    let learner = Learner::new();
+    learner.explore(["pull", "demo"]).run().status(0);
+    for network in ["none", "bridge"] {
+        let run = learner.explore(["run", "--rm", "--network", network, "demo", "true"]);
+        let testimony = Testimony::of(&learner, run);
+        assert_eq!(testimony.output.code, 0, "{}", testimony.output.shown());
+        testimony.must_agree();
+    }
+}

@@ -32,8 +32,16 @@ impl HostState {
     }
 
     /// Fails with the difference where the machine is not as it was.
+    #[track_caller]
     pub(crate) fn assert_unchanged(&self) {
-        let differences = self.differences(SETTLING);
+        self.assert_unchanged_but(&[]);
+    }
+
+    /// As [`HostState::assert_unchanged`], without some of its headings.
+    #[track_caller]
+    pub(crate) fn assert_unchanged_but(&self, headings: &[&str]) {
+        let mut differences = self.differences(SETTLING);
+        differences.retain(|line| !headings.iter().any(|heading| line.starts_with(&format!("{heading}: "))));
         assert!(differences.is_empty(), "the host is not as it was before:\n{}", differences.join("\n"));
     }
 

@@ -67,9 +67,10 @@ fn calls(text: &str) -> Vec<Call> {
     calls
 }
 
+/// By its path, or, where a descriptor is executed, by the name that it gives itself.
 fn is_ours(arguments: &str) -> bool {
-    arguments.split('"').nth(1).is_some_and(|path| path.ends_with("/explore") || path.starts_with("/proc/self/"))
-        || arguments.contains("explore>")
+    let path = arguments.split('"').nth(1).unwrap_or_default();
+    path.ends_with("/explore") || (path.is_empty() && arguments.contains("[\"explore\", "))
 }
 
 /// The words of a call that both sides must tell; `None` for one that isolates nothing.
