@@ -3,12 +3,15 @@
 mod render;
 
 use super::{Context, explained};
-use crate::error::Explain;
 use crate::exit::Exit;
+use crate::kernel::netns;
+use crate::stages::create;
+use crate::stages::exec::running;
 use crate::stages::network::{self, Lease};
 use crate::state::Roots;
 use serde_json::json;
 use std::os::fd::AsFd;
+use std::path::Path;
 
 /// The network of containers: bridge, cable, address, route, NAT
 #[derive(Debug, clap::Args)]
@@ -22,17 +25,17 @@ pub(super) struct Args {
 enum Verb {
     /// Make a network namespace for a container and connect it; `explore start` goes on from there
     Up {
-        /// ID of the container, or its beginning
+        /// Name or ID of the container
         container: String,
     },
     /// Show both ends of the cable, the switch, and the way out
     Show {
-        /// ID of the container, or its beginning
+        /// Name or ID of the container
         container: String,
     },
     /// Take it back; the last one takes the bridge along
     Down {
-        /// ID of the container, or its beginning
+        /// Name or ID of the container
         container: String,
     },
     /// List who has which address
@@ -41,11 +44,15 @@ enum Verb {
 
 /// Runs `explore network`.
 pub(super) fn run(args: &Args, context: &mut Context) -> anyhow::Result<Exit> {
-    let roots = context.container_roots()?;
+    let roots = match args.verb {
+        Verb::Up { .. } | Verb::Down { .. } => context.container_roots()?,
+        Verb::Show { .. } | Verb::Ls => context.container_roots_to_look()?,
+    };
+    let find = |wanted: &str| create::find(&roots, wanted).map(|container| container.id).map_err(explained);
     match &args.verb {
-        Verb::Up { container } => up(&roots, &find(&roots, container).map_err(explained)?, context),
-        Verb::Show { container } => show(&roots, &find(&roots, container).map_err(explained)?, context),
-        Verb::Down { container } => down(&roots, &find(&roots, container).map_err(explained)?, context),
+        Verb::Up { container } => up(&roots, &find(container)?, context),
+        Verb::Show { container } => show(&roots, &find(container)?, context),
+        Verb::Down { container } => down(&roots, &find(container)?, context),
         Verb::Ls => ls(&roots, context),
     }
 }
@@ -78,7 +85,8 @@ fn say(lease: &Lease, context: &mut Context) -> anyhow::Result<()> {
 }
 
 fn show(roots: &Roots, id: &str, context: &mut Context) -> anyhow::Result<Exit> {
-    let netns = network::pinned(roots, id);
+    let of_process = |pid: i32| netns::open(Path::new(&format!("/proc/{pid}/ns/net"))).ok();
+    let netns = running(roots, id).and_then(|it| of_process(it.init.pid)).or_else(|| network::pinned(roots, id));
     let view = network::view(roots, id, netns.as_ref().map(AsFd::as_fd)).map_err(explained)?;
     if context.screen.json {
         context.screen.data(&json!({"schema": 1, "container": id, "network": view}))?;
@@ -118,32 +126,4 @@ fn ls(roots: &Roots, context: &mut Context) -> anyhow::Result<Exit> {
         .collect();
     context.screen.table(["CONTAINER", "ADDRESS", "HOST END", "BRIDGE"], &rows)?;
     Ok(Exit::Ok)
-}
-
-/// Why no container is meant.
-#[derive(Debug, thiserror::Error)]
-enum FindError {
-    #[error("no such container: {0}")]
-    Nothing(String),
-    #[error("several containers begin with {0}")]
-    Several(String),
-}
-
-impl Explain for FindError {
-    fn hint(&self) -> Option<String> {
-        Some("`explore ps -a` lists them".into())
-    }
-}
-
-/// The full ID of the container whose ID begins so.
-fn find(roots: &Roots, name: &str) -> Result<String, FindError> {
-    let entries = std::fs::read_dir(roots.containers()).into_iter().flatten().filter_map(Result::ok);
-    let mut found = entries
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .filter(|id| !name.is_empty() && id.starts_with(name));
-    match (found.next(), found.next()) {
-        (Some(id), None) => Ok(id),
-        (None, _) => Err(FindError::Nothing(name.to_owned())),
-        (Some(_), Some(_)) => Err(FindError::Several(name.to_owned())),
-    }
 }

@@ -113,9 +113,26 @@ pub(super) fn seen_by(server: &OwnedFd, address: Ipv4Addr, client: &OwnedFd) -> 
 }
 
 pub(super) fn make_containers(learner: &Learner) {
-    for id in CONTAINERS {
-        std::fs::create_dir_all(learner.state().join("data/containers").join(id)).unwrap();
-    }
+    CONTAINERS.iter().for_each(|id| make_container(&learner.state(), id));
+}
+
+/// What `explore create` leaves, as far as this stage looks at it.
+pub(super) fn make_container(root: &Path, id: &str) {
+    let folder = root.join("data/containers").join(id);
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("container.json"), record(id)).unwrap();
+}
+
+/// Its record.
+pub(super) fn record(id: &str) -> String {
+    let empty: [&str; 0] = [];
+    serde_json::json!({
+        "schema": 1, "id": id, "name": format!("box-{}", &id[..4]), "image": "none", "image_id": "sha256:0",
+        "command": ["true"], "hostname": &id[..12], "terminal": false, "interactive": false, "remove": false,
+        "network": "bridge", "volumes": empty, "memory": null, "pids": null, "created": 1, "created_nanos": 1,
+        "status": {"state": "created"}, "layer_mounted": false,
+    })
+    .to_string()
 }
 
 /// Runs `work` in a network namespace: a thread of its own joins it, so that a socket it opens belongs there.

@@ -1,6 +1,6 @@
 //! What is not ours stays as it is, whatever it is called.
 
-use super::lab::{CONTAINERS, Lab};
+use super::lab::{CONTAINERS, Lab, make_container};
 use crate::support::{HostState, is_root, require};
 use explore::kernel::netlink::{Bridge, Change, Link, Socket, VethEnd, Which};
 
@@ -93,7 +93,7 @@ fn of_two_states_on_one_machine_the_one_that_stays_keeps_its_way_out() {
     require!("stages::network::two_states", is_root(), super::ROOT);
     let lab = Lab::new();
     let other = lab.learner.work().join("other");
-    std::fs::create_dir_all(other.join("data/containers").join(CONTAINERS[1])).unwrap();
+    make_container(&other, CONTAINERS[1]);
     let elsewhere =
         |verb| lab.learner.explore(["network", verb, CONTAINERS[1]]).env("EXPLORE_ROOT", &other).run().status(0);
     let forwards = lab.forwarding();
@@ -112,7 +112,7 @@ fn many_states_that_come_and_go_at_once_take_different_networks_and_leave_nothin
     let (before, forwards) = (HostState::of(&lab.learner), lab.forwarding());
     let states: Vec<_> = (0..8).map(|number| lab.learner.work().join(format!("state-{number}"))).collect();
     for state in &states {
-        std::fs::create_dir_all(state.join("data/containers").join(CONTAINERS[0])).unwrap();
+        make_container(state, CONTAINERS[0]);
     }
     let explore = |state: &std::path::Path, verb: &str| {
         lab.learner.explore(["network", verb, CONTAINERS[0], "--json"]).env("EXPLORE_ROOT", state).run().status(0)
