@@ -206,11 +206,19 @@ fn a_call_that_only_one_side_knows_is_a_difference() {
     assert_eq!(differences(&both[1..2], &both[2..]), 2, "a failure is not a success");
 }
 
+/// The record of a container that was created and is not started.
+const CREATED: &str = r#"{"schema": 1, "id": "3f2a1b4c5d6e", "name": "box", "image": "none", "image_id": "sha256:0",
+    "command": ["true"], "hostname": "box", "terminal": false, "interactive": false, "remove": false,
+    "network": "bridge", "volumes": [], "memory": null, "pids": null, "created": 1, "created_nanos": 1,
+    "status": {"state": "created"}, "layer_mounted": false}"#;
+
 #[test]
 fn a_cable_is_told_as_it_is_seen() {
     require!("host::witness::network", is_root() && has_program("strace"), "needs root and strace(1)");
     let learner = Learner::new();
-    std::fs::create_dir_all(learner.state().join("data/containers/3f2a1b4c5d6e")).unwrap();
+    let folder = learner.state().join("data/containers/3f2a1b4c5d6e");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("container.json"), CREATED).unwrap();
     for verb in ["up", "down"] {
         Testimony::of(&learner, learner.explore(["network", verb, "3f2a"])).must_agree();
     }
