@@ -113,7 +113,9 @@ pub(super) fn seen_by(server: &OwnedFd, address: Ipv4Addr, client: &OwnedFd) -> 
 }
 
 pub(super) fn make_containers(learner: &Learner) {
-    CONTAINERS.iter().for_each(|id| make_container(&learner.state(), id));
+    for id in CONTAINERS {
+        make_container(&learner.state(), id);
+    }
 }
 
 /// What `explore create` leaves, as far as this stage looks at it.

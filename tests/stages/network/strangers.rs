@@ -128,7 +128,9 @@ fn many_states_that_come_and_go_at_once_take_different_networks_and_leave_nothin
     assert_eq!(gateways.len(), states.len(), "two states have one network: {gateways:?}");
     at_once("down");
     assert_eq!(lab.forwarding(), forwards);
-    states.iter().for_each(|state| std::fs::remove_dir_all(state).unwrap());
+    for state in &states {
+        std::fs::remove_dir_all(state).unwrap();
+    }
     before.assert_unchanged();
 }
 
