@@ -146,3 +146,26 @@ fn a_place_is_compared_by_its_name_and_is_as_it_was_asked_for() {
     assert_eq!(parsed(&by_name.out).as_expected(), Some(true), "{}", by_name.shown());
     assert_eq!(parsed(&by_name.out).inside.pid, parsed(&last.out).inside.pid, "the place made last is the default");
 }
+
+#[test]
+fn a_running_container_is_compared_by_its_name() {
+    for learner in [Some(Learner::new()), is_root().then(Learner::user)].into_iter().flatten() {
+        learner.explore(["run", "-d", "--name", "box", "--network", "none", "demo", "sleep", "600"]).run().status(0);
+        let output = learner.explore(["compare", "--json", "box"]).run().status(0);
+        learner.explore(["rm", "-f", "box"]).run().status(0);
+        let comparison: Comparison = serde_json::from_str(&output.out).unwrap();
+        assert_eq!(comparison.as_expected(), Some(true), "{}", output.shown());
+        let first = comparison.processes.rows.iter().find_map(|row| row.inside.as_ref()).unwrap();
+        assert_eq!((first.pid, first.command.as_str()), (1, "sleep 600"), "{}", output.shown());
+        assert!(comparison.links.verdict.why().is_none() && comparison.uname.verdict.why().is_none());
+    }
+}
+
+#[test]
+fn a_container_that_does_not_run_has_no_inside() {
+    let learner = Learner::new();
+    learner.explore(["pull", "demo"]).run().status(0);
+    learner.explore(["create", "--name", "box", "demo"]).run().status(0);
+    let output = learner.explore(["compare", "box"]).run().status(1).stdout("");
+    assert!(output.err.contains("does not run") && output.err.contains("explore start box"), "{}", output.shown());
+}

@@ -1,103 +1,65 @@
 //! cgroups(7): found controller by controller, since one machine may have some on v1 and some on v2.
 
 use super::{Answer, Who};
+use crate::kernel::cgroup::{self, Hierarchy, Version};
 use crate::state::Roots;
 use nix::unistd::{AccessFlags, access};
-use std::path::{Path, PathBuf};
-
-/// One hierarchy that is mounted here.
-struct Hierarchy {
-    /// Its controllers; for v2 those that our own cgroup may hand on.
-    controllers: Vec<String>,
-    is_v2: bool,
-    /// The folder of our own cgroup.
-    own: PathBuf,
-}
-
-fn hierarchies() -> Vec<Hierarchy> {
-    let Ok(process) = procfs::process::Process::myself() else { return Vec::new() };
-    let memberships = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    let mounts = process.mountinfo().map(|found| found.0).unwrap_or_default();
-    let hierarchy = |mount: procfs::process::MountInfo| {
-        let is_v2 = mount.fs_type == "cgroup2";
-        if !is_v2 && mount.fs_type != "cgroup" {
-            return None;
-        }
-        let path = memberships.lines().find_map(|line| {
-            let (names, path) = line.split_once(':')?.1.split_once(':')?;
-            let is_this = if is_v2 {
-                names.is_empty()
-            } else {
-                names.split(',').any(|name| {
-                    mount.super_options.contains_key(name.trim_start_matches("name=")) || named(&mount, name)
-                })
-            };
-            is_this.then(|| path.to_owned())
-        })?;
-        // The mount may show only a part of the hierarchy, which begins at its root (a container).
-        let below = Path::new(&path).strip_prefix(&mount.root).unwrap_or(Path::new("")).to_owned();
-        let own = mount.mount_point.join(below);
-        let controllers = if is_v2 {
-            let text = std::fs::read_to_string(own.join("cgroup.controllers")).unwrap_or_default();
-            text.split_whitespace().map(str::to_owned).collect()
-        } else {
-            mount.super_options.keys().cloned().collect()
-        };
-        Some(Hierarchy { controllers, is_v2, own })
-    };
-    mounts.into_iter().filter_map(hierarchy).collect()
-}
-
-/// A v1 hierarchy without controllers has a name instead (`name=systemd`).
-fn named(mount: &procfs::process::MountInfo, name: &str) -> bool {
-    name.strip_prefix("name=")
-        .is_some_and(|name| mount.super_options.get("name").is_some_and(|value| value.as_deref() == Some(name)))
-}
+use std::path::PathBuf;
 
 pub(super) fn layout(_: &Roots) -> Answer {
-    let found = hierarchies();
-    let v1 = found.iter().filter(|one| !one.is_v2).count();
-    let v2 = found.iter().find(|one| one.is_v2);
-    match (v1, v2) {
-        (0, None) => {
-            Answer::unmet("no cgroup filesystem is mounted", "mount -t cgroup2 none /sys/fs/cgroup", Who::Root)
-        }
-        (0, Some(two)) => Answer::met(format!("v2, with {}", list(&two.controllers))),
-        (count, None) => Answer::met(format!("v1, {count} hierarchies")),
-        (count, Some(two)) => {
-            Answer::met(format!("hybrid: {count} hierarchies of v1, v2 with {}", list(&two.controllers)))
-        }
+    let trees = cgroup::hierarchies();
+    if trees.is_empty() {
+        return Answer::unmet("no cgroup filesystem is mounted", "mount -t cgroup2 none /sys/fs/cgroup", Who::Root);
     }
+    let mut names: Vec<&str> = trees.iter().flat_map(|tree| &tree.controllers).map(String::as_str).collect();
+    names.sort_unstable();
+    Answer::met(format!("{}, with {}", cgroup::layout(), names.join(", ")))
 }
 
-fn list(controllers: &[String]) -> String {
-    if controllers.is_empty() { "no controllers".into() } else { controllers.join(", ") }
+/// The folder of our own cgroup in this tree. Where only a part of the tree is mounted (in a container), its path does
+/// not lie below the mount, and the mount itself is the nearest that we can see.
+fn own(tree: &Hierarchy) -> PathBuf {
+    let memberships = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let ours = memberships.lines().find_map(|line| {
+        // `number:controllers:path`; version 2 names no controllers.
+        let (names, path) = line.split_once(':')?.1.split_once(':')?;
+        let is_this = match tree.version {
+            Version::V2 => names.is_empty(),
+            Version::V1 => names.split(',').any(|name| tree.controllers.iter().any(|one| one == name)),
+        };
+        is_this.then(|| tree.mount.join(path.trim_start_matches('/')))
+    });
+    ours.filter(|folder| folder.is_dir()).unwrap_or_else(|| tree.mount.clone())
 }
 
 fn controller(name: &str) -> Answer {
-    let found = hierarchies();
-    let Some(hierarchy) = found.iter().find(|one| one.controllers.iter().any(|controller| controller == name)) else {
-        return Answer::unmet(
-            format!("no hierarchy that we are in has the {name} controller"),
-            format!(
-                "a kernel with it, or its delegation: systemctl edit user@.service, Delegate={name} pids memory cpu"
-            ),
-            Who::Root,
-        );
+    let Some(tree) = cgroup::find(name) else {
+        let why = format!("no cgroup tree that is mounted here has the {name} controller");
+        return Answer::unmet(why, format!("a kernel with it; some need cgroup_enable={name} at boot"), Who::Admin);
     };
-    let version = if hierarchy.is_v2 { "v2" } else { "v1" };
-    let folder = hierarchy.own.display();
-    match access(&hierarchy.own, AccessFlags::W_OK) {
-        Ok(()) => Answer::met(format!("{version}, and {folder} can be written")),
-        Err(errno) => Answer::unmet(
-            format!("{version}, but {folder} cannot be written: {}", errno.desc()),
-            if hierarchy.is_v2 {
-                "log in through systemd, which delegates a cgroup: systemd-run --user --scope -p Delegate=yes explore …"
-            } else {
-                "cgroup v1 is for root alone: run explore as root, or boot with systemd.unified_cgroup_hierarchy=1"
-            },
-            if hierarchy.is_v2 { Who::You } else { Who::Root },
-        ),
+    let folder = own(&tree);
+    let shown = folder.display();
+    let refused = |why: String| match tree.version {
+        Version::V1 => {
+            let fix =
+                "version 1 is for root alone: run explore as root, or boot with systemd.unified_cgroup_hierarchy=1";
+            Answer::unmet(format!("v1, {why}"), fix, Who::Root)
+        }
+        Version::V2 => {
+            let fix = "systemd delegates one: systemd-run --user --scope -p Delegate=yes explore …";
+            Answer::unmet(format!("v2, {why}"), fix, Who::You)
+        }
+    };
+    let handed_on = std::fs::read_to_string(folder.join("cgroup.controllers")).unwrap_or_default();
+    if tree.version == Version::V2 && handed_on.split_whitespace().all(|one| one != name) {
+        return refused(format!("but {shown} was not given the {name} controller"));
+    }
+    match access(&folder, AccessFlags::W_OK) {
+        Ok(()) => Answer::met(format!(
+            "{}, and {shown} can be written",
+            if tree.version == Version::V1 { "v1" } else { "v2" }
+        )),
+        Err(errno) => refused(format!("but {shown} cannot be written: {}", errno.desc())),
     }
 }
 
