@@ -2,6 +2,7 @@
 
 use super::{Context, explained};
 use crate::exit::Exit;
+use crate::lesson::run as lesson;
 use crate::stages::exit::{self, Cleaned};
 
 /// Take back what a killed explore has left on this machine
@@ -17,8 +18,11 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, context: &mut Context) -> anyhow::Result<Exit> {
+    let lessons = if args.all { lesson::Scope::All } else { lesson::Scope::Orphans };
+    let effects = lesson::clear_all(&context.roots()?, lessons).map_err(explained)?;
     let roots = context.container_roots_to_look()?;
-    let cleaned = exit::clean(&roots, args.all).map_err(explained)?;
+    let mut cleaned = exit::clean(&roots, args.all).map_err(explained)?;
+    cleaned.effects += effects;
     if context.screen.json {
         context.screen.data(&cleaned)?;
     } else {

@@ -1,6 +1,7 @@
 //! What a command needs besides its own arguments.
 
 use super::{Global, Screen, explained};
+use crate::lesson::{self, run::Scope};
 use crate::stages::keeper::{self, Share};
 use crate::state::Roots;
 
@@ -48,6 +49,7 @@ impl Context {
     /// As [`Context::container_roots`].
     pub fn container_roots_to_look(&mut self) -> anyhow::Result<Roots> {
         let roots = self.roots()?;
+        lesson::run::clear_all(&roots, Scope::Orphans).map_err(explained)?;
         let share = keeper::enter_if_alive(&roots).map_err(explained)?;
         self.share = Some((roots.clone(), share));
         if keeper::is_inside() {
@@ -62,6 +64,7 @@ impl Context {
     /// As [`Context::container_roots`].
     pub fn enter(&mut self, roots: &Roots) -> anyhow::Result<()> {
         if self.share.is_none() {
+            lesson::run::clear_all(roots, Scope::Orphans).map_err(explained)?;
             let share = keeper::enter(roots).map_err(explained)?;
             self.share = Some((roots.clone(), share));
             crate::stages::exit::recover(roots).map_err(explained)?;

@@ -6,7 +6,7 @@ use crate::exit::Exit;
 use crate::lesson::library::Library;
 use crate::lesson::need::{self, Missing};
 use crate::lesson::page::Page;
-use crate::lesson::run::{self, Outcome, Setting, WatchError, Watched};
+use crate::lesson::run::{self, Outcome, Scope, Setting, WatchError, Watched};
 use crate::state::Roots;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -44,7 +44,7 @@ impl CheckArgs {
         }
         if !self.read_only {
             let roots = context.roots()?;
-            run::clear_all(&roots, None).map_err(explained)?;
+            run::clear_all(&roots, Scope::Orphans).map_err(explained)?;
             for page in &library.pages {
                 let Some(proof) = self.prove(&roots, page) else { return Ok(Exit::Signal(libc::SIGINT)) };
                 if !context.screen.json {

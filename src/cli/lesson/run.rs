@@ -10,7 +10,7 @@ use crate::lesson::need::{self, Way};
 use crate::lesson::page::Page;
 use crate::lesson::progress::{Progress, Recorder, State};
 use crate::lesson::recording::Recording;
-use crate::lesson::run::{self, Outcome, Reader, Setting, Tier, Watched};
+use crate::lesson::run::{self, Outcome, Reader, Scope, Setting, Tier, Watched};
 use crate::state::Roots;
 use std::time::Duration;
 
@@ -47,7 +47,7 @@ pub(super) fn next(context: &mut Context, library: &Library, how: &How) -> anyho
 pub(super) fn lesson(context: &mut Context, page: &Page, how: &How) -> anyhow::Result<Exit> {
     let language = language(context)?;
     let roots = context.roots()?;
-    run::clear_all(&roots, None).map_err(explained)?;
+    run::clear_all(&roots, Scope::Orphans).map_err(explained)?;
     let way = need::way(page, &roots);
     if let Some(exit) = cannot(context, page, &way)? {
         return Ok(exit);

@@ -307,7 +307,9 @@ impl Setter {
 
 #[cfg(test)]
 mod tests {
-    use super::render;
+    use super::{columns, render};
+    use crate::lesson::catalog::{Catalog, Language};
+    use crate::lesson::library::Library;
 
     const PAGE: &str = "# One, *two* {#one}\n\nA process has `one number` per **level**, see [proc](https://kernel.org) \
         and [the next](../5-exec/uts-namespace.md#x).\n\n- first item that goes on for longer than a line\n- second\n  \
@@ -323,6 +325,21 @@ mod tests {
     #[test]
     fn a_page_in_a_wide_terminal_with_colour() {
         insta::assert_snapshot!(render(PAGE, 100, true));
+    }
+
+    #[test]
+    fn no_line_of_a_lesson_is_wider_than_the_reader_has_it() {
+        for language in [Language::English, Language::Chinese] {
+            for page in Library::built_in().pages.iter().map(|page| Catalog::of(language).translate(page)) {
+                let body = page.source.split_once("\n---\n").unwrap().1;
+                let text = render(body, 40, false);
+                // Code is shown as it is, four columns in; a run of code that is wider than a line stands alone.
+                let is_prose = |line: &&str| !line.starts_with("    ") && !line.contains('`');
+                for line in text.lines().filter(is_prose) {
+                    assert!(columns(line) <= 40, "{}: {line}", page.file);
+                }
+            }
+        }
     }
 
     #[test]

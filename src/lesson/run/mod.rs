@@ -24,12 +24,13 @@ pub use prove::prove;
 pub use replay::replay;
 pub use scene::Setting;
 pub use step::Answer;
-pub use sweep::clear_all;
+pub use sweep::{Scope, clear_all};
 pub use watch::{WatchError, Watched, watched};
 
 use super::page::{Exercise, Page, Position, Predict};
 use crate::error::Explain;
 use crate::kernel;
+use crate::stages::create::CreateError;
 use crate::stages::place::PlaceError;
 use crate::state::{RecordError, RootError};
 use std::io;
@@ -74,6 +75,9 @@ pub enum RunError {
     /// The place cannot be made or entered.
     #[error(transparent)]
     Place(#[from] PlaceError),
+    /// The container that the lesson compares with.
+    #[error(transparent)]
+    Container(#[from] CreateError),
     /// A system call.
     #[error(transparent)]
     Kernel(#[from] kernel::Error),
@@ -118,6 +122,7 @@ impl Explain for RunError {
             Self::NoShell { .. } => Some("a syntax error, or `exit`, ends a shell".into()),
             Self::NoAnswer => Some("`--yes` shows the lesson with its answers, and asks nothing".into()),
             Self::Place(error) => error.hint(),
+            Self::Container(error) => error.hint(),
             Self::Kernel(error) => kernel::hint(error),
             Self::Progress(error) => error.hint(),
             Self::Record(error) => error.hint(),

@@ -39,7 +39,7 @@ impl Reader for Nobody {
 /// The first thing in it that is not so.
 pub fn prove(setting: &Setting, page: &Page) -> Result<(), RunError> {
     super::run(setting, page, &mut Nobody, None)?;
-    super::clear_all(&setting.roots, Some(setting.holder))?;
+    super::clear_all(&setting.roots, super::Scope::HeldBy(setting.holder))?;
     for block in page.blocks() {
         if let BlockKind::Exercise(exercise) = &block.kind {
             untouched_and_solved(setting, page, block, exercise)?;

@@ -4,14 +4,39 @@
 //! still carries it when the lesson is over belongs to it.
 
 use super::RunError;
+use crate::kernel::process::{self, Ended};
+use crate::narrate::Role;
 use crate::stages::place::{self, Place};
+use crate::stages::{exit, keeper};
 use crate::state::{Effect, Entry, Journal, ProcessIdentity, Roots};
-use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 /// The variable that every process of a lesson carries.
 pub(super) const MARK: &str = "EXPLORE_ROOT";
+
+/// Which lessons are taken down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Those whose process has died.
+    Orphans,
+    /// Those, and the ones that this process holds.
+    HeldBy(ProcessIdentity),
+    /// All that nobody runs now: also those that were kept.
+    All,
+}
+
+impl Scope {
+    fn takes(self, entry: &Entry) -> bool {
+        let is_held = |holder| entry.claim.holder == Some(holder);
+        entry.claim.owner.starts_with("lesson/")
+            && match self {
+                Self::Orphans => entry.is_orphan(),
+                Self::HeldBy(holder) => entry.is_orphan() || is_held(holder),
+                Self::All => entry.is_orphan() || entry.claim.holder.is_none(),
+            }
+    }
+}
 
 /// The folder of all lessons that run.
 pub(super) fn scenes(roots: &Roots) -> PathBuf {
@@ -23,50 +48,85 @@ pub(super) fn owner(folder: &Path) -> String {
     format!("lesson/{}", folder.file_name().unwrap_or_default().to_string_lossy())
 }
 
-/// Takes down one scene: processes, places, containers, folders; then forgets it.
+/// Takes down the lessons of a scope; says how many. Costs one look into an empty folder where there is none.
 ///
 /// # Errors
-/// The first step that failed, after all have been tried; the journal then still has it.
+/// The first thing that stays, after everything else was tried; the journal still has its lesson then.
+pub fn clear_all(roots: &Roots, scope: Scope) -> Result<usize, RunError> {
+    let entries = Journal::at(roots.journal()).entries()?;
+    let mut result = Ok(0);
+    for entry in entries.iter().filter(|entry| scope.takes(entry)) {
+        let cleared = clear(roots, entry);
+        result = match (result, cleared) {
+            (Ok(count), Ok(())) => Ok(count + 1),
+            (Ok(_), Err(error)) => Err(error),
+            (failed, _) => failed,
+        };
+    }
+    result
+}
+
+/// Takes down one scene: places, containers, processes, folders; then forgets it.
+///
+/// # Errors
+/// As [`clear_all`].
 pub(super) fn clear(roots: &Roots, entry: &Entry) -> Result<(), RunError> {
     let Effect::Path { path: folder } = &entry.effect else { return Ok(()) };
-    let mut first = Ok(());
-    let mut try_all = |result: Result<(), RunError>| {
-        if first.is_ok() {
-            first = result;
-        }
-    };
-    if let Ok(inner) = Roots::find(Some(folder)) {
-        for place in Place::list(&inner).unwrap_or_default() {
-            try_all(place.remove(&inner).map_err(RunError::from));
-        }
+    let own = |step| move |source| RunError::Own { step, source };
+    let mut results = Vec::new();
+    let inner = Roots::find(Some(folder))?;
+    for place in Place::list(&inner).unwrap_or_default() {
+        results.push(place.remove(&inner).map_err(RunError::from));
+    }
+    if holds_more_than_places(&inner) {
+        results.push(clean_inside(&inner).map_err(own("take down the containers of the lesson")));
     }
     for straggler in marked(folder) {
-        try_all(place::kill(straggler).map_err(RunError::from));
+        results.push(place::kill(straggler).map_err(RunError::from));
     }
-    try_all(remove_tree(folder).map_err(|source| RunError::Own { step: "remove the lesson's folder", source }));
-    first?;
+    results.push(remove_tree(folder).map_err(own("remove the lesson's folder")));
+    results.into_iter().collect::<Result<Vec<()>, _>>()?;
     Journal::at(roots.journal()).forget(entry);
     let _ = std::fs::remove_dir(scenes(roots));
     Ok(())
 }
 
-/// Takes down every scene of the lessons that `holder` ran, or whose holder has died.
-///
-/// # Errors
-/// As [`clear`].
-pub fn clear_all(roots: &Roots, holder: Option<ProcessIdentity>) -> Result<(), RunError> {
-    let mut first = Ok(());
-    for entry in Journal::at(roots.journal()).entries()? {
-        let is_scene = entry.claim.owner.starts_with("lesson/");
-        let is_mine = holder.is_some() && entry.claim.holder == holder;
-        if is_scene && (is_mine || entry.is_orphan()) {
-            let result = clear(roots, &entry);
-            if first.is_ok() {
-                first = result;
+/// Whether there are containers or images, or something else that only the stages know how to undo.
+fn holds_more_than_places(inner: &Roots) -> bool {
+    let full = |folder: &Path| std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
+    full(&inner.data) || full(&inner.journal())
+}
+
+/// Ends and removes containers and networks, and all files, in a child: without root it has to go where they are, and
+/// there is no way back.
+fn clean_inside(inner: &Roots) -> io::Result<()> {
+    let (mut heard, telling) = io::pipe()?;
+    let child = process::fork(Role::Helper, "to tidy up where the lesson's containers are", || {
+        let mut telling = telling;
+        match clean_here(inner) {
+            Ok(()) => 0,
+            Err(text) => {
+                let _ = telling.write_all(text.as_bytes());
+                1
             }
         }
+    })
+    .map_err(io::Error::other)?;
+    let mut text = String::new();
+    let _ = heard.read_to_string(&mut text);
+    match process::wait(child) {
+        Ok(Ended::Exited(0)) => Ok(()),
+        _ => Err(io::Error::other(text)),
     }
-    first
+}
+
+fn clean_here(inner: &Roots) -> Result<(), String> {
+    let share = keeper::enter(inner).map_err(|error| error.to_string())?;
+    let cleaned = exit::clean(inner, true).map_err(|error| error.to_string());
+    let removed = if inner.data.exists() { std::fs::remove_dir_all(&inner.data) } else { Ok(()) };
+    share.leave(inner);
+    cleaned?;
+    removed.map_err(|error| error.to_string())
 }
 
 /// The processes that carry this scene's mark.
@@ -92,18 +152,9 @@ fn remove_tree(folder: &Path) -> io::Result<()> {
     if let Some(mount) = mounts.lines().filter_map(|line| line.split(' ').nth(4)).find(|at| at.starts_with(&below)) {
         return Err(io::Error::new(io::ErrorKind::ResourceBusy, format!("{mount} is mounted below it")));
     }
-    open_up(folder);
-    std::fs::remove_dir_all(folder)
-}
-
-/// Folders without permissions (overlay's `work/work` has mode 000) cannot be emptied by an ordinary user.
-fn open_up(folder: &Path) {
-    let Ok(found) = std::fs::symlink_metadata(folder) else { return };
-    if found.permissions().mode() & 0o700 != 0o700 {
-        let _ = std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700));
-    }
-    let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
-    for entry in entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())) {
-        open_up(&entry.path());
+    match std::fs::remove_dir_all(folder) {
+        // Another explore takes down the same one.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result,
     }
 }

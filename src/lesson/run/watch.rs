@@ -106,7 +106,7 @@ pub fn watched(
     if let (Some(settings), Some(_)) = (terminal, signal_of(ended).or(told_to)) {
         restore(&settings);
     }
-    let cleared = if keep { Ok(()) } else { sweep::clear_all(roots, Some(me)) };
+    let cleared = if keep { Ok(()) } else { sweep::clear_all(roots, sweep::Scope::HeldBy(me)).map(drop) };
     let _ = before.thread_set_mask();
     if let Some(number) = told_to.or(signal_of(ended)) {
         cleared?;

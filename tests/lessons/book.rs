@@ -1,0 +1,55 @@
+//! The book: what mdBook asks, and recordings.
+
+use crate::support::Learner;
+use std::path::Path;
+
+#[test]
+fn mdbook_is_told_which_renderers_get_our_chapters() {
+    let learner = Learner::new();
+    learner.explore(["book", "preprocess", "supports", "html"]).run().status(0).stdout("").stderr("");
+    learner.explore(["book", "preprocess", "supports", "xgettext"]).run().status(1).stdout("").stderr("");
+}
+
+#[test]
+fn what_mdbook_does_not_send_is_refused() {
+    let learner = Learner::new();
+    learner.explore(["book", "preprocess"]).stdin("{}").run().fails(1, "this is not what mdBook 0.5 sends");
+}
+
+#[test]
+fn every_draft_chapter_of_the_summary_is_a_lesson_and_every_lesson_is_in_it() {
+    let summary = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("book/src/SUMMARY.md")).unwrap();
+    let named: Vec<&str> =
+        summary.lines().filter_map(|line| line.trim().strip_prefix("- [")?.strip_suffix("]()")).collect();
+    let list = Learner::new().explore(["lesson", "--json"]).run().status(0).json();
+    let lessons: Vec<&str> =
+        list["lessons"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap()).collect();
+    assert_eq!(named, lessons);
+}
+
+#[test]
+fn a_run_is_as_recorded_and_a_recording_that_was_changed_differs() {
+    let learner = Learner::new();
+    let folder = learner.work().join("recordings");
+    let book = |what: &str| learner.explore(["book", what, "pid-namespace", "--folder"]).arg(&folder).run();
+    let nothing = book("verify").status(0);
+    assert!(nothing.out.starts_with("no recording [HERE]"), "{}", nothing.shown());
+    book("record").status(0);
+    book("verify").status(0).stdout("as recorded  pid-namespace\n");
+    let key = std::fs::read_dir(&folder).unwrap().next().unwrap().unwrap().path();
+    let file = key.join("pid-namespace.json");
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(text.contains("and my parent is process 0"), "{text}");
+    std::fs::write(&file, text.replace("and my parent is process 0", "and my father is process 0")).unwrap();
+    let output = book("verify").status(1);
+    assert!(output.out.starts_with("DIFFERS      pid-namespace\nrecorded: sh-1 prints"), "{}", output.shown());
+}
+
+#[test]
+fn the_template_holds_every_message_and_gettext_can_read_it() {
+    let learner = Learner::new();
+    let output = learner.explore(["book", "messages"]).run().status(0).stderr("");
+    for text in ["msgid \"It dies\"", "msgid \"Hint: {hint}\"\n", "#, python-brace-format\n"] {
+        assert!(output.out.contains(text), "{text}");
+    }
+}

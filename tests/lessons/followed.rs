@@ -1,0 +1,82 @@
+//! Every lesson that is built in, followed as each kind of user.
+
+use crate::support::{HostState, Learner, is_root};
+
+/// Whoever may be asked to prove the lessons here.
+fn learners() -> Vec<Learner> {
+    if is_root() { vec![Learner::new(), Learner::user()] } else { vec![Learner::new()] }
+}
+
+#[test]
+fn every_lesson_is_proved_by_running_it_and_leaves_nothing() {
+    for learner in learners() {
+        let before = HostState::of(&learner);
+        let output = learner.explore(["lesson", "check"]).run().status(0);
+        assert!(output.out.contains("proved   pid-namespace\n"), "{}", output.shown());
+        assert!(output.out.contains(", 0 failed, 0 skipped\n"), "{}", output.shown());
+        before.assert_unchanged();
+    }
+}
+
+#[test]
+fn a_lesson_that_nobody_answers_asks_nothing_and_records_nothing() {
+    let learner = Learner::new();
+    let output = learner.explore(["lesson", "pid-namespace", "--yes"]).run().status(0).stderr("");
+    assert!(output.out.contains("The kill succeeds, and nothing happens [holds]"), "{}", output.shown());
+    assert!(output.out.contains("I am process 1, and my parent is process 0\n"), "{}", output.shown());
+    learner.explore(["progress", "--json"]).run().status(0).stdout("{\"answers\":[],\"schema\":1}\n");
+}
+
+#[test]
+fn the_events_are_those_of_the_page_and_each_prediction_is_marked_once() {
+    let output = Learner::new().explore(["lesson", "pid-namespace", "--json"]).run().status(0).stderr("");
+    let events: Vec<serde_json::Value> = output.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of = |kind: &str| events.iter().filter(|event| event["event"] == kind).collect::<Vec<_>>();
+    assert_eq!(of("begin")[0]["schema"], 1);
+    assert_eq!(of("question").len(), 4);
+    assert_eq!(of("marked").len(), 4);
+    assert!(of("marked").iter().all(|event| event["chosen"].is_null()));
+    assert_eq!(of("compared")[0]["comparison"]["schema"], 1);
+    assert_eq!(of("end")[0]["finished"], true);
+}
+
+#[test]
+fn chinese_says_the_same_with_the_same_commands() {
+    let learner = Learner::new();
+    let typed =
+        |output: &str| output.lines().filter(|line| line.contains("side# ")).map(str::to_owned).collect::<Vec<_>>();
+    let english = learner.explore(["lesson", "pid-namespace", "--yes"]).run().status(0);
+    let chinese = learner.explore(["lesson", "pid-namespace", "--yes", "--lang", "zh-CN"]).run().status(0);
+    assert_eq!(typed(&english.out), typed(&chinese.out));
+    assert!(chinese.out.contains("kill 成功，但什么也没发生 [成立]"), "{}", chinese.shown());
+    let locale = learner.explore(["lesson"]).env("LC_ALL", "zh_CN.UTF-8").run().status(0);
+    assert!(locale.out.contains("PID 命名空间：一个进程，两个号码"), "{}", locale.shown());
+    learner.explore(["lesson", "--lang", "tlh"]).run().fails(2, "there is no translation into `tlh`");
+}
+
+#[test]
+fn a_slip_of_the_finger_gets_the_nearest_names() {
+    let learner = Learner::new();
+    let output = learner.explore(["lesson", "pid-namspace"]).run().fails(1, "there is no lesson `pid-namspace`");
+    assert!(output.err.contains("did you mean pid-namespace"), "{}", output.shown());
+}
+
+#[test]
+fn next_is_the_first_lesson_whose_predecessors_are_done() {
+    let learner = Learner::new();
+    let done = |id: &str| {
+        format!("{{\"schema\":1,\"time\":1,\"lesson\":\"{id}\",\"hash\":\"h\",\"tier\":\"root\",\"kind\":\"done\"}}\n")
+    };
+    let list = learner.explore(["lesson", "--json"]).run().status(0).json();
+    let lessons: Vec<&str> =
+        list["lessons"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap()).collect();
+    let file = learner.work().join("answers");
+    let all_but_last: String = lessons[..lessons.len() - 1].iter().map(|id| done(id)).collect();
+    std::fs::write(&file, all_but_last).unwrap();
+    learner.explore(["progress", "import"]).arg(&file).run().status(0);
+    let list = learner.explore(["lesson", "--json"]).run().status(0).json();
+    let states: Vec<&str> =
+        list["lessons"].as_array().unwrap().iter().map(|one| one["state"].as_str().unwrap()).collect();
+    assert!(states[..states.len() - 1].iter().all(|state| *state == "done"), "{states:?}");
+    assert_eq!(states.last(), Some(&"new"));
+}
