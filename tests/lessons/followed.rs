@@ -80,3 +80,19 @@ fn next_is_the_first_lesson_whose_predecessors_are_done() {
     assert!(states[..states.len() - 1].iter().all(|state| *state == "done"), "{states:?}");
     assert_eq!(states.last(), Some(&"new"));
 }
+
+/// A stage lesson has no place: its inside is a container that it has made itself.
+#[test]
+fn a_lesson_can_compare_with_its_own_container_and_takes_it_down() {
+    let page = "---\ntitle: T\nstage: exec\nminutes: 1\n---\n# T {#t}\n\n```sh outside\nexplore pull demo\n\
+        explore run -d --name web --network none demo sleep 600\n```\n\n```check\nIt runs\n  if outside: explore exec web true\n\
+        ```\n\n```compare\ninside: container web\n```\n";
+    for learner in learners() {
+        let file = learner.work().join("stage.md");
+        std::fs::write(&file, page).unwrap();
+        let before = HostState::of(&learner);
+        let output = learner.explore(["lesson", "stage", "--yes", "--lessons"]).arg(&file).run().status(0);
+        assert!(output.out.contains("inside : PID ") && output.out.contains(" sleep 600\n"), "{}", output.shown());
+        before.assert_unchanged();
+    }
+}
