@@ -15,3 +15,4 @@ pub mod narrate;
 pub mod probe;
 pub mod stages;
 pub mod state;
+pub mod walk;

@@ -53,6 +53,11 @@ pub(super) fn check(wanted: Wanted) -> anyhow::Result<()> {
 
 /// Carries bytes until the container has ended and all is taken back.
 pub(super) fn attach(attachment: &Attachment, wanted: Wanted) -> anyhow::Result<Exit> {
+    Ok(Exit::Container(attach_until_end(attachment, wanted)?.code()))
+}
+
+/// As [`attach`], for one who wants to know how it ended.
+pub(super) fn attach_until_end(attachment: &Attachment, wanted: Wanted) -> anyhow::Result<Ended> {
     let signals = signals()?;
     let _raw = (wanted.terminal && wanted.input).then(Raw::set).flatten();
     send_size(attachment, wanted);
@@ -75,7 +80,7 @@ pub(super) fn attach(attachment: &Attachment, wanted: Wanted) -> anyhow::Result<
         }
     };
     let _ = process::wait(attachment.supervisor);
-    Ok(Exit::Container(ended.code()))
+    Ok(ended)
 }
 
 /// Which of them have something for us: the supervisor, a signal, our input.

@@ -37,7 +37,7 @@ pub(super) fn run(args: &Args, context: &mut Context) -> anyhow::Result<Exit> {
     match &args.action {
         Action::Mount { container } => {
             let mut container = create::find(&roots, container).map_err(explained)?;
-            let union = layer::mount_here(&roots, &mut container).map_err(explained)?;
+            let union = layer::mount_here(&roots, &mut container, None).map_err(explained)?;
             if context.screen.json {
                 context.screen.data(&union)?;
             } else {

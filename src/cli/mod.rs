@@ -24,6 +24,7 @@ mod pulling;
 mod report;
 mod screen;
 mod sealed;
+mod walk;
 
 pub use context::Context;
 pub use report::{Explained, explained};
@@ -97,6 +98,8 @@ enum Command {
     Rm(lifecycle::Rm),
     #[command(display_order = 43)]
     Clean(clean::Args),
+    #[command(display_order = 1)]
+    Walk(walk::Args),
     #[command(display_order = 61)]
     Ns(ns::Args),
     #[command(hide = true)]
@@ -159,6 +162,7 @@ fn dispatch(command: Command, context: &mut Context) -> anyhow::Result<Exit> {
         Command::Wait(args) => lifecycle::wait(&args, context),
         Command::Rm(args) => lifecycle::rm(&args, context),
         Command::Clean(args) => clean::run(&args, context),
+        Command::Walk(args) => walk::run(&args, context),
         Command::Supervise(args) => Ok(sealed::supervise(&args)),
         Command::Join(args) => Ok(sealed::join(&args)),
         Command::Network(args) => network::run(&args, context),

@@ -59,7 +59,7 @@ pub(super) fn run(args: &Args, context: &mut Context) -> anyhow::Result<Exit> {
 
 fn up(roots: &Roots, id: &str, context: &mut Context) -> anyhow::Result<Exit> {
     let was_pinned = network::pinned(roots, id).is_some();
-    let netns = network::pin(roots, id).map_err(explained)?;
+    let netns = network::pin(roots, id, None).map_err(explained)?;
     match network::set_up(roots, id, netns.as_fd(), None) {
         Ok(lease) => {
             say(&lease, context)?;

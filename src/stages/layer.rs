@@ -14,7 +14,7 @@ use crate::error::Explain;
 use crate::image::{self, Image, ImageError};
 use crate::kernel::{self, mount, overlay, user};
 use crate::stages::create::{self, Container, CreateError};
-use crate::state::{Claim, Effect, Journal, RecordError, Roots};
+use crate::state::{Claim, Effect, Journal, ProcessIdentity, RecordError, Roots};
 use nix::mount::MntFlags;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -170,11 +170,16 @@ impl Union {
     }
 }
 
-/// `layer mount`: mounts the union where everybody on this machine sees it.
+/// `layer mount`: mounts the union where everybody on this machine sees it; while `holder` lives, or until it is taken
+/// away.
 ///
 /// # Errors
 /// All of [`LayerError`] but `NotMounted` and `Unmount`.
-pub fn mount_here(roots: &Roots, container: &mut Container) -> Result<Union, LayerError> {
+pub fn mount_here(
+    roots: &Roots,
+    container: &mut Container,
+    holder: Option<ProcessIdentity>,
+) -> Result<Union, LayerError> {
     if super::exec::running(roots, &container.id).is_some() {
         return Err(LayerError::Running(container.name.clone()));
     }
@@ -183,7 +188,7 @@ pub fn mount_here(roots: &Roots, container: &mut Container) -> Result<Union, Lay
         return Err(LayerError::Mounted(container.name.clone()));
     }
     let journal = Journal::at(roots.journal());
-    let claim = Claim { owner: container.id.clone(), holder: None };
+    let claim = Claim { owner: container.id.clone(), holder };
     let entry = journal.announce(&claim, effect(&union.rootfs))?;
     if let Err(error) = union.mount(roots) {
         journal.forget(&entry);

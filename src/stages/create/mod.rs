@@ -20,7 +20,9 @@ pub use error::CreateError;
 pub use record::{Container, Network, Status, Volume};
 
 use crate::image::{self, Image};
-use crate::state::{Lock, Roots, write_record};
+use crate::kernel::namespace::Kind;
+use crate::state::{Lock, Roots, read_record, write_record};
+use oci_spec::runtime::{LinuxNamespace, LinuxNamespaceType, Spec};
 use std::path::{Path, PathBuf};
 
 /// What `create` and `run` were asked for.
@@ -99,6 +101,30 @@ pub fn list(roots: &Roots) -> Result<Vec<Container>, CreateError> {
     let mut all = record::list(roots)?;
     all.sort_by_key(|one| std::cmp::Reverse(one.created_nanos));
     Ok(all)
+}
+
+/// The kinds of namespace that a configuration asks for.
+pub fn kinds(spec: &Spec) -> Vec<Kind> {
+    let listed = spec.linux().as_ref().and_then(|linux| linux.namespaces().as_ref());
+    let kind = |one: &LinuxNamespace| match one.typ() {
+        LinuxNamespaceType::Mount => Kind::Mnt,
+        LinuxNamespaceType::Cgroup => Kind::Cgroup,
+        LinuxNamespaceType::Uts => Kind::Uts,
+        LinuxNamespaceType::Ipc => Kind::Ipc,
+        LinuxNamespaceType::User => Kind::User,
+        LinuxNamespaceType::Pid => Kind::Pid,
+        LinuxNamespaceType::Network => Kind::Net,
+        LinuxNamespaceType::Time => Kind::Time,
+    };
+    listed.into_iter().flatten().map(kind).collect()
+}
+
+/// The OCI configuration of a container.
+///
+/// # Errors
+/// [`CreateError::Record`].
+pub fn spec(roots: &Roots, id: &str) -> Result<Spec, CreateError> {
+    Ok(read_record(&folder(roots, id).join("config.json"))?)
 }
 
 /// Its folder, which is also its OCI bundle.

@@ -10,6 +10,7 @@ use crate::kernel::process::{self, Child, Ended};
 use crate::kernel::{self, fs, nsfs, user};
 use crate::narrate::{self, Role};
 use crate::stages::create::{self, Container, Network, Status};
+use crate::stages::exit::Extent;
 use crate::stages::failure::Failure;
 use crate::stages::layer::Union;
 use crate::stages::{exit, keeper, network};
@@ -91,7 +92,7 @@ fn start(orders: &Orders, container: &Container) -> Result<Started, StartFailure
     let claim = Claim { owner: container.id.clone(), holder: Some(ProcessIdentity::myself()) };
     let begun = begin(orders, container, &spec, &union, &claim);
     if begun.is_err() {
-        take_back(roots, container);
+        take_back(roots, container, Extent::Mine);
     }
     begun
 }
@@ -148,19 +149,7 @@ fn begin(
 
 /// The CLONE_NEW* bits of config.json, without the network namespace where one is made already.
 fn flags(spec: &Spec, connected: bool) -> u64 {
-    use oci_spec::runtime::LinuxNamespaceType as Type;
-    let listed = spec.linux().as_ref().and_then(|linux| linux.namespaces().as_ref());
-    let kind = |kind: Type| match kind {
-        Type::Mount => Some(Kind::Mnt),
-        Type::Cgroup => Some(Kind::Cgroup),
-        Type::Uts => Some(Kind::Uts),
-        Type::Ipc => Some(Kind::Ipc),
-        Type::User => Some(Kind::User),
-        Type::Pid => Some(Kind::Pid),
-        Type::Network => (!connected).then_some(Kind::Net),
-        Type::Time => Some(Kind::Time),
-    };
-    let kinds: Vec<Kind> = listed.into_iter().flatten().filter_map(|one| kind(one.typ())).collect();
+    let kinds: Vec<Kind> = create::kinds(spec).into_iter().filter(|kind| !(connected && *kind == Kind::Net)).collect();
     namespace::bits(&kinds)
 }
 
@@ -244,11 +233,12 @@ fn live(orders: &mut Orders, mut container: Container, started: Started) -> i32 
     let log = Log::open(&create::folder(&orders.roots, &container.id)).ok();
     carry::carry(&started.child, started.ends, client, log);
     let ended = process::wait(started.child.pid).unwrap_or(Ended::Killed(libc::SIGKILL));
+    container.layer_mounted = false;
     container.status = Status::Exited { how: ended, started: started_at, at: seconds() };
     if !container.remove {
         let _ = create::save(&orders.roots, &container);
     }
-    take_back(&orders.roots, &container);
+    take_back(&orders.roots, &container, Extent::Everything);
     if container.remove {
         let _ = exit::remove_files(&orders.roots, &container);
     }
@@ -257,10 +247,9 @@ fn live(orders: &mut Orders, mut container: Container, started: Started) -> i32 
     0
 }
 
-/// All that the start has made in the kernel goes; each step is tried whatever became of the one before.
-fn take_back(roots: &Roots, container: &Container) {
+fn take_back(roots: &Roots, container: &Container, extent: Extent) {
     // What cannot be undone stays in the journal, and the next command tries again and says so.
-    let _ = exit::take_back(roots, &container.id);
+    let _ = exit::take_back(roots, &container.id, extent);
 }
 
 fn seconds() -> u64 {

@@ -53,6 +53,10 @@ fn settle(roots: &Roots, owner: &str) -> Result<(), ExitError> {
         let _ = std::fs::remove_dir_all(roots.places().join(name));
         return Ok(());
     }
+    // `walk/…`: the container that the walk had promised to remove, and which is gone with its folder.
+    if owner.contains('/') {
+        return Ok(());
+    }
     let record = roots.running().join(owner).join("running.json");
     let started = read_record::<Running>(&record).map_or(0, |running| running.started);
     let _ = std::fs::remove_dir_all(roots.running().join(owner));

@@ -19,7 +19,7 @@ use crate::stages::create::{self, Container, CreateError, Status};
 use crate::stages::exec::{self, Running};
 use crate::stages::layer::{self, LayerError};
 use crate::stages::network::{self, NetworkError};
-use crate::state::Roots;
+use crate::state::{ProcessIdentity, Roots};
 use nix::unistd::Pid;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
@@ -185,24 +185,36 @@ pub fn remove(roots: &Roots, container: &Container, force: bool) -> Result<(), E
         kill(roots, container)?;
     }
     layer::unmount(&create::folder(roots, &container.id).join("rootfs"))?;
-    network::tear_down(roots, &container.id)?;
     network::unpin(roots, &container.id)?;
-    undo::all_of(roots, &container.id)?;
-    take_back(roots, &container.id)?;
+    take_back(roots, &container.id, Extent::Everything)?;
     remove_files(roots, container)
 }
 
-/// All that a start has made for this container goes: processes, cgroups, cables. Each is tried, whatever became of the
-/// one before. What `layer mount` and `network up` made stays until it is taken back by name.
+/// What of a container is to be taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// What this process has made for it: a start that failed leaves what `layer mount` and `network up` made.
+    Mine,
+    /// Everything: it has ended, and those two were for its sake.
+    Everything,
+}
+
+/// What the kernel holds for this container goes: processes, cgroups, cables, mounts. Each is tried, whatever became of
+/// the one before.
 ///
 /// # Errors
 /// [`ExitError::Undo`], [`ExitError::Network`]: what could not be undone, after everything else was.
-pub fn take_back(roots: &Roots, id: &str) -> Result<(), ExitError> {
+pub fn take_back(roots: &Roots, id: &str, extent: Extent) -> Result<(), ExitError> {
+    let me = ProcessIdentity::myself();
     let network = match network::lease_of(roots, id) {
         Ok(None) => Ok(()),
+        Ok(Some(lease)) if extent == Extent::Mine && lease.holder != Some(me) => Ok(()),
         _ => network::tear_down(roots, id),
     };
-    let undone = undo::held_by(roots, id);
+    let undone = match extent {
+        Extent::Mine => undo::held_by(roots, id, me),
+        Extent::Everything => undo::all_of(roots, id),
+    };
     let _ = std::fs::remove_dir_all(roots.running().join(id));
     network?;
     Ok(undone?)

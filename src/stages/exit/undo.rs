@@ -4,7 +4,7 @@ use crate::kernel::{self, cgroup};
 use crate::stages::layer;
 use crate::stages::network;
 use crate::stages::place;
-use crate::state::{Effect, Entry, Journal, RecordError, Roots};
+use crate::state::{Effect, Entry, Journal, ProcessIdentity, RecordError, Roots};
 use std::path::Path;
 
 /// Why something could not be undone. Everything else was.
@@ -22,11 +22,11 @@ fn list(what: &[String]) -> String {
     what.join("; ")
 }
 
-/// Undoes all that stands in the journal for `owner` and has, or had, a holder; newest first.
-pub(super) fn held_by(roots: &Roots, owner: &str) -> Result<(), UndoError> {
+/// Undoes what `holder` has made for `owner`, newest first.
+pub(super) fn held_by(roots: &Roots, owner: &str, holder: ProcessIdentity) -> Result<(), UndoError> {
     let journal = Journal::at(roots.journal());
     let entries = journal.entries_of(owner)?;
-    undo_each(&journal, entries.iter().filter(|entry| entry.claim.holder.is_some()))
+    undo_each(&journal, entries.iter().filter(|entry| entry.claim.holder == Some(holder)))
 }
 
 /// Undoes all that stands in the journal for `owner`, newest first.

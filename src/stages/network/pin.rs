@@ -7,7 +7,7 @@
 
 use super::NetworkError;
 use crate::kernel::netns;
-use crate::state::{Claim, Effect, Journal, Roots};
+use crate::state::{Claim, Effect, Journal, ProcessIdentity, Roots};
 use nix::errno::Errno;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
@@ -21,18 +21,19 @@ fn effect(roots: &Roots, container_id: &str) -> Effect {
     Effect::Mount { target: target(roots, container_id), fstype: "nsfs".into(), source: "nsfs".into() }
 }
 
-/// The network namespace of a container that does not run yet: the one that is pinned, or a new one, pinned.
+/// The network namespace of a container that does not run yet: the one that is pinned, or a new one, pinned; while
+/// `holder` lives, or until it is let go.
 ///
 /// # Errors
 /// [`NetworkError::Pin`].
-pub fn pin(roots: &Roots, container_id: &str) -> Result<OwnedFd, NetworkError> {
+pub fn pin(roots: &Roots, container_id: &str, holder: Option<ProcessIdentity>) -> Result<OwnedFd, NetworkError> {
     if let Some(netns) = pinned(roots, container_id) {
         return Ok(netns);
     }
     let path = target(roots, container_id);
     let failed = |source| NetworkError::Pin { path: path.clone(), source };
     make_target(&path).map_err(failed)?;
-    let claim = Claim { owner: container_id.to_owned(), holder: None };
+    let claim = Claim { owner: container_id.to_owned(), holder };
     Journal::at(roots.journal()).announce(&claim, effect(roots, container_id))?;
     let made = netns::create("a network namespace that no process is in yet")
         .and_then(|netns| netns::pin(netns.as_fd(), &path, "a mount keeps it").map(|()| netns));
