@@ -18,7 +18,7 @@ pub enum Fact<T> {
 pub(super) const ENDED: &str = "the process has ended";
 pub(super) const ZOMBIE: &str = "the process has ended and waits for its parent to collect it (a zombie)";
 const NOT_OURS: &str =
-    "the kernel shows this only to the process's own user, or to root (ptrace(2), access mode checks)";
+    "the kernel shows this only to one who may trace the process: its own user, or who has CAP_SYS_PTRACE over it";
 
 impl<T> Fact<T> {
     /// The value, where there is one.
@@ -53,7 +53,7 @@ impl<T> Fact<T> {
     }
 }
 
-/// What an errno of `/proc` means. EINVAL is what `mountinfo` answers for a dead process that nobody has collected.
+/// What an errno of `/proc` means; who may look is in ptrace(2), "Ptrace access mode checking". EINVAL is what `mountinfo` answers for a dead process that nobody has collected.
 fn of_errno<T>(errno: i32, shown: &str) -> Fact<T> {
     match errno {
         libc::EACCES | libc::EPERM => Fact::Denied(NOT_OURS.into()),

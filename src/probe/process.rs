@@ -80,15 +80,18 @@ fn gather(
     space: Option<Identity>,
     name: impl Fn(u32) -> String,
 ) -> Processes {
-    let mut found = Processes { list: Vec::new(), undetermined: 0 };
+    let mut list = Vec::new();
+    let mut untold = Vec::new();
+    let mut line = Line::default();
     for process in all {
         // A process may end between the listing and the reading: then it is simply not there any more.
         let (Ok(stat), Ok(status)) = (process.stat(), process.status()) else { continue };
         let pids = status.nspid.clone().unwrap_or_else(|| vec![status.pid]);
+        line.add(process.pid, stat.ppid, pids.get(level).copied());
         match is_seen(process.pid, &pids, level, space) {
             Some(false) => {}
-            None => found.undetermined += 1,
-            Some(true) => found.list.push(Process {
+            None => untold.push(process.pid),
+            Some(true) => list.push(Process {
                 pid: pids.get(level).copied().unwrap_or(process.pid),
                 parent: stat.ppid,
                 pids,
@@ -101,9 +104,41 @@ fn gather(
             }),
         }
     }
-    renumber_parents(&mut found.list);
-    found.list.sort_by_key(|process| process.pid);
-    found
+    untold.retain(|pid| !line.leads_elsewhere(*pid, &list));
+    renumber_parents(&mut list);
+    list.sort_by_key(|process| process.pid);
+    Processes { list, undetermined: untold.len() }
+}
+
+/// Who is whose child, and everybody's number at one level.
+#[derive(Default)]
+struct Line {
+    parents: HashMap<i32, (i32, Option<i32>)>,
+}
+
+impl Line {
+    fn add(&mut self, pid: i32, parent: i32, number: Option<i32>) {
+        self.parents.insert(pid, (parent, number));
+    }
+
+    /// Whether a process, whose namespace the kernel does not tell us, cannot be in the place that these members live
+    /// in. A number is given once in a PID namespace, and children stay in their parent's or go below it
+    /// (pid_namespaces(7)): so it is elsewhere if itself, or one that it descends from, has the number of a member.
+    fn leads_elsewhere(&self, pid: i32, members: &[Process]) -> bool {
+        let mut at = pid;
+        for _ in 0..=self.parents.len() {
+            let Some(&(parent, number)) = self.parents.get(&at) else { return false };
+            let is_member = |member: &&Process| member.pids.first() == Some(&at);
+            if members.iter().any(|member| is_member(&member)) {
+                return false;
+            }
+            if number.is_some_and(|number| members.iter().any(|member| member.pid == number)) {
+                return true;
+            }
+            at = parent;
+        }
+        false
+    }
 }
 
 /// Whether a place at this level, in this PID namespace, sees the process; `None` where the kernel would not say.
@@ -178,6 +213,43 @@ pub(super) fn terminal(number: i32) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn member(ours: i32, here: i32) -> Process {
+        Process {
+            pid: here,
+            parent: 0,
+            pids: vec![ours, here],
+            user: String::new(),
+            state: String::new(),
+            start: 0,
+            tty: None,
+            used: 0,
+            command: String::new(),
+        }
+    }
+
+    #[test]
+    fn who_descends_from_another_first_process_is_elsewhere_and_of_nobody_else_is_it_said() {
+        let members = [member(100, 1), member(101, 2)];
+        let mut line = Line::default();
+        for (pid, parent, number) in [
+            (1, 0, None),
+            (100, 1, Some(1)),
+            (101, 100, Some(2)),
+            // Another place: its first process has the number that ours has.
+            (200, 1, Some(1)),
+            (201, 200, Some(7)),
+            // Somebody who joined some place from outside.
+            (300, 1, Some(9)),
+            // A child of a member, which became another user.
+            (102, 101, Some(3)),
+        ] {
+            line.add(pid, parent, number);
+        }
+        let elsewhere: Vec<i32> =
+            [200, 201, 300, 102].into_iter().filter(|pid| line.leads_elsewhere(*pid, &members)).collect();
+        assert_eq!(elsewhere, [200, 201]);
+    }
 
     #[test]
     fn terminals_have_the_names_of_their_device_files() {
