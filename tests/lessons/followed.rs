@@ -1,6 +1,6 @@
 //! Every lesson that is built in, followed as each kind of user.
 
-use crate::support::{HostState, Learner, is_root};
+use crate::support::{HostState, Learner, is_root, require};
 
 /// Whoever may be asked to prove the lessons here.
 fn learners() -> Vec<Learner> {
@@ -95,4 +95,26 @@ fn a_lesson_can_compare_with_its_own_container_and_takes_it_down() {
         assert!(output.out.contains("inside : PID ") && output.out.contains(" sleep 600\n"), "{}", output.shown());
         before.assert_unchanged();
     }
+}
+
+/// Where a need is not met the recording is played: labelled, with its questions, and never counted as done.
+#[test]
+fn a_lesson_that_cannot_run_is_replayed_and_says_so() {
+    require!("lessons::followed::replay", is_root(), "needs root to take a kind of namespace away from a user");
+    let learner = Learner::new();
+    let script = "echo 0 >/proc/sys/user/max_pid_namespaces; exec \"$EXPLORE\" lesson pid-namespace";
+    let run = |answers: &str| {
+        learner.program("unshare", ["--user", "--map-root-user", "sh", "-c", script]).stdin(answers).run()
+    };
+    let output = run(&"2\n\n\n".repeat(40));
+    let output = output.status(0).stderr("");
+    assert!(output.out.starts_with("pid-namespace cannot run live here: "), "{}", output.shown());
+    assert!(output.out.contains("REPLAY: recorded on another machine, nothing runs here"), "{}", output.shown());
+    assert!(output.out.contains("Not so, and here is why."), "{}", output.shown());
+    assert!(output.out.contains("I am process 1, and my parent is process 0\n"), "{}", output.shown());
+    let answers = learner.explore(["progress", "--csv"]).run().status(0).out;
+    assert!(answers.contains(",replay,prediction,seen-from-outside,1,2,,0\n"), "{answers}");
+    let list = learner.explore(["lesson", "--json"]).run().status(0).json();
+    let lesson = list["lessons"].as_array().unwrap().iter().find(|one| one["id"] == "pid-namespace").unwrap();
+    assert_eq!(lesson["state"], "begun", "a replay was counted as done");
 }

@@ -83,7 +83,7 @@ impl CheckArgs {
             context.screen.data(&serde_json::json!({ "schema": 1, "faults": faults, "lessons": proofs }))?;
         } else {
             let (pages, faults) = (library.pages.len(), library.faults.len());
-            let read = format!("{pages} lessons read, {faults} faults");
+            let read = format!("{} read, {}", count_of(pages, "lesson"), count_of(faults, "fault"));
             let proved = count(|proof| matches!(proof, Proof::Proved { .. }));
             let skipped = proofs.len() - proved - bad;
             let ran = format!("; {proved} proved, {bad} failed, {skipped} skipped");
@@ -96,6 +96,10 @@ impl CheckArgs {
 
 fn failed(lesson: String, error: &WatchError) -> Proof {
     Proof::Failed { lesson, error: error.to_string(), hint: error.hint() }
+}
+
+fn count_of(number: usize, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
 fn line(proof: &Proof) -> String {

@@ -95,7 +95,11 @@ pub fn watched(
     let child = process::fork(Role::Cli, "the lesson, so that its parent can tidy up after it", || {
         let _ = before.thread_set_mask();
         let mut telling = telling;
-        let last = last_word(work(me));
+        // Whoever tidies up must not be outlived: the place dies with us in turn.
+        let last = match process::die_with_parent("a lesson without its parent has nobody to tidy up after it") {
+            Ok(()) => last_word(work(me)),
+            Err(error) => last_word(Err(error.into())),
+        };
         let _ = telling.write_all(&serde_json::to_vec(&last).unwrap_or_default());
         0
     })
