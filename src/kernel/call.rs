@@ -80,6 +80,7 @@ impl Answer for std::os::fd::OwnedFd {
     }
 }
 
+// ANCHOR: call
 /// Makes one system call: tells it, makes it, tells the answer.
 ///
 /// # Errors
@@ -104,6 +105,7 @@ pub fn call<T: Answer>(
         }
     }
 }
+// ANCHOR_END: call
 
 /// The flags that are set in `value`, joined as strace joins them; `none` where there are none.
 pub(super) fn flags(value: u64, names: &[(u64, &str)], none: &str) -> String {

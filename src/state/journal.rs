@@ -137,6 +137,7 @@ impl Journal {
         Self { folder }
     }
 
+    // ANCHOR: announce
     /// Writes that `effect` is about to be made. Keep what it returns to [`Journal::forget`] it.
     ///
     /// # Errors
@@ -158,6 +159,7 @@ impl Journal {
             }
         }
     }
+    // ANCHOR_END: announce
 
     /// Writes a better identity into an entry, once the kernel has given one.
     ///

@@ -2,7 +2,7 @@
 
 use crate::cli::{Screen, compare};
 use crate::lesson::catalog::Catalog;
-use crate::lesson::markdown::{self, Paint, Span};
+use crate::lesson::markdown::{self, Paint};
 use crate::lesson::page::{Block, BlockKind, Page, Part, Predict, Side};
 use crate::lesson::run::{Event, Tier};
 use crate::lesson::words::{self, Word};
@@ -66,9 +66,8 @@ impl Teller {
     /// `text` after a mark, wrapped, with what follows under it.
     fn marked(&mut self, mark: &str, text: &str) -> io::Result<()> {
         let width = self.screen.width.min(WIDEST).saturating_sub(mark.chars().count());
-        let spans = [Span { text: text.to_owned(), paint: Paint::default() }];
         let indent = " ".repeat(mark.chars().count());
-        for (number, line) in markdown::wrap(&spans, width.max(10), self.color).iter().enumerate() {
+        for (number, line) in markdown::render(text, width, self.color).lines().enumerate() {
             let before = if number == 0 { mark } else { &indent };
             self.line(&format!("{before}{line}"))?;
         }

@@ -33,15 +33,15 @@ impl Paint {
 
 /// A run of text in one style.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Span {
+pub(super) struct Span {
     /// The text; a line end in it is kept.
-    pub text: String,
+    pub(super) text: String,
     /// Its style.
-    pub paint: Paint,
+    pub(super) paint: Paint,
 }
 
 /// Breaks `spans` into lines of at most `width` columns, painted. A word that is wider stands alone and sticks out.
-pub fn wrap(spans: &[Span], width: usize, color: bool) -> Vec<String> {
+pub(super) fn wrap(spans: &[Span], width: usize, color: bool) -> Vec<String> {
     let text: String = spans.iter().map(|span| span.text.as_str()).collect();
     let mut lines = Vec::new();
     let (mut start, mut end) = (0, 0);

@@ -7,5 +7,5 @@ mod inline;
 mod table;
 mod walk;
 
-pub use inline::{Paint, Span, wrap};
+pub use inline::Paint;
 pub use walk::render;

@@ -213,6 +213,7 @@ impl<'a> Engine<'a> {
         Ok(After::Next)
     }
 
+    // ANCHOR: mark
     /// Which option holds: all are tested, and exactly one must.
     pub(super) fn mark(&mut self, block: &Block, predict: &Predict) -> Result<usize, RunError> {
         let until = Instant::now() + SETTLING;
@@ -230,6 +231,7 @@ impl<'a> Engine<'a> {
             }
         }
     }
+    // ANCHOR_END: mark
 
     fn exercise(&mut self, block: &Block, exercise: &Exercise) -> Result<After, RunError> {
         self.tell(&Event::Task { block: block.id.clone() })?;

@@ -66,6 +66,7 @@ impl Shell {
         Ok(Self { script, output, ended, ended_path, pidfd })
     }
 
+    // ANCHOR: type-in
     /// Types `commands`, after the variables that they may use, and follows them to their end.
     pub(super) fn type_in(
         &mut self,
@@ -91,6 +92,7 @@ impl Shell {
             Woken::By(_) => Ok(BlockEnd::NoShell),
         }
     }
+    // ANCHOR_END: type-in
 
     fn status(&mut self, word: &str) -> Option<u8> {
         let mut line = [0; 256];
