@@ -4,7 +4,7 @@ use unicode_linebreak::{BreakOpportunity, linebreaks};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// How a run looks.
-#[allow(clippy::struct_excessive_bools)] // each is one SGR parameter
+#[allow(clippy::struct_excessive_bools, reason = "each is one SGR parameter")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Paint {
     /// Strong, headings.

@@ -15,6 +15,7 @@ mod scene;
 mod shell;
 mod step;
 mod sweep;
+mod verdict;
 mod visit;
 mod watch;
 

@@ -3,9 +3,10 @@
 //! Every block runs, exactly one option of each prediction holds, and each exercise fails untouched, passes after its
 //! solution, and fails after each wrong way.
 
-use super::engine::{Engine, unsolved};
+use super::engine::Engine;
 use super::event::Event;
 use super::scene::Setting;
+use super::verdict::unsolved;
 use super::{Reader, Reply, RunError, Stop, Wish};
 use crate::lesson::page::{Block, BlockKind, Command, Exercise, Page, Predict};
 use std::io;
