@@ -21,7 +21,7 @@ macro_rules! words {
 
 words! {
     /// Over a lesson: how long it takes.
-    MINUTES = "about {minutes} minutes";
+    MINUTES = "about {minutes} min";
     /// Who runs it.
     AS_ROOT = "as root";
     /// Who runs it.

@@ -58,7 +58,7 @@ fn an_exercise_is_verified_in_the_kernel_and_its_hints_come_in_rungs() {
     let mut terminal = learner.explore(["lesson", "make", "--lessons"]).arg(&file).terminal(80);
     terminal.wait_for("verify");
     terminal.type_line("v");
-    terminal.wait_for("Not done yet: `test -e a` outside says no.");
+    terminal.wait_for("Not done yet: test -e a outside says no.");
     terminal.type_line("h");
     terminal.wait_for("Hint: first");
     terminal.type_line("h");
