@@ -3,12 +3,18 @@
 //! Everything here wants a single-threaded caller: a clone copies one thread, and a lock that another thread held
 //! stays locked in the copy for ever. The CLI joins its download threads before it comes here.
 
+mod exec;
+mod inherit;
+
+pub use exec::{exec, exec_fd};
+pub use inherit::{borrow, close_from, ignore_terminal_signals, own, restore_signals, silence_stdio, take_stdio};
+
 use super::{Error, Result, call};
 use crate::narrate::{self, Role};
 use nix::errno::Errno;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
-use std::ffi::{CStr, CString};
+use std::ffi::CStr;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -240,73 +246,6 @@ pub fn ends_within(pidfd: BorrowedFd<'_>, milliseconds: u64) -> bool {
     }
 }
 
-/// Closes every descriptor from `first` on; one by one where close_range(2) (Linux 5.9) is missing. One that stayed open
-/// would keep its reader waiting for ever.
-pub fn close_from(first: u32) {
-    // SAFETY: only a process that will touch none of them again calls this: it waits and reaps from here on.
-    let answer = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) };
-    if answer != 0 {
-        for descriptor in super::fs::descriptors_from(first) {
-            // SAFETY: as above; the one that listed them is closed already and answers EBADF.
-            unsafe { libc::close(descriptor) };
-        }
-    }
-}
-
-/// Takes ownership of a descriptor that the kernel has just installed for us, such as one received by SCM_RIGHTS.
-pub fn own(descriptor: i32) -> OwnedFd {
-    // SAFETY: callers pass a number that a system call has just given to this process alone.
-    unsafe { OwnedFd::from_raw_fd(descriptor) }
-}
-
-/// A descriptor that stays open for the whole life of this process, as a borrow.
-pub fn borrow(descriptor: i32) -> BorrowedFd<'static> {
-    // SAFETY: callers pass a descriptor that nobody closes before the process becomes another program.
-    unsafe { BorrowedFd::borrow_raw(descriptor) }
-}
-
-/// The signals of a terminal, and a hang-up, are not for a supervisor: it ends when its container does.
-pub fn ignore_terminal_signals() {
-    for number in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGTSTP, libc::SIGPIPE] {
-        // SAFETY: SIG_IGN is a valid disposition for each of them.
-        unsafe { libc::signal(number, libc::SIG_IGN) };
-    }
-}
-
-/// Descriptors 0, 1 and 2 become /dev/null: what outlives a command must not keep its terminal or its pipes.
-pub fn silence_stdio() {
-    if let Ok(null) = nix::fcntl::open(
-        "/dev/null",
-        nix::fcntl::OFlag::O_RDWR | nix::fcntl::OFlag::O_CLOEXEC,
-        nix::sys::stat::Mode::empty(),
-    ) {
-        let _ = take_stdio([null.as_raw_fd(); 3]);
-    }
-}
-
-/// Makes these three, in this order, descriptors 0, 1 and 2.
-///
-/// # Errors
-/// The dup2(2) that failed.
-pub fn take_stdio(three: [i32; 3]) -> nix::Result<()> {
-    for (number, fd) in (0..).zip(three) {
-        // SAFETY: dup2 takes two numbers; 0, 1 and 2 are owned by nobody but this process as a whole.
-        Errno::result(unsafe { libc::dup2(fd, number) })?;
-    }
-    Ok(())
-}
-
-/// Every signal as a new program expects it: Rust ignores SIGPIPE, and a blocked signal stays blocked across execve.
-pub fn restore_signals() {
-    // SAFETY: SIG_DFL is a valid disposition, and an empty set a valid mask.
-    unsafe {
-        for number in 1..libc::SIGRTMAX() {
-            libc::signal(number, libc::SIG_DFL);
-        }
-    }
-    let _ = nix::sys::signal::SigSet::empty().thread_set_mask();
-}
-
 /// A descriptor for a process that runs already.
 ///
 /// # Errors
@@ -343,14 +282,6 @@ pub fn die_with_parent(why: &str) -> Result<()> {
     })
 }
 
-/// Takes in orphans of this subtree in place of PID 1 of the machine, prctl(2) PR_SET_CHILD_SUBREAPER.
-///
-/// # Errors
-/// The prctl(2) that failed.
-pub fn become_subreaper(why: &str) -> Result<()> {
-    call(why, "prctl", format_args!("PR_SET_CHILD_SUBREAPER, 1"), || nix::sys::prctl::set_child_subreaper(true))
-}
-
 /// A name that `ps` shows in its CMD column, 15 bytes at most.
 pub fn set_name(name: &CStr) {
     let _ = nix::sys::prctl::set_name(name);
@@ -362,78 +293,6 @@ pub fn die_by(number: i32) {
     unsafe {
         libc::signal(number, libc::SIG_DFL);
         libc::raise(number);
-    }
-}
-
-/// Becomes another program. `argv[0]` without a slash is looked for in the folders of `PATH` of `env`, as execvp(3)
-/// does: a folder without it is passed over, one that may not be run is remembered.
-///
-/// Returns only if nothing could be run: EACCES where something was there, else ENOENT.
-pub fn exec(argv: &[CString], env: &[CString], why: &str) -> Error {
-    let Some(program) = argv.first() else { return Error::quiet("execve", &format_args!("[]"), Errno::EINVAL) };
-    let mut refused = None;
-    for candidate in candidates(program, env) {
-        let error = execve(&candidate, argv, env, why);
-        match error.errno() {
-            Errno::ENOENT | Errno::ENOTDIR => refused = refused.or(Some(error)),
-            // What is there and must not be run says more than what is not there.
-            Errno::EACCES => refused = Some(error),
-            _ => return error,
-        }
-    }
-    refused.unwrap_or_else(|| Error::quiet("execve", &format_args!("{program:?}, {argv:?}"), Errno::ENOENT))
-}
-
-fn execve(path: &CStr, argv: &[CString], env: &[CString], why: &str) -> Error {
-    let answer = call(why, "execve", format_args!("{path:?}, {argv:?}, [/* {} vars */]", env.len()), || {
-        nix::unistd::execve(path, argv, env).map(|never| match never {})
-    });
-    match answer {
-        Ok(()) => unreachable!("execve does not return when it works"),
-        Err(error) => error,
-    }
-}
-
-fn candidates(program: &CStr, env: &[CString]) -> Vec<CString> {
-    if program.to_bytes().contains(&b'/') {
-        return vec![program.to_owned()];
-    }
-    let path = env.iter().find_map(|entry| entry.to_bytes().strip_prefix(b"PATH=")).unwrap_or(b"/bin:/usr/bin");
-    let in_folder = |folder: &[u8]| {
-        let folder = if folder.is_empty() { b"." } else { folder };
-        CString::new([folder, b"/", program.to_bytes()].concat()).ok()
-    };
-    path.split(|&byte| byte == b':').filter_map(in_folder).collect()
-}
-
-/// Becomes the program that `program` is open on, whatever happened to its path meanwhile (execveat(2)).
-pub fn exec_fd(program: BorrowedFd<'_>, argv: &[CString], env: &[CString], why: &str) -> Error {
-    let pointers = |list: &[CString]| -> Vec<*const libc::c_char> {
-        list.iter().map(|text| text.as_ptr()).chain([std::ptr::null()]).collect()
-    };
-    let (arguments, variables) = (pointers(argv), pointers(env));
-    let answer = call(
-        why,
-        "execveat",
-        format_args!("{}, \"\", {argv:?}, [/* {} vars */], AT_EMPTY_PATH", program.as_raw_fd(), env.len()),
-        || {
-            // SAFETY: both lists end with NULL, and their texts live as long as `argv` and `env`.
-            let answer = unsafe {
-                libc::syscall(
-                    libc::SYS_execveat,
-                    program.as_raw_fd(),
-                    c"".as_ptr(),
-                    arguments.as_ptr(),
-                    variables.as_ptr(),
-                    libc::AT_EMPTY_PATH,
-                )
-            };
-            Errno::result(answer).map(drop)
-        },
-    );
-    match answer {
-        Ok(()) => unreachable!("execveat does not return when it works"),
-        Err(error) => error,
     }
 }
 

@@ -1,0 +1,71 @@
+//! What a program inherits from the process that it replaces: descriptors, and what is done about signals.
+
+use nix::errno::Errno;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+/// Closes every descriptor from `first` on; one by one where close_range(2) (Linux 5.9) is missing. One that stayed open
+/// would keep its reader waiting for ever.
+pub fn close_from(first: u32) {
+    // SAFETY: only a process that will touch none of them again calls this: it waits and reaps from here on.
+    let answer = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) };
+    if answer != 0 {
+        for descriptor in super::super::fs::descriptors_from(first) {
+            // SAFETY: as above; the one that listed them is closed already and answers EBADF.
+            unsafe { libc::close(descriptor) };
+        }
+    }
+}
+
+/// Takes ownership of a descriptor that the kernel has just installed for us, such as one received by SCM_RIGHTS.
+pub fn own(descriptor: i32) -> OwnedFd {
+    // SAFETY: callers pass a number that a system call has just given to this process alone.
+    unsafe { OwnedFd::from_raw_fd(descriptor) }
+}
+
+/// A descriptor that stays open for the whole life of this process, as a borrow.
+pub fn borrow(descriptor: i32) -> BorrowedFd<'static> {
+    // SAFETY: callers pass a descriptor that nobody closes before the process becomes another program.
+    unsafe { BorrowedFd::borrow_raw(descriptor) }
+}
+
+/// The signals of a terminal, and a hang-up, are not for a supervisor: it ends when its container does.
+pub fn ignore_terminal_signals() {
+    for number in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGTSTP, libc::SIGPIPE] {
+        // SAFETY: SIG_IGN is a valid disposition for each of them.
+        unsafe { libc::signal(number, libc::SIG_IGN) };
+    }
+}
+
+/// Descriptors 0, 1 and 2 become /dev/null: what outlives a command must not keep its terminal or its pipes.
+pub fn silence_stdio() {
+    if let Ok(null) = nix::fcntl::open(
+        "/dev/null",
+        nix::fcntl::OFlag::O_RDWR | nix::fcntl::OFlag::O_CLOEXEC,
+        nix::sys::stat::Mode::empty(),
+    ) {
+        let _ = take_stdio([null.as_raw_fd(); 3]);
+    }
+}
+
+/// Makes these three, in this order, descriptors 0, 1 and 2.
+///
+/// # Errors
+/// The dup2(2) that failed.
+pub fn take_stdio(three: [i32; 3]) -> nix::Result<()> {
+    for (number, fd) in (0..).zip(three) {
+        // SAFETY: dup2 takes two numbers; 0, 1 and 2 are owned by nobody but this process as a whole.
+        Errno::result(unsafe { libc::dup2(fd, number) })?;
+    }
+    Ok(())
+}
+
+/// Every signal as a new program expects it: Rust ignores SIGPIPE, and a blocked signal stays blocked across execve.
+pub fn restore_signals() {
+    // SAFETY: SIG_DFL is a valid disposition, and an empty set a valid mask.
+    unsafe {
+        for number in 1..libc::SIGRTMAX() {
+            libc::signal(number, libc::SIG_DFL);
+        }
+    }
+    let _ = nix::sys::signal::SigSet::empty().thread_set_mask();
+}
