@@ -4,7 +4,8 @@ use super::pulling::{Lines, Shown};
 use super::{Context, explained};
 use crate::exit::Exit;
 use crate::image::archive;
-use crate::stages::pull::{self, Options};
+use crate::stages::pull::{self, Options, Pulled};
+use crate::state::Roots;
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal};
 use std::path::{Path, PathBuf};
@@ -40,9 +41,9 @@ pub(super) fn load(arguments: &Load, context: &mut Context) -> anyhow::Result<Ex
     }
     let roots = context.roots()?;
     let mut lines = Lines::new(if arguments.quiet || context.screen.json { Shown::Nothing } else { Shown::BarAlone });
-    let result = pull::load(&roots, from, &Options::default(), &mut lines);
+    let result = load_from(from, &roots, context, &mut lines);
     lines.clear();
-    let loaded = result.map_err(explained)?;
+    let loaded = result?;
     let names: Vec<&str> = loaded.iter().map(|one| one.image.reference.as_str()).collect();
     if context.screen.json {
         context.screen.data(&serde_json::json!({ "schema": 1, "loaded": names }))?;
@@ -53,6 +54,14 @@ pub(super) fn load(arguments: &Load, context: &mut Context) -> anyhow::Result<Ex
         context.screen.line(&format!("{said}{name}"))?;
     }
     Ok(Exit::Ok)
+}
+
+/// Reads where this user's files are, and unpacks where files can have owners.
+fn load_from(path: &Path, roots: &Roots, context: &mut Context, lines: &mut Lines) -> anyhow::Result<Vec<Pulled>> {
+    let options = Options::default();
+    let read = pull::read_archive(roots, path, &options, lines).map_err(explained)?;
+    context.enter(roots)?;
+    read.iter().map(|one| pull::unpack(roots, one, &options, lines).map_err(explained)).collect()
 }
 
 pub(super) fn save(arguments: &Save, context: &mut Context) -> anyhow::Result<Exit> {

@@ -94,6 +94,7 @@ impl Progress for Lines {
                     bar.tick();
                 }
             }
+            Step::Reading { bytes } => self.doing("Reading the archive:", bytes, None),
             Step::Asking { registry } => {
                 if let Some(bar) = &self.bar {
                     bar.set_message(format!("asking {registry}"));

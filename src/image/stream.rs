@@ -115,6 +115,11 @@ impl LayerStream {
         })
     }
 
+    /// How much has been read.
+    pub fn count(&self) -> u64 {
+        self.inner.count()
+    }
+
     /// The gate of this stream.
     pub fn gate(&self) -> Gate {
         Gate { header: self.header.clone(), exceeded: self.exceeded.clone(), limit: self.header_limit }

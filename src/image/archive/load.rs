@@ -21,13 +21,19 @@ pub struct Loaded {
     pub manifest: Descriptor,
 }
 
-/// Reads all images of an archive or a layout folder for this machine. `-` is standard input.
+/// Reads all images of an archive or a layout folder for this machine. `-` is standard input. `on_bytes` hears how
+/// much of a tar has been read.
 ///
 /// # Errors
 /// [`ImageError::NotAnArchive`], and what is damaged or too large in it.
-pub fn load(roots: &Roots, path: &Path, limits: &Limits) -> Result<Vec<Loaded>, ImageError> {
+pub fn load(
+    roots: &Roots,
+    path: &Path,
+    limits: &Limits,
+    on_bytes: &mut dyn FnMut(u64),
+) -> Result<Vec<Loaded>, ImageError> {
     let layout = catalog::layout(roots)?;
-    let source = Source::open(layout.folder(), path, limits)?;
+    let source = Source::open(layout.folder(), path, limits, on_bytes)?;
     let load = Load { layout, source, path: path.to_owned(), limits };
     if let Some(index) = load.source.text("index.json", limits)? {
         return load.oci(&index);

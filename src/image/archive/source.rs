@@ -32,7 +32,12 @@ struct Spooled {
 
 impl Source {
     /// A folder, a tar file, or what standard input gives (`-`).
-    pub(super) fn open(store: &Path, path: &Path, limits: &Limits) -> Result<Self, ImageError> {
+    pub(super) fn open(
+        store: &Path,
+        path: &Path,
+        limits: &Limits,
+        on_bytes: &mut dyn FnMut(u64),
+    ) -> Result<Self, ImageError> {
         if path.is_dir() {
             return Ok(Self::Folder(path.to_owned()));
         }
@@ -45,7 +50,7 @@ impl Source {
             (Box::new(file), size)
         };
         let stream = LayerStream::new(from, size, &path.display().to_string(), limits).map_err(failed())?;
-        Spool::fill(store, path, stream, limits).map(Self::Spool)
+        Spool::fill(store, path, Reading { stream, on_bytes }, limits).map(Self::Spool)
     }
 
     /// A file of the archive and its length; `None` where there is none of that name.
@@ -79,13 +84,13 @@ impl Source {
 }
 
 impl Spool {
-    fn fill(store: &Path, path: &Path, stream: LayerStream, limits: &Limits) -> Result<Self, ImageError> {
+    fn fill(store: &Path, path: &Path, reading: Reading<'_>, limits: &Limits) -> Result<Self, ImageError> {
         // By process: two loads at once are two loads.
         let slot = Slot::claim(store, &format!("load-{}", std::process::id()))?;
         std::fs::create_dir(&slot.path).map_err(ImageError::store("cannot make", &slot.path))?;
         let mut spool = Self { slot, files: HashMap::new(), links: HashMap::new() };
-        let gate = stream.gate();
-        let mut archive = tar::Archive::new(stream);
+        let gate = reading.stream.gate();
+        let mut archive = tar::Archive::new(reading);
         let read = spool.take_in(&mut archive, limits, || gate.expect_header(), || gate.expect_content());
         match (read, gate.exceeded()) {
             (_, Some(exceeded)) => Err(exceeded.into()),
@@ -100,7 +105,7 @@ impl Spool {
 
     fn take_in(
         &mut self,
-        archive: &mut tar::Archive<LayerStream>,
+        archive: &mut tar::Archive<Reading<'_>>,
         limits: &Limits,
         header: impl Fn(),
         content: impl Fn(),
@@ -151,6 +156,20 @@ impl Spool {
     fn find(&self, name: &Path) -> Option<&Spooled> {
         let linked = || self.files.get(&entry::place(self.links.get(name)?).ok()??.path());
         self.files.get(name).or_else(linked)
+    }
+}
+
+/// The stream of a tar, and who hears how far it is.
+struct Reading<'a> {
+    stream: LayerStream,
+    on_bytes: &'a mut dyn FnMut(u64),
+}
+
+impl Read for Reading<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.stream.read(buffer)?;
+        (self.on_bytes)(self.stream.count());
+        Ok(count)
     }
 }
 

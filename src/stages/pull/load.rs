@@ -1,6 +1,6 @@
 //! An image from a file instead of a registry: the same store, the same second half.
 
-use super::{Downloaded, Options, Progress, PullError, Pulled, unpack};
+use super::{Downloaded, Options, Progress, PullError, Pulled, Step, unpack};
 use crate::image::{archive, catalog};
 use crate::state::Roots;
 use std::path::Path;
@@ -9,9 +9,14 @@ use std::path::Path;
 ///
 /// # Errors
 /// [`PullError::Image`].
-pub fn read_archive(roots: &Roots, path: &Path, options: &Options) -> Result<Vec<Downloaded>, PullError> {
+pub fn read_archive(
+    roots: &Roots,
+    path: &Path,
+    options: &Options,
+    progress: &mut dyn Progress,
+) -> Result<Vec<Downloaded>, PullError> {
     let lock = catalog::in_use(roots)?;
-    let loaded = archive::load(roots, path, &options.limits)?;
+    let loaded = archive::load(roots, path, &options.limits, &mut |bytes| progress.step(Step::Reading { bytes }))?;
     let mut all: Vec<Downloaded> = loaded
         .into_iter()
         .map(|one| Downloaded {
@@ -39,6 +44,6 @@ pub fn load(
     options: &Options,
     progress: &mut dyn Progress,
 ) -> Result<Vec<Pulled>, PullError> {
-    let downloaded = read_archive(roots, path, options)?;
+    let downloaded = read_archive(roots, path, options, progress)?;
     downloaded.iter().map(|one| unpack(roots, one, options, progress)).collect()
 }

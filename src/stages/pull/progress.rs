@@ -10,6 +10,11 @@ pub enum Step<'a> {
         /// Of.
         total: usize,
     },
+    /// So much of an archive is read.
+    Reading {
+        /// Bytes.
+        bytes: u64,
+    },
     /// The registry is about to be asked what the name stands for.
     Asking {
         /// Host and port.
