@@ -141,9 +141,11 @@ impl Union {
 
     fn from_image(roots: &Roots, container: &Container, image: &Image) -> Self {
         let bundle = create::folder(roots, &container.id);
+        // overlayfs wants the topmost first; an image lists its base first. Above it, mount points that it lacks.
+        let init = Some(bundle.join("init")).filter(|init| init.is_dir());
+        let layers = image.layers.iter().rev().map(|layer| layer.folder.clone());
         Self {
-            // overlayfs wants the topmost first; an image lists its base first.
-            lower: image.layers.iter().rev().map(|layer| layer.folder.clone()).collect(),
+            lower: init.into_iter().chain(layers).collect(),
             upper: bundle.join("upper"),
             work: bundle.join("work"),
             rootfs: bundle.join("rootfs"),

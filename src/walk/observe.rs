@@ -75,11 +75,9 @@ fn see_files(roots: &Roots, container: &Container, seen: &mut Observed) {
     let id = &container.id[..12];
     seen.machine.insert(format!("folder containers/{id}…: its config.json, its record"));
     let Ok(view) = layer::view(roots, container) else { return };
-    let own = |path: &std::path::Path| !is_mount_point_stub(path);
     let written: Vec<String> = view
         .upper_entries
         .iter()
-        .filter(|(_, path)| own(path))
         .map(|(kind, path)| {
             let word = if *kind == 'D' { "deleted" } else { "written" };
             format!("upper: {} {word}", path.display())
@@ -89,11 +87,6 @@ fn see_files(roots: &Roots, container: &Container, seen: &mut Observed) {
         seen.machine.insert("upper: empty".into());
     }
     seen.machine.extend(written);
-}
-
-/// Empty files that are made only so that something can be mounted on them.
-fn is_mount_point_stub(path: &std::path::Path) -> bool {
-    ["/etc", "/etc/hostname", "/etc/hosts", "/etc/resolv.conf"].iter().any(|stub| path == std::path::Path::new(stub))
 }
 
 /// What the journal claims, and only if it still is so for a process.

@@ -4,6 +4,7 @@
 //! containers/<id>/container.json   what it is called, which image, how it ended
 //!                config.json      the OCI runtime configuration: what `runc run` would read
 //!                upper/  work/    the final layer, still empty, and overlayfs' own workshop
+//!                init/            mount points that the image lacks, if it lacks any
 //!                rootfs/          where the union will be mounted
 //!                hostname hosts resolv.conf      shown in its /etc
 //! ```
@@ -12,6 +13,7 @@
 
 mod config;
 mod error;
+mod init_layer;
 mod names;
 mod record;
 
@@ -62,6 +64,8 @@ pub struct Request {
 /// # Errors
 /// All of [`CreateError`]; nothing is left then.
 pub fn create(roots: &Roots, request: &Request) -> Result<Container, CreateError> {
+    // Until the record names the image, a removal must wait.
+    let _in_use = image::catalog::in_use(roots)?;
     let image = image::find(roots, &request.image)?;
     validate(request, &image)?;
     let folder = roots.containers();
@@ -204,7 +208,12 @@ fn write(roots: &Roots, container: &Container, request: &Request, image: &Image)
     for name in ["upper", "work", "rootfs"] {
         std::fs::create_dir(new.path().join(name)).map_err(in_folder)?;
     }
-    set_upper_mode(new.path(), image).map_err(in_folder)?;
+    let init = new.path().join("init");
+    std::fs::create_dir(&init).map_err(in_folder)?;
+    if !init_layer::fill(&init, image).map_err(in_folder)? {
+        std::fs::remove_dir(&init).map_err(in_folder)?;
+    }
+    set_root_mode(new.path(), image).map_err(in_folder)?;
     for name in ["hostname", "hosts", "resolv.conf"] {
         std::fs::write(new.path().join(name), "").map_err(in_folder)?;
     }
@@ -219,12 +228,18 @@ fn write(roots: &Roots, container: &Container, request: &Request, image: &Image)
 }
 
 /// The root folder of a union is that of its topmost layer, the still empty upper: it must look as the image's did.
-fn set_upper_mode(new: &Path, image: &Image) -> std::io::Result<()> {
+fn set_root_mode(new: &Path, image: &Image) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     let mode = image
         .layers
         .last()
         .and_then(|layer| std::fs::metadata(&layer.folder).ok())
         .map_or(0o755, |found| found.permissions().mode());
-    std::fs::set_permissions(new.join("upper"), std::fs::Permissions::from_mode(mode & 0o7777))
+    for name in ["upper", "init"] {
+        let folder = new.join(name);
+        if folder.exists() {
+            std::fs::set_permissions(folder, std::fs::Permissions::from_mode(mode & 0o7777))?;
+        }
+    }
+    Ok(())
 }
