@@ -52,7 +52,7 @@ pub(super) fn run(args: &Args, context: &mut Context) -> anyhow::Result<Exit> {
     match &args.verb {
         Verb::Up { container } => up(&roots, &find(container)?, context),
         Verb::Show { container } => show(&roots, &find(container)?, context),
-        Verb::Down { container } => down(&roots, &find(container)?, context),
+        Verb::Down { container } => down(&roots, container, &find(container)?, context),
         Verb::Ls => ls(&roots, context),
     }
 }
@@ -96,7 +96,7 @@ fn show(roots: &Roots, id: &str, context: &mut Context) -> anyhow::Result<Exit> 
     Ok(Exit::Ok)
 }
 
-fn down(roots: &Roots, id: &str, context: &mut Context) -> anyhow::Result<Exit> {
+fn down(roots: &Roots, wanted: &str, id: &str, context: &mut Context) -> anyhow::Result<Exit> {
     if network::lease_of(roots, id).map_err(explained)?.is_none() && network::pinned(roots, id).is_none() {
         return Err(explained(network::NetworkError::NotUp { id: id.to_owned() }));
     }
@@ -104,7 +104,7 @@ fn down(roots: &Roots, id: &str, context: &mut Context) -> anyhow::Result<Exit> 
     network::unpin(roots, id).map_err(explained)?;
     torn.map_err(explained)?;
     if !context.screen.json {
-        context.screen.line(id)?;
+        context.screen.line(wanted)?;
     }
     Ok(Exit::Ok)
 }

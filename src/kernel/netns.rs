@@ -55,6 +55,11 @@ pub fn is_namespace(fd: BorrowedFd<'_>) -> bool {
     nix::sys::statfs::fstatfs(fd).is_ok_and(|found| found.filesystem_type() == nix::sys::statfs::NSFS_MAGIC)
 }
 
+/// The number by which `readlink /proc/PID/ns/net` names it, as in `net:[4026531833]`.
+pub fn number(fd: BorrowedFd<'_>) -> Option<u64> {
+    nix::sys::stat::fstat(fd).ok().map(|found| found.st_ino)
+}
+
 /// Mounts a namespace over the file `target`: it then lives without any process, as ip-netns(8) does it.
 ///
 /// # Errors

@@ -20,6 +20,9 @@ pub(super) fn lease(lease: &Lease, width: usize) -> String {
 pub(super) fn view(view: &View, width: usize) -> String {
     let mut page = Page::of(width);
     let lease = &view.lease;
+    if let Some(number) = view.namespace {
+        page.row("namespace", &format!("net:[{number}]"));
+    }
     if view.links.is_empty() {
         page.row("inside", "its network namespace is not kept, and no process of it is known");
     }

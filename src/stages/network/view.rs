@@ -3,7 +3,7 @@
 use super::mark::Marks;
 use super::{Lease, NetworkError, forward, lease};
 use crate::kernel::netlink::{Address, Link, Route, Socket};
-use crate::kernel::{nft, sysctl};
+use crate::kernel::{netns, nft, sysctl};
 use crate::state::Roots;
 use serde::Serialize;
 use std::net::Ipv4Addr;
@@ -14,6 +14,8 @@ use std::os::fd::BorrowedFd;
 pub struct View {
     /// What it was given.
     pub lease: Lease,
+    /// Number of the container's network namespace, as `/proc/PID/ns/net` has it.
+    pub namespace: Option<u64>,
     /// The container's links; empty where its namespace could not be looked into.
     pub links: Vec<Link>,
     /// Their addresses.
@@ -50,11 +52,11 @@ pub struct Forwarding {
     pub ours: bool,
 }
 
-/// Looks at the network of a container; `netns` is its network namespace, where one is known.
+/// Looks at the network of a container; `inner` is its network namespace, where one is known.
 ///
 /// # Errors
 /// [`NetworkError::NotUp`], [`NetworkError::Look`].
-pub fn view(roots: &Roots, container_id: &str, netns: Option<BorrowedFd<'_>>) -> Result<View, NetworkError> {
+pub fn view(roots: &Roots, container_id: &str, inner: Option<BorrowedFd<'_>>) -> Result<View, NetworkError> {
     let record = lease::read(roots)?;
     let not_up = || NetworkError::NotUp { id: container_id.to_owned() };
     let lease = record.leases.get(container_id).filter(|lease| lease.is_complete()).cloned().ok_or_else(not_up)?;
@@ -62,13 +64,15 @@ pub fn view(roots: &Roots, container_id: &str, netns: Option<BorrowedFd<'_>>) ->
     let mut socket = Socket::open().map_err(look("links"))?;
     let host_link = socket.link_named(&lease.host_link, "the host's end").map_err(look("links"))?;
     let bridge = socket.link_named(&lease.bridge, "the switch").map_err(look("links"))?;
-    let (links, addresses, routes) = match netns {
-        Some(netns) => inside(netns).map_err(NetworkError::Inside)?,
+    let namespace = inner.and_then(netns::number);
+    let (links, addresses, routes) = match inner {
+        Some(inner) => inside(inner).map_err(NetworkError::Inside)?,
         None => Default::default(),
     };
     let forwards = record.bridge.map(|bridge| bridge.forwards).unwrap_or_default();
     let nat = nat(roots, &lease).map_err(look("packet filter"))?;
-    Ok(View { forwarding: forwarding(&lease, &forwards), nat, links, addresses, routes, host_link, bridge, lease })
+    let forwarding = forwarding(&lease, &forwards);
+    Ok(View { lease, namespace, links, addresses, routes, host_link, bridge, nat, forwarding })
 }
 
 type Inside = (Vec<Link>, Vec<Address>, Vec<Route>);
