@@ -80,7 +80,9 @@ fn place(root: BorrowedFd<'_>, wanted: &Mount) -> Result<(), Failure> {
     let place = fs::mount_point(root, target, Shape::Folder, Links::Refused).map_err(refuse_link(target, &step()))?;
     let source = wanted.source().as_ref().map_or(kind, |source| source.to_str().unwrap_or(kind));
     let fstype = if kind == "cgroup" { "cgroup2" } else { kind };
-    mount::mount_at(place.as_fd(), source, fstype, options.flags, &options.data, why(target))
+    // Root inside may make nodes (CAP_MKNOD), and must not open them. A devpts has terminals, and takes no other nodes.
+    let nodev = if kind == "devpts" { MsFlags::empty() } else { MsFlags::MS_NODEV };
+    mount::mount_at(place.as_fd(), source, fstype, options.flags | nodev, &options.data, why(target))
         .map_err(Failure::at(&step()))
 }
 
@@ -108,6 +110,8 @@ fn bind(root: BorrowedFd<'_>, wanted: &Mount, options: &Options) -> Result<(), F
         Ok(SFlag::S_IFDIR) => Shape::Folder,
         _ => Shape::File,
     };
+    mount::set_attributes(&copy, libc::MOUNT_ATTR_NODEV, true, "root inside can make a node for any device of the host")
+        .map_err(Failure::at(&step))?;
     if options.flags.contains(MsFlags::MS_RDONLY) {
         mount::set_attributes(&copy, libc::MOUNT_ATTR_RDONLY, true, "it was asked for read-only")
             .map_err(Failure::at(&step))?;
