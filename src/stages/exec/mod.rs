@@ -23,6 +23,6 @@ mod wiring;
 
 pub use join::{Joining, join};
 pub use log::{Line, read_log};
-pub use running::{Running, running};
+pub use running::{Running, lock_at_rest, running};
 pub use start::{Attachment, StartError, StartFailure, exec, start};
 pub use supervisor::{Orders, supervise};

@@ -110,8 +110,13 @@ fn bind(root: BorrowedFd<'_>, wanted: &Mount, options: &Options) -> Result<(), F
         Ok(SFlag::S_IFDIR) => Shape::Folder,
         _ => Shape::File,
     };
-    mount::set_attributes(&copy, libc::MOUNT_ATTR_NODEV, true, "root inside can make a node for any device of the host")
-        .map_err(Failure::at(&step))?;
+    mount::set_attributes(
+        &copy,
+        libc::MOUNT_ATTR_NODEV,
+        true,
+        "root inside can make a node for any device of the host",
+    )
+    .map_err(Failure::at(&step))?;
     if options.flags.contains(MsFlags::MS_RDONLY) {
         mount::set_attributes(&copy, libc::MOUNT_ATTR_RDONLY, true, "it was asked for read-only")
             .map_err(Failure::at(&step))?;

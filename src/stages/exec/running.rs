@@ -1,7 +1,10 @@
 //! What is known of a container while it runs: `<run>/containers/<id>/running.json`, on tmpfs, written by its supervisor.
 
 use crate::kernel::cgroup::Version;
-use crate::state::{ProcessIdentity, Roots, read_record};
+use crate::kernel::process;
+use crate::stages::create;
+use crate::state::{Lock, ProcessIdentity, Roots, read_record};
+use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -31,4 +34,32 @@ pub(super) fn folder(roots: &Roots, id: &str) -> PathBuf {
 pub fn running(roots: &Roots, id: &str) -> Option<Running> {
     let running: Running = read_record(&folder(roots, id).join("running.json")).ok()?;
     (running.supervisor.is_alive() && running.init.is_alive()).then_some(running)
+}
+
+/// The lock of a container: who has it may begin to start it, or take back what a run has left.
+///
+/// # Errors
+/// Those of open(2): NotFound where the container is gone.
+pub(super) fn lock(roots: &Roots, id: &str) -> std::io::Result<Lock> {
+    Lock::wait(&create::folder(roots, id).join("lock"))
+}
+
+/// The lock of a container that does not run; without it, how it runs. One that is just ending is waited for: what its
+/// supervisor still takes back must not be the next one's.
+///
+/// # Errors
+/// As [`lock`].
+pub fn lock_at_rest(roots: &Roots, id: &str) -> std::io::Result<Result<Lock, Running>> {
+    loop {
+        let lock = lock(roots, id)?;
+        if let Some(running) = running(roots, id) {
+            return Ok(Err(running));
+        }
+        let last = read_record::<Running>(&folder(roots, id).join("running.json")).ok();
+        let Some(ending) = last.map(|last| last.supervisor).filter(|one| one.is_alive()) else { return Ok(Ok(lock)) };
+        drop(lock);
+        if let Ok(handle) = process::pidfd_open(Pid::from_raw(ending.pid), "it still takes back what it made") {
+            process::wait_for_end(std::os::fd::AsFd::as_fd(&handle));
+        }
+    }
 }

@@ -5,6 +5,7 @@ use super::message::{self, FromInit, Packet, ToClient, ToInit};
 use super::running::{self, Running};
 use super::wiring::{self, Ends};
 use super::{StartFailure, init};
+use crate::error::Explain;
 use crate::kernel::namespace::{self, Kind};
 use crate::kernel::process::{self, Child, Ended};
 use crate::kernel::{self, fs, nsfs, user};
@@ -87,6 +88,9 @@ pub(super) fn settle_in(orders: &Orders, name: &CStr, role: Role) {
 fn start(orders: &Orders, container: &Container) -> Result<Started, StartFailure> {
     let roots = &orders.roots;
     let bundle = create::folder(roots, &container.id);
+    let _alone = running::lock_at_rest(roots, &container.id)
+        .map_err(|source| create::CreateError::Folder { path: bundle.clone(), source })?
+        .map_err(|_| runs_already(container))?;
     let spec: Spec = read_record(&bundle.join("config.json"))?;
     let union = Union::of(roots, container)?;
     let claim = Claim { owner: container.id.clone(), holder: Some(ProcessIdentity::myself()) };
@@ -140,11 +144,19 @@ fn begin(
     journal.announce(claim, Effect::Process(init))?;
     limits::join(&cgroups, child.pid)?;
     register(orders, container, init, &cgroups)?;
-    message::send(&ours, &ToInit::Go).map_err(quiet("sendmsg"))?;
+    tell(&ours, ToInit::Go)?;
     connect(roots, container, &child, claim, connected)?;
-    message::send(&ours, &ToInit::Connected).map_err(quiet("sendmsg"))?;
+    tell(&ours, ToInit::Connected)?;
     hear_out(&ours, &mut ends)?;
     Ok(Started { child, ends, claim: claim.clone(), cgroups })
+}
+
+/// One that cannot hear it any more has said why, or was killed: both are heard next.
+fn tell(socket: &OwnedFd, message: ToInit) -> Result<(), Failure> {
+    match message::send(socket, &message) {
+        Ok(()) | Err(Errno::EPIPE) => Ok(()),
+        Err(errno) => Err(quiet("sendmsg")(errno)),
+    }
 }
 
 /// The CLONE_NEW* bits of config.json, without the network namespace where one is made already.
@@ -235,6 +247,8 @@ fn live(orders: &mut Orders, mut container: Container, started: Started) -> i32 
     let ended = process::wait(started.child.pid).unwrap_or(Ended::Killed(libc::SIGKILL));
     container.layer_mounted = false;
     container.status = Status::Exited { how: ended, started: started_at, at: seconds() };
+    // Whoever starts it next waits until all of this is taken back.
+    let alone = running::lock(&orders.roots, &container.id).ok();
     if !container.remove {
         let _ = create::save(&orders.roots, &container);
     }
@@ -243,7 +257,7 @@ fn live(orders: &mut Orders, mut container: Container, started: Started) -> i32 
         let _ = exit::remove_files(&orders.roots, &container);
     }
     let _ = message::send(&orders.client, &ToClient::Ended(ended));
-    drop((started.claim, started.cgroups));
+    drop((started.claim, started.cgroups, alone));
     0
 }
 
@@ -258,6 +272,11 @@ fn seconds() -> u64 {
 
 pub(super) fn quiet(call: &'static str) -> impl Fn(Errno) -> Failure {
     move |errno| Failure::at("speak with PID 1")(kernel::Error::quiet(call, &format_args!("…"), errno))
+}
+
+fn runs_already(container: &Container) -> StartFailure {
+    let error = super::StartError::Running(container.name.clone());
+    StartFailure::Told { chain: vec![error.to_string()], hint: error.hint(), code: error.exit().code() }
 }
 
 fn gone(when: &str) -> Failure {

@@ -178,12 +178,15 @@ pub fn code(container: &Container) -> u8 {
 /// # Errors
 /// All of [`ExitError`].
 pub fn remove(roots: &Roots, container: &Container, force: bool) -> Result<(), ExitError> {
-    if exec::running(roots, &container.id).is_some() {
-        if !force {
-            return Err(ExitError::Running(container.name.clone()));
+    let _alone = loop {
+        match exec::lock_at_rest(roots, &container.id) {
+            Ok(Ok(lock)) => break Some(lock),
+            Ok(Err(_)) if force => kill(roots, container)?,
+            Ok(Err(_)) => return Err(ExitError::Running(container.name.clone())),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => break None,
+            Err(source) => return Err(ExitError::Files { path: create::folder(roots, &container.id), source }),
         }
-        kill(roots, container)?;
-    }
+    };
     layer::unmount(&create::folder(roots, &container.id).join("rootfs"))?;
     network::unpin(roots, &container.id)?;
     take_back(roots, &container.id, Extent::Everything)?;
