@@ -74,7 +74,7 @@ pub(super) fn spec(
     }
     mounts.extend(container.volumes.iter().map(|one| bind(&one.source, &one.target, one.read_only)));
     let value = json!({
-        "ociVersion": "1.2.0",
+        "ociVersion": "1.0.2",
         "root": { "path": "rootfs", "readonly": false },
         "hostname": container.hostname,
         "mounts": mounts,
