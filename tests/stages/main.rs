@@ -4,4 +4,6 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod containers;
+mod lifecycle;
 mod network;

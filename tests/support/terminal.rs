@@ -63,6 +63,11 @@ impl Terminal {
         self.keys(&format!("{line}\r"));
     }
 
+    /// The number of its process as the tests see it.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What is on the screen.
     pub(crate) fn screen(&self) -> String {
         self.screen.screen().contents()

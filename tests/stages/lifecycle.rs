@@ -1,0 +1,155 @@
+//! Stage 6 and what leads there: `stop`, `wait`, `logs`, `ps`, `rm`, and the same container a second time.
+
+use crate::containers::{background, learner};
+use crate::support::{Learner, eventually};
+use serde_json::Value;
+
+/// What `ps` knows of a container: its record, and how it runs.
+fn told(learner: &Learner, name: &str) -> Value {
+    let all = learner.explore(["ps", "-a", "--json"]).run().status(0).json();
+    let found = all.as_array().unwrap().iter().find(|one| one["container"]["name"] == name).cloned();
+    found.unwrap_or_else(|| panic!("{name} is not in {all}"))
+}
+
+#[test]
+fn stop_asks_first_and_the_answer_is_the_containers_own() {
+    let learner = learner();
+    background(&learner, "polite", "trap 'echo bye; exit 7' TERM; echo up; while :; do sleep 0.05; done");
+    eventually("the handler is set", || learner.explore(["logs", "polite"]).run().out == "up\n");
+    learner.explore(["stop", "polite"]).run().status(0).stdout("polite\n").stderr("");
+    learner.explore(["wait", "polite"]).run().status(0).stdout("7\n");
+    learner.explore(["logs", "polite"]).run().status(0).stdout("up\nbye\n").stderr("");
+    learner.explore(["stop", "polite"]).run().status(0).stdout("polite\n");
+}
+
+#[test]
+fn one_that_does_not_listen_is_killed_when_the_time_is_up() {
+    let learner = learner();
+    // sleep sets no handler, and for PID 1 a signal without one is no signal.
+    learner.explore(["run", "-d", "--name", "deaf", "demo", "sleep", "1000"]).run().status(0);
+    learner.explore(["stop", "-t", "1", "deaf"]).run().status(0);
+    learner.explore(["wait", "deaf"]).run().status(0).stdout("137\n");
+    let listed = learner.explore(["ps", "-a"]).run().status(0);
+    assert!(listed.out.contains("Exited (137)"), "{}", listed.shown());
+}
+
+#[test]
+fn whoever_is_attached_hears_of_the_end_that_another_command_made() {
+    let learner = learner();
+    let attached = learner.explore(["run", "--name", "box", "demo", "sleep", "1000"]).spawn();
+    eventually("it runs", || learner.explore(["ps", "-q"]).run().out.lines().count() == 1);
+    let waiting = learner.explore(["wait", "box"]).spawn();
+    learner.explore(["stop", "-t", "0", "box"]).run().status(0);
+    attached.finish("run").status(137).stdout("").stderr("");
+    waiting.finish("wait").status(0).stdout("137\n");
+}
+
+#[test]
+fn a_signal_for_the_command_is_for_the_container() {
+    let learner = learner();
+    let script = "trap 'exit 9' TERM; echo up; while :; do sleep 0.05; done";
+    let attached = learner.explore(["run", "--name", "box", "demo", "sh", "-c", script]).spawn();
+    eventually("the handler is set", || learner.explore(["logs", "box"]).run().out == "up\n");
+    attached.signal(nix::sys::signal::Signal::SIGTERM);
+    attached.finish("run").status(9).stdout("up\n").stderr("");
+}
+
+#[test]
+fn what_runs_is_removed_only_by_force() {
+    let learner = learner();
+    background(&learner, "box", "sleep 1000");
+    learner.explore(["rm", "box"]).run().fails(1, "container box is running");
+    learner
+        .explore(["ps", "-q"])
+        .run()
+        .status(0)
+        .stdout_has(&told(&learner, "box")["container"]["id"].as_str().unwrap()[..12]);
+    learner.explore(["rm", "-f", "box"]).run().status(0).stdout("box\n").stderr("");
+    learner.explore(["ps", "-a", "-q"]).run().status(0).stdout("");
+    learner.explore(["rm", "box"]).run().fails(1, "no such container: box");
+}
+
+#[test]
+fn logs_keep_both_streams_and_the_order_of_their_lines() {
+    let learner = learner();
+    background(&learner, "box", "echo one; echo two >&2; echo three; printf unfinished");
+    learner.explore(["wait", "box"]).run().status(0).stdout("0\n");
+    learner.explore(["logs", "box"]).run().status(0).stdout("one\nthree\nunfinished").stderr("two\n");
+    let lines = learner.explore(["logs", "--json", "box"]).run().status(0).json();
+    let both: Vec<(&str, &str)> = lines
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|line| (line["stream"].as_str().unwrap(), line["log"].as_str().unwrap()))
+        .collect();
+    assert!(both.contains(&("stderr", "two\n")), "{both:?}");
+    let times = learner.explore(["logs", "-t", "box"]).run().status(0);
+    assert!(times.out.lines().all(|line| line.contains('T') && line.contains("Z ")), "{}", times.shown());
+}
+
+#[test]
+fn ps_shows_dockers_columns_and_only_what_runs_unless_all_is_asked() {
+    let learner = learner();
+    let id = background(&learner, "runs", "sleep 1000");
+    learner.explore(["create", "--name", "made", "demo", "true"]).run().status(0);
+    let running = learner.explore(["ps"]).run().status(0);
+    let heading: Vec<&str> =
+        running.out.lines().next().unwrap().split("  ").map(str::trim).filter(|one| !one.is_empty()).collect();
+    assert_eq!(heading, ["CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAMES"]);
+    assert!(running.out.contains(&id[..12]) && !running.out.contains("made"), "{}", running.shown());
+    let all = learner.explore(["ps", "-a"]).run().status(0);
+    let row = |name: &str| all.out.lines().find(|line| line.ends_with(name)).unwrap().to_owned();
+    assert!(row("runs").contains("Up ") && row("made").contains("Created"), "{}", all.shown());
+    learner.explore(["ps", "-q", "--no-trunc"]).run().status(0).stdout(&format!("{id}\n"));
+    assert!(told(&learner, "runs")["running"]["init"]["pid"].is_number());
+    assert_eq!(told(&learner, "made")["running"], Value::Null);
+    assert_eq!(told(&learner, "made")["container"]["status"]["state"], "created");
+    learner.explore(["rm", "-f", "runs", "made"]).run().status(0).stdout("runs\nmade\n");
+}
+
+#[test]
+fn started_again_it_is_the_same_container_and_another_process() {
+    let learner = learner();
+    let id = background(&learner, "box", "echo $(hostname) >>/mine; sleep 1000");
+    let wrote = |lines: usize| {
+        let text = learner.explore(["exec", "box", "cat", "/mine"]).run().out;
+        text.lines().count() == lines && text.lines().all(|line| line == &id[..12])
+    };
+    eventually("it has written", || wrote(1));
+    let first = told(&learner, "box");
+    learner.explore(["start", "box"]).run().fails(1, "is running already");
+    learner.explore(["stop", "-t", "0", "box"]).run().status(0);
+    learner.explore(["start", "box"]).run().status(0).stdout("box\n").stderr("");
+    eventually("it has written again, below the first line", || wrote(2));
+    let second = told(&learner, "box");
+    for same in ["id", "name", "hostname", "image_id", "command"] {
+        assert_eq!(first["container"][same], second["container"][same]);
+    }
+    assert_ne!(first["running"]["init"], second["running"]["init"]);
+    learner.explore(["rm", "-f", &id[..12]]).run().status(0);
+}
+
+#[test]
+fn one_name_has_one_container_however_many_ask_for_it_at_once() {
+    let learner = learner();
+    let asked: Vec<_> = (0..6).map(|_| learner.explore(["create", "--name", "one", "demo", "true"]).spawn()).collect();
+    let answers: Vec<_> = asked.into_iter().map(|one| one.finish("create")).collect();
+    assert_eq!(answers.iter().filter(|one| one.code == 0).count(), 1);
+    for refused in answers.into_iter().filter(|one| one.code != 0) {
+        refused.fails(125, "the container name \"one\" is already in use by container");
+    }
+    assert_eq!(learner.explore(["ps", "-a", "-q"]).run().out.lines().count(), 1);
+}
+
+#[test]
+fn two_starts_of_one_container_start_it_once() {
+    let learner = learner();
+    learner.explore(["create", "--name", "one", "demo", "sleep", "1000"]).run().status(0);
+    let asked: Vec<_> = (0..4).map(|_| learner.explore(["start", "one"]).spawn()).collect();
+    let answers: Vec<_> = asked.into_iter().map(|one| one.finish("start")).collect();
+    let inside = learner.explore(["exec", "one", "sh", "-c", "ls -d /proc/[0-9]* | wc -l"]).run();
+    learner.explore(["rm", "-f", "one"]).run().status(0);
+    let started = answers.iter().filter(|one| one.code == 0).count();
+    let all: Vec<String> = answers.iter().map(crate::support::Output::shown).collect();
+    assert_eq!(started, 1, "{}\n{}", all.join("\n"), inside.shown());
+}
