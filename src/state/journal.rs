@@ -7,7 +7,7 @@
 //! An entry names its **holder**, the process in whose interest the effect exists. While it lives, nobody else undoes
 //! the effect. An entry without a holder stays until its owner is removed (`explore rm`, `network down`, `ns rm`).
 
-use super::record::{RecordError, read_record, write_record};
+use super::record::{RecordError, write_record};
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -183,14 +183,9 @@ impl Journal {
         let mut found = Vec::new();
         for sequence in self.sequences() {
             let path = self.path_of(sequence);
-            match read_record::<Entry>(&path) {
-                Ok(mut entry) => {
-                    entry.sequence = sequence;
-                    found.push(entry);
-                }
-                Err(error) if error.is_missing() => {}
-                Err(_) if std::fs::metadata(&path).is_ok_and(|file| file.len() == 0) => {}
-                Err(error) => return Err(error),
+            if let Some(mut entry) = read_entry(&path)? {
+                entry.sequence = sequence;
+                found.push(entry);
             }
         }
         found.sort_by_key(|entry| std::cmp::Reverse(entry.sequence));
@@ -219,6 +214,19 @@ impl Journal {
     fn next_sequence(&self) -> u64 {
         self.sequences().into_iter().max().map_or(1, |last| last + 1)
     }
+}
+
+/// `None` for one that is gone, or was only begun. Emptiness is judged by what was read: a moment later somebody may have
+/// filled it.
+fn read_entry(path: &Path) -> Result<Option<Entry>, RecordError> {
+    let bytes = match std::fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        read => read.map_err(|source| RecordError::Read { path: path.to_owned(), source })?,
+    };
+    if bytes.is_empty() {
+        return Ok(None);
+    }
+    serde_json::from_slice(&bytes).map(Some).map_err(|source| RecordError::Damaged { path: path.to_owned(), source })
 }
 
 fn sequence_of(path: &Path) -> Option<u64> {

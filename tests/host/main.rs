@@ -6,5 +6,6 @@ mod support;
 
 mod crowd;
 mod fallback;
+mod kill;
 mod leak_check;
 mod witness;

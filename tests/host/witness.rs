@@ -155,10 +155,13 @@ fn a_look_into_another_place_is_told_as_it_is_seen() {
     let learner = Learner::new();
     learner.program("sh", ["-c", "unshare --uts --net --pid --fork sleep 1000 >/dev/null 2>&1 &"]).run();
     let mut inside = String::new();
-    eventually("the other place is there", || {
-        inside = learner.program("pgrep", ["-x", "sleep"]).run().out.trim().to_owned();
-        !inside.is_empty()
-    });
+    eventually(
+        || "the other place is there".into(),
+        || {
+            inside = learner.program("pgrep", ["-x", "sleep"]).run().out.trim().to_owned();
+            !inside.is_empty()
+        },
+    );
     let testimony = Testimony::of(&learner, learner.explore(["compare", &inside]));
     testimony.must_agree();
 }
@@ -167,7 +170,7 @@ fn a_look_into_another_place_is_told_as_it_is_seen() {
 fn a_place_is_told_as_it_is_seen(learner: &Learner, kinds: &str) {
     let words: Vec<&str> = ["ns", "create", "box"].into_iter().chain(kinds.split(' ')).collect();
     let creating = under_strace(learner, learner.explore(&words)).spawn();
-    eventually("the place stands", || learner.explore(["ns", "ls"]).run().status(0).out.contains("box"));
+    eventually(|| "the place stands".into(), || learner.explore(["ns", "ls"]).run().status(0).out.contains("box"));
     learner.explore(["ns", "rm", "box"]).run().status(0);
     Testimony::read(learner, creating.finish("ns create box")).must_agree();
 

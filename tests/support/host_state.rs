@@ -31,6 +31,11 @@ impl HostState {
         Self { parts: look(learner), learner: learner.clone(), _alone: alone }
     }
 
+    /// Makes the state now the one that is compared with.
+    pub(crate) fn take_again(&mut self) {
+        self.parts = look(&self.learner);
+    }
+
     /// Fails with the difference where the machine is not as it was.
     #[track_caller]
     pub(crate) fn assert_unchanged(&self) {

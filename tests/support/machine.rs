@@ -4,6 +4,7 @@ use super::pids_in;
 use nix::sched::{CloneFlags, setns, unshare};
 use std::fs::File;
 use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 /// Mount, PID, network and UTS namespaces of its own. All that runs in it ends with it.
@@ -58,13 +59,14 @@ impl Machine {
 
     /// All processes on the machine but its PID 1, by their numbers out here.
     pub(crate) fn processes(&self) -> Vec<i32> {
-        let all: Vec<(i32, u32)> =
-            pids_in("/proc").into_iter().filter_map(|pid| Some((pid, parent_of(pid)?))).collect();
-        // An orphan's new parent is the PID 1 of its namespace, so that every chain of parents ends at ours.
+        // What a test has started is a child of the test until it is an orphan; then the machine's PID 1 takes it in.
+        let here = namespace_of(self.init);
         let mut found = vec![self.init];
+        found
+            .extend(children_of(std::process::id().cast_signed()).into_iter().filter(|&pid| namespace_of(pid) == here));
         let mut next = 0;
-        while let Some(parent) = found.get(next).map(|pid| pid.cast_unsigned()) {
-            found.extend(all.iter().filter(|(_, of)| *of == parent).map(|(pid, _)| *pid));
+        while let Some(&parent) = found.get(next) {
+            found.extend(children_of(parent));
             next += 1;
         }
         found.split_off(1)
@@ -82,6 +84,18 @@ impl Drop for Machine {
 fn only_child_of(parent: u32) -> i32 {
     let is_child = |pid: &i32| parent_of(*pid) == Some(parent);
     pids_in("/proc").into_iter().find(is_child).expect("unshare(1) has a child")
+}
+
+/// As proc_pid_task_children(5) lists them: quick enough to catch a process at a moment.
+fn children_of(pid: i32) -> Vec<i32> {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let list = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
+    tasks.map(list).collect::<Vec<_>>().join(" ").split_whitespace().map(|child| child.parse().unwrap()).collect()
+}
+
+/// The PID namespace of a process; `None` where it is gone.
+fn namespace_of(pid: i32) -> Option<PathBuf> {
+    std::fs::read_link(format!("/proc/{pid}/ns/pid")).ok()
 }
 
 fn parent_of(pid: i32) -> Option<u32> {

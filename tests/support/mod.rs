@@ -70,10 +70,10 @@ pub(crate) fn explore<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -
 
 /// Waits until something holds; what does not come within [`PATIENCE`] does not come.
 #[track_caller]
-pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+pub(crate) fn eventually(what: impl Fn() -> String, mut holds: impl FnMut() -> bool) {
     let until = Instant::now() + PATIENCE;
     while !holds() {
-        assert!(Instant::now() < until, "this never came: {what}");
+        assert!(Instant::now() < until, "this never came: {}", what());
         std::thread::sleep(Duration::from_millis(20));
     }
 }

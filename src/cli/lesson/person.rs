@@ -45,7 +45,13 @@ impl Person {
             Ok(Some(chosen)) if chosen < options => Ok(Reply::Chosen(chosen)),
             Ok(Some(chosen)) if chosen + 1 < items.len() => Ok(Reply::Hint),
             Ok(_) => Ok(Reply::Leave),
-            Err(dialoguer::Error::IO(error)) => Err(RunError::Screen(error)),
+            Err(dialoguer::Error::IO(error)) => {
+                // The menu reads ^C as a key; to whoever waits for us it must look like the signal that it stands for.
+                if error.kind() == std::io::ErrorKind::Interrupted {
+                    crate::kernel::process::die_by(libc::SIGINT);
+                }
+                Err(RunError::Screen(error))
+            }
         }
     }
 

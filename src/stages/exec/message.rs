@@ -178,10 +178,12 @@ fn descriptor_in(message: &nix::sys::socket::RecvMsg<'_, '_, ()>) -> Option<Owne
     })
 }
 
+/// ECONNRESET says, once, that the other end closed before it had read all that we sent. What it had sent before is still
+/// in the queue behind that error: an exit code must not be lost because a last byte of input came too late.
 fn retry<T>(mut attempt: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
     loop {
         match attempt() {
-            Err(nix::errno::Errno::EINTR) => {}
+            Err(nix::errno::Errno::EINTR | nix::errno::Errno::ECONNRESET) => {}
             other => return other,
         }
     }

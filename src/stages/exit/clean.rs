@@ -36,6 +36,12 @@ pub fn recover(roots: &Roots) -> Result<usize, ExitError> {
     if orphans.is_empty() {
         return Ok(0);
     }
+    for id in orphans.iter().filter_map(|entry| entry.claim.owner.strip_prefix("walk/")) {
+        // Its files go only after those who use them.
+        if let Ok(container) = create::find(roots, id) {
+            kill(roots, &container)?;
+        }
+    }
     let undone = undo::undo_each(&journal, orphans.iter());
     let network = network::clean(roots);
     let owners: BTreeSet<&str> = orphans.iter().map(|entry| entry.claim.owner.as_str()).collect();
@@ -79,6 +85,8 @@ fn settle(roots: &Roots, owner: &str) -> Result<(), ExitError> {
 /// # Errors
 /// The first that stays in the way, after everything else was tried.
 pub fn clean(roots: &Roots, all: bool) -> Result<Cleaned, ExitError> {
+    // First, or what went with a dead keeper would be looked for, by its name, in the namespaces of this machine.
+    let _ = keeper::forget_if_dead(roots);
     let mut cleaned = Cleaned { effects: recover(roots)?, ..Cleaned::default() };
     for container in create::list(roots)? {
         let abandoned = exec::running(roots, &container.id)
@@ -96,9 +104,6 @@ pub fn clean(roots: &Roots, all: bool) -> Result<Cleaned, ExitError> {
     }
     cleaned.effects += recover(roots)?;
     network::clean(roots)?;
-    if keeper::alive(roots).is_none() && !keeper::is_inside() {
-        let _ = keeper::forget_dead_namespaces(roots);
-    }
     sweep(roots);
     Ok(cleaned)
 }

@@ -101,14 +101,16 @@ pub fn kill(roots: &Roots, container: &Container) -> Result<(), ExitError> {
 fn end(roots: &Roots, container: &Container, first: i32, patience: u64) -> Result<(), ExitError> {
     let Some(running) = exec::running(roots, &container.id) else { return Ok(()) };
     let failed = |source| ExitError::Kill { name: container.name.clone(), source };
-    let Some(init) = open_init(&running).map_err(failed)? else { return Ok(()) };
     let supervisor = process::pidfd_open(Pid::from_raw(running.supervisor.pid), "to wait until all is taken back").ok();
-    send(&init, first, "asked to end").map_err(failed)?;
-    if !process::ends_within(init.as_fd(), patience) {
-        send(&init, libc::SIGKILL, "it did not end in time").map_err(failed)?;
-        process::wait_for_end(init.as_fd());
+    if let Some(init) = open_init(&running).map_err(failed)? {
+        send(&init, first, "asked to end").map_err(failed)?;
+        if !process::ends_within(init.as_fd(), patience) {
+            send(&init, libc::SIGKILL, "it did not end in time").map_err(failed)?;
+            process::wait_for_end(init.as_fd());
+        }
     }
-    if let Some(supervisor) = supervisor {
+    // Also where PID 1 has ended by itself: its supervisor may not be done yet.
+    if let Some(supervisor) = supervisor.filter(|_| running.supervisor.is_alive()) {
         process::wait_for_end(supervisor.as_fd());
     }
     Ok(())

@@ -179,11 +179,21 @@ fn lives_in_keeper(entry: &Entry) -> bool {
     matches!(entry.effect, Effect::Mount { .. } | Effect::Link { .. } | Effect::NftTable { .. } | Effect::Sysctl { .. })
 }
 
-/// A keeper that was killed took its namespaces along, and with them every mount and interface that stood in them.
+/// Lets go of what a killed keeper took along: out here nothing of it stands, and nobody may undo it. For one who is
+/// about to undo the journal without a keeper.
 ///
 /// # Errors
-/// [`KeeperError::Record`].
-pub fn forget_dead_namespaces(roots: &Roots) -> Result<(), KeeperError> {
+/// [`KeeperError::File`], [`KeeperError::Record`].
+pub fn forget_if_dead(roots: &Roots) -> Result<(), KeeperError> {
+    if is_inside() {
+        return Ok(());
+    }
+    let _turn = turn(roots)?;
+    if alive(roots).is_none() { forget_dead_namespaces(roots) } else { Ok(()) }
+}
+
+/// A keeper that was killed took its namespaces along, and with them every mount and interface that stood in them.
+fn forget_dead_namespaces(roots: &Roots) -> Result<(), KeeperError> {
     let journal = Journal::at(roots.journal());
     for entry in journal.entries()?.iter().filter(|entry| lives_in_keeper(entry) || entry.claim.owner == OWNER) {
         journal.forget(entry);
