@@ -63,7 +63,7 @@ pub(super) fn run(compare: &Compare, context: &mut Context) -> anyhow::Result<Ex
     Ok(Exit::Ok)
 }
 
-/// The comparison as text that fits `width` columns: side by side from [`layout::SIDE_BY_SIDE`] columns on, one below
+/// The comparison as text that fits `width` columns: side by side from `SIDE_BY_SIDE` columns on, one below
 /// the other otherwise. Ends with a line feed.
 pub fn render(comparison: &Comparison, width: usize, style: Style) -> String {
     let mut text = sections::heading(comparison, width, style);

@@ -33,7 +33,7 @@ pub(super) struct Wish {
     /// Where the command starts
     #[arg(short, long, value_name = "FOLDER")]
     workdir: Option<String>,
-    /// Show a folder or file of this machine inside: /here:/inside[:ro]
+    /// Show a folder or file of this machine inside: `/here:/inside`, or `/here:/inside:ro`
     #[arg(short, long, value_name = "VOLUME")]
     volume: Vec<String>,
     /// How it is connected

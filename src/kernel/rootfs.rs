@@ -6,7 +6,7 @@
 //! for this one call, so that absolute links and `..` end inside it (Linux 5.6). The last component is then touched
 //! only by calls that do not follow links.
 //!
-//! A layer has thousands of files. The root is opened through [`call`] and so is told; the rest is not, and fails with
+//! A layer has thousands of files. The root is opened through [`call()`] and so is told; the rest is not, and fails with
 //! the call all the same.
 
 use super::{Error, Result, call};

@@ -3,7 +3,7 @@
 //! Every system call that isolates something goes through `kernel/` and is emitted here twice: before it is made
 //! ([`Phase::Enter`]) and after it has answered ([`Phase::Exit`]). A process that has just been cloned must be able
 //! to tell too, so an event crosses as one record of fixed size in one `send(2)`, composed on the stack. The reader
-//! ([`reader`]) is a process of its own; nothing here waits for it.
+//! ([`Reader`]) is a process of its own; nothing here waits for it.
 //!
 //! A successful `execve(2)` never returns: its record has an Enter and no Exit, and the close-on-exec socket says
 //! the rest.

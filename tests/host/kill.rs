@@ -1,6 +1,6 @@
 //! SIGKILL at any moment: what is left is in the journal, and `explore clean` undoes it.
 
-use crate::support::{HostState, Learner, Random, eventually, is_root, require};
+use crate::support::{HostState, Learner, Random, eventually_or, is_root, require};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::time::{Duration, Instant};
@@ -56,7 +56,7 @@ fn clean(learner: &Learner, after: &str) {
     learner.explore(["clean"]).run().status(0);
     let list = ["-eo", "pid,ppid,stat,wchan:20,args"];
     let left = || learner.program("ps", list).run().shown();
-    eventually(|| format!("everything has ended after {after}\n{}", left()), || learner.processes().is_empty());
+    eventually_or(|| format!("everything has ended after {after}\n{}", left()), || learner.processes().is_empty());
     learner.explore(["clean"]).run().status(0);
 }
 

@@ -170,7 +170,7 @@ fn a_look_into_another_place_is_told_as_it_is_seen() {
 fn a_place_is_told_as_it_is_seen(learner: &Learner, kinds: &str) {
     let words: Vec<&str> = ["ns", "create", "box"].into_iter().chain(kinds.split(' ')).collect();
     let creating = under_strace(learner, learner.explore(&words)).spawn();
-    eventually(|| "the place stands".into(), || learner.explore(["ns", "ls"]).run().status(0).out.contains("box"));
+    eventually("the place stands", || learner.explore(["ns", "ls"]).run().status(0).out.contains("box"));
     learner.explore(["ns", "rm", "box"]).run().status(0);
     Testimony::read(learner, creating.finish("ns create box")).must_agree();
 

@@ -70,7 +70,13 @@ pub(crate) fn explore<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -
 
 /// Waits until something holds; what does not come within [`PATIENCE`] does not come.
 #[track_caller]
-pub(crate) fn eventually(what: impl Fn() -> String, mut holds: impl FnMut() -> bool) {
+pub(crate) fn eventually(what: &str, holds: impl FnMut() -> bool) {
+    eventually_or(|| what.to_owned(), holds);
+}
+
+/// As [`eventually`]; what to say is composed only where it must be said.
+#[track_caller]
+pub(crate) fn eventually_or(what: impl Fn() -> String, mut holds: impl FnMut() -> bool) {
     let until = Instant::now() + PATIENCE;
     while !holds() {
         assert!(Instant::now() < until, "this never came: {}", what());

@@ -48,7 +48,7 @@ pub(super) fn lock(roots: &Roots, id: &str) -> std::io::Result<Lock> {
 /// supervisor still takes back must not be the next one's.
 ///
 /// # Errors
-/// As [`lock`].
+/// As `lock`.
 pub fn lock_at_rest(roots: &Roots, id: &str) -> std::io::Result<Result<Lock, Running>> {
     loop {
         let lock = lock(roots, id)?;
