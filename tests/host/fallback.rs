@@ -21,10 +21,9 @@ fn a_place_is_made_and_entered_on_an_older_kernel_too() {
         let make = learner.explore(["ns", "create", "box", "--pid", "--mount", "--proc", "--uts", "--net"]);
         // strace stays with the place until it ends, so the command is watched and not waited for.
         let making = without(make, call).spawn();
-        crate::support::eventually(
-            || "the place stands".into(),
-            || learner.explore(["ns", "ls"]).run().status(0).out.contains("box"),
-        );
+        crate::support::eventually("the place stands", || {
+            learner.explore(["ns", "ls"]).run().status(0).out.contains("box")
+        });
         assert!(has_another_way, "{call} ({since})");
         let inside = without(learner.explore(["exec", "box", "sh", "-c", "hostname inside; hostname"]), call);
         inside.run().status(0).stdout("inside\n").stderr("");

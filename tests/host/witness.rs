@@ -155,13 +155,10 @@ fn a_look_into_another_place_is_told_as_it_is_seen() {
     let learner = Learner::new();
     learner.program("sh", ["-c", "unshare --uts --net --pid --fork sleep 1000 >/dev/null 2>&1 &"]).run();
     let mut inside = String::new();
-    eventually(
-        || "the other place is there".into(),
-        || {
-            inside = learner.program("pgrep", ["-x", "sleep"]).run().out.trim().to_owned();
-            !inside.is_empty()
-        },
-    );
+    eventually("the other place is there", || {
+        inside = learner.program("pgrep", ["-x", "sleep"]).run().out.trim().to_owned();
+        !inside.is_empty()
+    });
     let testimony = Testimony::of(&learner, learner.explore(["compare", &inside]));
     testimony.must_agree();
 }
