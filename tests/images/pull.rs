@@ -171,6 +171,6 @@ fn twenty_pulls_at_once_fetch_each_layer_whole() {
 }
 
 #[test]
-fn a_demo_tag_that_is_not_there_is_the_registrys_no() {
+fn a_demo_tag_that_is_not_there_is_refused_by_the_registry() {
     pulled().explore(["pull", "-q", "demo:nosuch"]).run().fails(1, "cannot pull demo:nosuch: the registry 127.0.0.1:");
 }
