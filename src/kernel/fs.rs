@@ -80,18 +80,30 @@ pub enum Shape {
 }
 
 /// The handle of a mount point inside `root`, made where it is missing, component by component under the descriptor
-/// of its parent. Links are followed inside the root while they exist; what is new is never a link.
+/// of its parent. Links are followed inside the root; where one leads to nothing yet, that is made, as many images have
+/// /etc/resolv.conf lead to a file that only a running system has.
 ///
 /// # Errors
 /// The openat2(2), mkdirat(2) or mknodat(2) that failed; ENOTDIR or EISDIR where the thing found has the wrong shape.
 pub fn mount_point(root: BorrowedFd<'_>, path: &Path, shape: Shape, links: Links) -> Result<OwnedFd> {
+    // As many links as the kernel follows by itself (path_resolution(7)).
+    mount_point_within(root, path, shape, links, 40)
+}
+
+fn mount_point_within(
+    root: BorrowedFd<'_>,
+    path: &Path,
+    shape: Shape,
+    links: Links,
+    links_left: u32,
+) -> Result<OwnedFd> {
     match resolve(root, path, links) {
         Ok(found) => return check_shape(found, path, shape),
         Err(error) if error.errno() == Errno::ENOENT => {}
         Err(error) => return Err(error),
     }
     let parent = match path.parent() {
-        Some(parent) if parent != Path::new("") => mount_point(root, parent, Shape::Folder, links)?,
+        Some(parent) if parent != Path::new("") => mount_point_within(root, parent, Shape::Folder, links, links_left)?,
         _ => resolve(root, Path::new("."), links)?,
     };
     let name = Path::new(path.file_name().unwrap_or_default());
@@ -100,6 +112,13 @@ pub fn mount_point(root: BorrowedFd<'_>, path: &Path, shape: Shape, links: Links
         Shape::File => nix::sys::stat::mknodat(&parent, name, SFlag::S_IFREG, Mode::from_bits_truncate(0o644), 0),
     };
     match made {
+        // It is there and cannot be resolved: a link to nothing. What it names is made, under the same root.
+        Err(Errno::EEXIST) if links == Links::Inside && links_left > 0 => {
+            if let Ok(target) = nix::fcntl::readlinkat(&parent, name) {
+                let target = path.parent().unwrap_or(Path::new("/")).join(target);
+                return mount_point_within(root, &target, shape, links, links_left - 1);
+            }
+        }
         Ok(()) | Err(Errno::EEXIST) => {}
         Err(errno) => return Err(Error::quiet("mkdirat", &format_args!("{}, {name:?}", parent.as_raw_fd()), errno)),
     }
