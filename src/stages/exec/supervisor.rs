@@ -17,6 +17,7 @@ use crate::stages::layer::Union;
 use crate::stages::{exit, keeper, network};
 use crate::state::{Claim, Effect, Journal, ProcessIdentity, Roots, read_record, write_record};
 use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use oci_spec::runtime::Spec;
 use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -145,8 +146,12 @@ fn begin(
     limits::join(&cgroups, child.pid)?;
     register(orders, container, init, &cgroups)?;
     tell(&ours, ToInit::Go)?;
-    connect(roots, container, &child, claim, connected)?;
-    tell(&ours, ToInit::Connected)?;
+    match connect(roots, container, &child, claim, connected) {
+        Ok(()) => tell(&ours, ToInit::Connected)?,
+        // Nothing can be connected to one that is gone: what it has said counts, or how it was ended.
+        Err(_) if has_spoken(&ours) => {}
+        Err(failure) => return Err(failure),
+    }
     hear_out(&ours, &mut ends)?;
     Ok(Started { child, ends, claim: claim.clone(), cgroups })
 }
@@ -157,6 +162,12 @@ fn tell(socket: &OwnedFd, message: ToInit) -> Result<(), Failure> {
         Ok(()) | Err(Errno::EPIPE) => Ok(()),
         Err(errno) => Err(quiet("sendmsg")(errno)),
     }
+}
+
+/// Whether there is something to read, be it the end.
+fn has_spoken(socket: &OwnedFd) -> bool {
+    let mut one = [PollFd::new(socket.as_fd(), PollFlags::POLLIN)];
+    poll(&mut one, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
 }
 
 /// The CLONE_NEW* bits of config.json, without the network namespace where one is made already.
