@@ -5,5 +5,11 @@
 mod support;
 
 mod containers;
+mod crafted;
+#[path = "../images/forge.rs"]
+#[allow(dead_code, reason = "each test binary uses a part of this")]
+mod forge;
+mod layer;
 mod lifecycle;
 mod network;
+mod safety;
