@@ -14,7 +14,7 @@ const NEEDED: [&str; 4] = ["sh", "ls", "cat", "sleep"];
 
 /// Where a lesson or the walk calls them, they must be there; a machine that lacks one has an image that lacks it.
 const WANTED: &str = "
-    awk base64 basename bash capsh cat chmod chown chgrp chroot clear cp cut date dd df diff dirname dmesg du env expr
+    awk base64 basename bash capsh cat chmod chown chgrp chroot clear cp cut date dd df diff dirname dmesg du echo env expr
     false file find findmnt flock free getcap getent getopt getpcaps grep groups gzip head hexdump hostname id
     install ip ipcmk ipcrm ipcs kill less ln ls lsns lsof mkdir mkfifo mknod mktemp more mount mountpoint mv nc nice
     nohup nproc nsenter numfmt od paste pgrep ping pkill printf prlimit ps pwd readlink realpath renice rev rm rmdir

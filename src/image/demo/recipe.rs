@@ -10,7 +10,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Changes with what `demo/` puts in the image; an image of another edition is assembled anew.
-const EDITION: u32 = 1;
+const EDITION: u32 = 2;
 
 /// Where to look for programs.
 #[derive(Debug, Clone)]
