@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read};
 
-/// Loads `name`: the learner's demo image with this layer on top; `change` edits its configuration.
+/// Loads `name`, with its tag: the learner's demo image with this layer on top; `change` edits its configuration.
 pub(crate) fn image(learner: &Learner, name: &str, layer: Vec<u8>, change: impl FnOnce(&mut Value)) {
     let saved = learner.work().join("demo.tar");
     learner.explore(["save", "-o", saved.to_str().unwrap(), "demo"]).run().status(0);

@@ -12,4 +12,5 @@ mod forge;
 mod layer;
 mod lifecycle;
 mod network;
+mod rootless;
 mod safety;
