@@ -114,9 +114,11 @@ impl Walk<'_> {
     }
 
     fn pull(&mut self) -> anyhow::Result<()> {
+        let width = self.context.screen.width;
         let was_here = crate::image::find(&self.roots, &self.command.image).is_ok();
         if !was_here {
-            self.print(&format!("Unable to find image '{}' locally\n", self.command.image))?;
+            let missing = format!("Unable to find image '{}' locally", self.command.image);
+            self.print(&render::paragraph(&missing, width))?;
         }
         // Twice where it was not here: both branches of the stage are shown.
         for _ in 0..(2 - usize::from(was_here)) {
@@ -125,7 +127,8 @@ impl Walk<'_> {
             lines.clear();
             let pulled = pulled?;
             let status = if pulled.already_here { "Image is up to date for" } else { "Downloaded newer image for" };
-            self.print(&format!("Status: {status} {}\n\n", pulled.image.reference))?;
+            let status = format!("Status: {status} {}", pulled.image.reference);
+            self.print(&(render::paragraph(&status, width) + "\n"))?;
         }
         self.context.enter(&self.roots)?;
         self.show(Stage::Pull)
@@ -164,7 +167,7 @@ impl Walk<'_> {
         let netns = network::pin(&self.roots, &container.id, holder).map_err(explained)?;
         let lease = network::set_up(&self.roots, &container.id, netns.as_fd(), holder).map_err(explained)?;
         for note in &lease.notes {
-            self.print(&format!("Note: {note}\n"))?;
+            self.print(&render::paragraph(&format!("Note: {note}"), self.context.screen.width))?;
         }
         self.show(Stage::Network)
     }
@@ -192,7 +195,8 @@ impl Walk<'_> {
         let helpers = if user::in_user_namespace() { vec![Kind::User] } else { Vec::new() };
         let comparison = probe::compare(&outside, &inside, &subject, &helpers);
         let text = compare::render(&comparison, self.context.screen.width, compare::Style::of(&self.context.screen));
-        self.print(&format!("The same questions, asked out here and in there:\n\n{text}\n"))
+        let title = render::paragraph("The same questions, asked out here and in there:", self.context.screen.width);
+        self.print(&format!("{title}\n{text}\n"))
     }
 
     /// Hands over the terminal; or types, where nobody is there to.
@@ -220,15 +224,15 @@ impl Walk<'_> {
         self.show(Stage::Exit)?;
         let Some(container) = self.container.clone() else { return Ok(()) };
         let container = create::find(&self.roots, &container.id).map_err(explained)?;
-        self.print(&format!(
-            "Exit code {}: `explore ps -a` would show it for as long as the container is there.\n",
-            exit::code(&container)
-        ))?;
+        let width = self.context.screen.width;
+        let kept = "`explore ps -a` would show it for as long as the container is there.";
+        self.print(&render::paragraph(&format!("Exit code {}: {kept}", exit::code(&container)), width))?;
         loop {
             if self.live && !self.again()? {
                 return Ok(());
             }
-            self.print("\nStart it again: the same ID, the same name, the same upper; another PID 1.\n")?;
+            let again = "Start it again: the same ID, the same name, the same upper; another PID 1.";
+            self.print(&format!("\n{}", render::paragraph(again, width)))?;
             let attachment = exec::start(&self.roots, &container, true).map_err(explained)?;
             let (said, _) = self.converse(&attachment, &talk::SECOND, render::LOOK)?;
             if let Some(report) = self.reports.last_mut() {
@@ -277,7 +281,7 @@ impl Walk<'_> {
                 .screen
                 .data(&serde_json::json!({ "schema": 1, "command": self.command, "stages": self.reports }))?;
         } else {
-            self.print(&render::closing(&self.command.image))?;
+            self.print(&render::closing(&self.command.image, self.context.screen.width))?;
         }
         Ok(Exit::Ok)
     }

@@ -102,7 +102,11 @@ pub(super) fn union(union: &Union, roots: &Roots, width: usize) -> String {
     };
     let mut rows = vec![("union", short(&union.rootfs), "what the container will see as /")];
     rows.push(("  upper, rw", short(&union.upper), "this container's own, still empty"));
-    rows.extend(union.lower.iter().map(|layer| ("  lower, ro", short(layer), "the image's, shared by all")));
+    rows.extend(union.lower.iter().map(|layer| {
+        let own = union.rootfs.parent().is_some_and(|bundle| layer.starts_with(bundle));
+        let about = if own { "its own too: mount points that the image lacks" } else { "the image's, shared by all" };
+        ("  lower, ro", short(layer), about)
+    }));
     let mut text = String::new();
     for (kind, path, about) in rows {
         let line = format!("{} {}  {about}", pad(kind, 12), pad(&path, 34));
@@ -119,12 +123,13 @@ pub(super) fn said(typed: &str, answer: &str) -> String {
 }
 
 /// The end.
-pub(super) fn closing(image: &str) -> String {
-    format!(
-        "\nThe container is removed: its folder, its upper and its name are gone, and so is all that stood in the kernel.\n\
-         The image stays for the next one; `explore rmi {image}` removes it.\n\
-         Go on with `explore lesson`: the same stages, with questions that this machine marks.\n"
-    )
+pub(super) fn closing(image: &str, width: usize) -> String {
+    let lines = [
+        "The container is removed: its folder, its upper and its name are gone, and so is all that stood in the kernel.",
+        &format!("The image stays for the next one; `explore rmi {image}` removes it."),
+        "Go on with `explore lesson`: the same stages, with questions that this machine marks.",
+    ];
+    lines.iter().fold("\n".to_owned(), |text, line| text + &paragraph(line, width))
 }
 
 #[cfg(test)]
