@@ -14,3 +14,4 @@ mod lifecycle;
 mod network;
 mod rootless;
 mod safety;
+mod walk;
