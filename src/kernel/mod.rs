@@ -14,7 +14,6 @@ pub mod clock;
 pub mod feature;
 pub mod fs;
 mod hint;
-pub mod loopback;
 pub mod mount;
 pub mod namespace;
 pub mod netlink;

@@ -13,7 +13,7 @@ use crate::image::layout::Layout;
 use crate::image::reference::Name;
 use crate::image::registry::server;
 use crate::kernel::namespace::{self, Kind};
-use crate::kernel::{self, loopback, process};
+use crate::kernel::{self, netlink, process};
 use crate::narrate::Role;
 use crate::state::{Claim, Effect, Entry, Journal, ProcessIdentity, Roots};
 use nix::unistd::Pid;
@@ -34,7 +34,7 @@ pub(super) fn download_demo(
     match listen() {
         Ok(listener) => pull_from(roots, listener, &layout, name, options, progress),
         Err(_) => in_a_network_of_its_own(|| {
-            loopback::up("a new network namespace has a loopback interface, but it is down")?;
+            netlink::Socket::open()?.loopback_up("a new network namespace has a loopback interface, but it is down")?;
             let listener = listen().map_err(PullError::Listen)?;
             pull_from(roots, listener, &layout, name, options, progress)
         }),
