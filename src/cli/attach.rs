@@ -51,6 +51,13 @@ pub(super) fn check(wanted: Wanted) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// From here on a signal for us waits until it can be passed on. To be called before the start: the container may run
+/// before we hear of it, and a signal that ended us then would leave it alone.
+pub(super) fn hold_signals() -> anyhow::Result<()> {
+    signals()?;
+    Ok(())
+}
+
 /// Carries bytes until the container has ended and all is taken back.
 pub(super) fn attach(attachment: &Attachment, wanted: Wanted) -> anyhow::Result<Exit> {
     Ok(Exit::Container(attach_until_end(attachment, wanted)?.code()))

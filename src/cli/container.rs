@@ -101,6 +101,9 @@ pub(super) fn run(args: Run, context: &mut Context) -> anyhow::Result<Exit> {
     attach::check(wanted)?;
     let roots = context.roots()?;
     let container = make(&roots, args.wish, context)?;
+    if !args.detach {
+        attach::hold_signals()?;
+    }
     let started = exec::start(&roots, &container, !args.detach);
     let attachment = match started {
         Ok(attachment) => attachment,
@@ -126,8 +129,12 @@ pub(super) fn start(args: &Start, context: &mut Context) -> anyhow::Result<Exit>
         let container = create::find(&roots, name).map_err(explained)?;
         let wanted = Wanted { input: args.interactive && container.interactive, terminal: container.terminal };
         attach::check(wanted)?;
-        let attachment = exec::start(&roots, &container, args.attach || args.interactive).map_err(explained)?;
-        if args.attach || args.interactive {
+        let attached = args.attach || args.interactive;
+        if attached {
+            attach::hold_signals()?;
+        }
+        let attachment = exec::start(&roots, &container, attached).map_err(explained)?;
+        if attached {
             exit = attach::attach(&attachment, wanted)?;
         } else {
             context.screen.line(name)?;

@@ -67,6 +67,7 @@ fn in_container(args: Args, context: &mut Context) -> anyhow::Result<Exit> {
         env: args.env,
         workdir: args.workdir,
     };
+    attach::hold_signals()?;
     let attachment = exec::exec(&roots, &container, &joining).map_err(explained)?;
     attach::attach(&attachment, wanted)
 }
