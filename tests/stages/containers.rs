@@ -10,6 +10,17 @@ pub(crate) fn learner() -> Learner {
     learner
 }
 
+/// Who runs the tests and, where that is root, also a user whom nothing lists: what must not differ between them.
+pub(crate) fn learners() -> Vec<Learner> {
+    let mut all = vec![learner()];
+    if is_root() {
+        let user = Learner::user();
+        user.explore(["pull", "-q", "demo"]).run().status(0);
+        all.push(user);
+    }
+    all
+}
+
 /// `explore run --rm FLAGS demo sh -c SCRIPT`.
 pub(crate) fn shell(learner: &Learner, flags: &[&str], script: &str) -> Run {
     learner.explore(["run", "--rm"]).args(flags).args(["demo", "sh", "-c", script])
@@ -27,14 +38,15 @@ fn lines(output: &Output) -> Vec<&str> {
 
 #[test]
 fn a_command_inside_is_pid_1_without_a_parent_and_its_host_name_begins_its_id() {
-    let learner = learner();
-    let script = "echo $$; grep PPid /proc/1/status; hostname; sleep 1000";
-    let id = background(&learner, "box", script);
-    let said = || learner.explore(["logs", "box"]).run().status(0);
-    eventually("the container has spoken", || said().out.lines().count() == 3);
-    said().stdout(&format!("1\nPPid:\t0\n{}\n", &id[..12]));
-    learner.explore(["exec", "box", "cat", "/etc/hostname"]).run().status(0).stdout(&format!("{}\n", &id[..12]));
-    learner.explore(["rm", "-f", "box"]).run().status(0).stdout("box\n").stderr("");
+    for learner in learners() {
+        let script = "echo $$; grep PPid /proc/1/status; hostname; sleep 1000";
+        let id = background(&learner, "box", script);
+        let said = || learner.explore(["logs", "box"]).run().status(0);
+        eventually("the container has spoken", || said().out.lines().count() == 3);
+        said().stdout(&format!("1\nPPid:\t0\n{}\n", &id[..12]));
+        learner.explore(["exec", "box", "cat", "/etc/hostname"]).run().status(0).stdout(&format!("{}\n", &id[..12]));
+        learner.explore(["rm", "-f", "box"]).run().status(0).stdout("box\n").stderr("");
+    }
 }
 
 #[test]
@@ -101,16 +113,17 @@ fn exit_codes_are_dockers() {
 
 #[test]
 fn input_comes_in_only_where_it_was_asked_for() {
-    let learner = learner();
-    shell(&learner, &["-i"], "cat; echo end").stdin("a\nb\n").run().status(0).stdout("a\nb\nend\n");
-    shell(&learner, &[], "cat; echo end").stdin("a\nb\n").run().status(0).stdout("end\n");
-    // More than any pipe or packet holds, and byte by byte.
-    let much: Vec<u8> = (0..300_000u32).flat_map(u32::to_ne_bytes).collect();
-    let counted = shell(&learner, &["-i"], "wc -c").stdin(much.clone()).run().status(0);
-    assert_eq!(counted.out.trim(), much.len().to_string());
-    // Closed, and not only empty.
-    let closed = "exec \"$EXPLORE\" run --rm -i demo sh -c 'cat; echo end' <&- 2>&1";
-    learner.program("sh", ["-c", closed]).run().status(0).stdout("end\n");
+    for learner in learners() {
+        shell(&learner, &["-i"], "cat; echo end").stdin("a\nb\n").run().status(0).stdout("a\nb\nend\n");
+        shell(&learner, &[], "cat; echo end").stdin("a\nb\n").run().status(0).stdout("end\n");
+        // More than any pipe or packet holds, and byte by byte.
+        let much: Vec<u8> = (0..300_000u32).flat_map(u32::to_ne_bytes).collect();
+        let counted = shell(&learner, &["-i"], "wc -c").stdin(much.clone()).run().status(0);
+        assert_eq!(counted.out.trim(), much.len().to_string());
+        // Closed, and not only empty.
+        let closed = "exec \"$EXPLORE\" run --rm -i demo sh -c 'cat; echo end' <&- 2>&1";
+        learner.program("sh", ["-c", closed]).run().status(0).stdout("end\n");
+    }
 }
 
 #[test]
@@ -120,45 +133,47 @@ fn the_two_outputs_stay_two() {
 
 #[test]
 fn exec_stands_where_pid_1_stands_with_no_more_rights_and_three_descriptors() {
-    let learner = learner();
-    background(&learner, "box", "sleep 1000");
-    let inside = |script: &str| learner.explore(["exec", "box", "sh", "-c", script]).run().status(0).stderr("");
-    for kind in ["cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts"] {
-        let two = inside(&format!("readlink /proc/1/ns/{kind} /proc/self/ns/{kind}"));
-        let two = lines(&two);
-        assert_eq!(two[0], two[1], "exec is in another {kind} namespace than PID 1");
+    for learner in learners() {
+        background(&learner, "box", "sleep 1000");
+        let inside = |script: &str| learner.explore(["exec", "box", "sh", "-c", script]).run().status(0).stderr("");
+        for kind in ["cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts"] {
+            let two = inside(&format!("readlink /proc/1/ns/{kind} /proc/self/ns/{kind}"));
+            let two = lines(&two);
+            assert_eq!(two[0], two[1], "exec is in another {kind} namespace than PID 1");
+        }
+        let told = inside(
+            "grep ^Cap /proc/1/status; cat /proc/1/cgroup; echo; grep ^Cap /proc/self/status; cat /proc/self/cgroup",
+        );
+        let (of_init, of_exec) = told.out.split_once("\n\n").unwrap();
+        assert_eq!(of_init, of_exec.trim_end(), "capabilities and cgroups are those of PID 1");
+        inside("ls /proc/$$/fd; grep PPid /proc/$$/status").stdout("0\n1\n2\nPPid:\t0\n");
+        let exec = |words: &[&str]| learner.explore(["exec"]).args(words).run();
+        exec(&["-e", "A=b", "-w", "/usr", "box", "sh", "-c", "echo $A; pwd"]).status(0).stdout("b\n/usr\n");
+        exec(&["box", "sh", "-c", "exit 5"]).status(5);
+        exec(&["box", "sh", "-c", "kill -TERM $$"]).status(143);
+        exec(&["box", "sh", "-c", "kill -KILL $$"]).status(137);
+        exec(&["box", "no-such-program"]).fails(127, "no-such-program");
+        exec(&["box", "/etc/passwd"]).fails(126, "/etc/passwd");
+        learner.explore(["exec", "-i", "box", "cat"]).stdin("typed").run().status(0).stdout("typed");
+        learner.explore(["rm", "-f", "box"]).run().status(0);
+        exec(&["box", "true"]).fails(1, "no such container: box");
     }
-    let told = inside(
-        "grep ^Cap /proc/1/status; cat /proc/1/cgroup; echo; grep ^Cap /proc/self/status; cat /proc/self/cgroup",
-    );
-    let (of_init, of_exec) = told.out.split_once("\n\n").unwrap();
-    assert_eq!(of_init, of_exec.trim_end(), "capabilities and cgroups are those of PID 1");
-    inside("ls /proc/$$/fd; grep PPid /proc/$$/status").stdout("0\n1\n2\nPPid:\t0\n");
-    let exec = |words: &[&str]| learner.explore(["exec"]).args(words).run();
-    exec(&["-e", "A=b", "-w", "/usr", "box", "sh", "-c", "echo $A; pwd"]).status(0).stdout("b\n/usr\n");
-    exec(&["box", "sh", "-c", "exit 5"]).status(5);
-    exec(&["box", "sh", "-c", "kill -TERM $$"]).status(143);
-    exec(&["box", "sh", "-c", "kill -KILL $$"]).status(137);
-    exec(&["box", "no-such-program"]).fails(127, "no-such-program");
-    exec(&["box", "/etc/passwd"]).fails(126, "/etc/passwd");
-    learner.explore(["exec", "-i", "box", "cat"]).stdin("typed").run().status(0).stdout("typed");
-    learner.explore(["rm", "-f", "box"]).run().status(0);
-    exec(&["box", "true"]).fails(1, "no such container: box");
 }
 
 #[test]
 fn a_terminal_is_the_first_of_its_own_and_the_console_too() {
-    let learner = learner();
-    let mut terminal = learner.explore(["run", "--rm", "-it", "demo", "sh"]).terminal(93);
-    terminal.wait_for("# ");
-    terminal.type_line("tty; stty size; echo over the console >/dev/console; echo end-$?");
-    terminal.wait_for("end-0");
-    let screen = terminal.screen();
-    for expected in ["/dev/pts/0\n", "50 93\n", "\nover the console"] {
-        assert!(screen.contains(expected), "{expected:?} is missing\n{screen}");
+    for learner in learners() {
+        let mut terminal = learner.explore(["run", "--rm", "-it", "demo", "sh"]).terminal(93);
+        terminal.wait_for("# ");
+        terminal.type_line("tty; stty size; echo over the console >/dev/console; echo end-$?");
+        terminal.wait_for("end-0");
+        let screen = terminal.screen();
+        for expected in ["/dev/pts/0\n", "50 93\n", "\nover the console"] {
+            assert!(screen.contains(expected), "{expected:?} is missing\n{screen}");
+        }
+        terminal.type_line("exit 4");
+        terminal.finish().status(4);
     }
-    terminal.type_line("exit 4");
-    terminal.finish().status(4);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Stage 3: the image's layers below, which nobody may change, and one layer for each container on top.
 
-use crate::containers::{learner, shell};
+use crate::containers::{learner, learners, shell};
 use crate::support::{HostState, Learner, has_program, is_root, require};
 use explore::image::Digest;
 use std::collections::BTreeMap;
@@ -58,22 +58,23 @@ fn the_image_is_the_same_byte_by_byte_whatever_containers_do() {
 
 #[test]
 fn what_was_deleted_is_shown_as_deleted_and_what_was_written_as_written() {
-    let learner = learner();
-    let script = "rm /etc/passwd; rm -r /opt; echo new >/new; mkdir /folder; echo more >>/etc/group";
-    learner.explore(["run", "--name", "box", "demo", "sh", "-c", script]).run().status(0);
-    let view = learner.explore(["layer", "show", "--json", "box"]).run().status(0).json();
-    let told: BTreeMap<&str, &str> = view["upper_entries"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|entry| (entry[1].as_str().unwrap(), entry[0].as_str().unwrap()))
-        .collect();
-    let expected =
-        [("/etc", "C"), ("/etc/group", "C"), ("/etc/passwd", "D"), ("/folder", "C"), ("/new", "C"), ("/opt", "D")];
-    assert_eq!(told, BTreeMap::from(expected), "these and no others");
-    let shown = learner.explore(["layer", "show", "box"]).run().status(0);
-    assert!(shown.out.contains("\nD /etc/passwd\n") && shown.out.contains("\nC /new\n"), "{}", shown.shown());
-    learner.explore(["rm", "box"]).run().status(0);
+    for learner in learners() {
+        let script = "rm /etc/passwd; rm -r /opt; echo new >/new; mkdir /folder; echo more >>/etc/group";
+        learner.explore(["run", "--name", "box", "demo", "sh", "-c", script]).run().status(0);
+        let view = learner.explore(["layer", "show", "--json", "box"]).run().status(0).json();
+        let told: BTreeMap<&str, &str> = view["upper_entries"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|entry| (entry[1].as_str().unwrap(), entry[0].as_str().unwrap()))
+            .collect();
+        let expected =
+            [("/etc", "C"), ("/etc/group", "C"), ("/etc/passwd", "D"), ("/folder", "C"), ("/new", "C"), ("/opt", "D")];
+        assert_eq!(told, BTreeMap::from(expected), "these and no others");
+        let shown = learner.explore(["layer", "show", "box"]).run().status(0);
+        assert!(shown.out.contains("\nD /etc/passwd\n") && shown.out.contains("\nC /new\n"), "{}", shown.shown());
+        learner.explore(["rm", "box"]).run().status(0);
+    }
 }
 
 #[test]

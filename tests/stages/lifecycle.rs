@@ -1,6 +1,6 @@
 //! Stage 6 and what leads there: `stop`, `wait`, `logs`, `ps`, `rm`, and the same container a second time.
 
-use crate::containers::{background, learner};
+use crate::containers::{background, learner, learners};
 use crate::support::{Learner, eventually};
 use serde_json::Value;
 
@@ -13,13 +13,14 @@ fn told(learner: &Learner, name: &str) -> Value {
 
 #[test]
 fn stop_asks_first_and_the_answer_is_the_containers_own() {
-    let learner = learner();
-    background(&learner, "polite", "trap 'echo bye; exit 7' TERM; echo up; while :; do sleep 0.05; done");
-    eventually("the handler is set", || learner.explore(["logs", "polite"]).run().out == "up\n");
-    learner.explore(["stop", "polite"]).run().status(0).stdout("polite\n").stderr("");
-    learner.explore(["wait", "polite"]).run().status(0).stdout("7\n");
-    learner.explore(["logs", "polite"]).run().status(0).stdout("up\nbye\n").stderr("");
-    learner.explore(["stop", "polite"]).run().status(0).stdout("polite\n");
+    for learner in learners() {
+        background(&learner, "polite", "trap 'echo bye; exit 7' TERM; echo up; while :; do sleep 0.05; done");
+        eventually("the handler is set", || learner.explore(["logs", "polite"]).run().out == "up\n");
+        learner.explore(["stop", "polite"]).run().status(0).stdout("polite\n").stderr("");
+        learner.explore(["wait", "polite"]).run().status(0).stdout("7\n");
+        learner.explore(["logs", "polite"]).run().status(0).stdout("up\nbye\n").stderr("");
+        learner.explore(["stop", "polite"]).run().status(0).stdout("polite\n");
+    }
 }
 
 #[test]
@@ -109,24 +110,25 @@ fn ps_shows_dockers_columns_and_only_what_runs_unless_all_is_asked() {
 
 #[test]
 fn started_again_it_is_the_same_container_and_another_process() {
-    let learner = learner();
-    let id = background(&learner, "box", "echo $(hostname) >>/mine; sleep 1000");
-    let wrote = |lines: usize| {
-        let text = learner.explore(["exec", "box", "cat", "/mine"]).run().out;
-        text.lines().count() == lines && text.lines().all(|line| line == &id[..12])
-    };
-    eventually("it has written", || wrote(1));
-    let first = told(&learner, "box");
-    learner.explore(["start", "box"]).run().fails(1, "is running already");
-    learner.explore(["stop", "-t", "0", "box"]).run().status(0);
-    learner.explore(["start", "box"]).run().status(0).stdout("box\n").stderr("");
-    eventually("it has written again, below the first line", || wrote(2));
-    let second = told(&learner, "box");
-    for same in ["id", "name", "hostname", "image_id", "command"] {
-        assert_eq!(first["container"][same], second["container"][same]);
+    for learner in learners() {
+        let id = background(&learner, "box", "echo $(hostname) >>/mine; sleep 1000");
+        let wrote = |lines: usize| {
+            let text = learner.explore(["exec", "box", "cat", "/mine"]).run().out;
+            text.lines().count() == lines && text.lines().all(|line| line == &id[..12])
+        };
+        eventually("it has written", || wrote(1));
+        let first = told(&learner, "box");
+        learner.explore(["start", "box"]).run().fails(1, "is running already");
+        learner.explore(["stop", "-t", "0", "box"]).run().status(0);
+        learner.explore(["start", "box"]).run().status(0).stdout("box\n").stderr("");
+        eventually("it has written again, below the first line", || wrote(2));
+        let second = told(&learner, "box");
+        for same in ["id", "name", "hostname", "image_id", "command"] {
+            assert_eq!(first["container"][same], second["container"][same]);
+        }
+        assert_ne!(first["running"]["init"], second["running"]["init"]);
+        learner.explore(["rm", "-f", &id[..12]]).run().status(0);
     }
-    assert_ne!(first["running"]["init"], second["running"]["init"]);
-    learner.explore(["rm", "-f", &id[..12]]).run().status(0);
 }
 
 #[test]
@@ -143,13 +145,14 @@ fn one_name_has_one_container_however_many_ask_for_it_at_once() {
 
 #[test]
 fn two_starts_of_one_container_start_it_once() {
-    let learner = learner();
-    learner.explore(["create", "--name", "one", "demo", "sleep", "1000"]).run().status(0);
-    let asked: Vec<_> = (0..4).map(|_| learner.explore(["start", "one"]).spawn()).collect();
-    let answers: Vec<_> = asked.into_iter().map(|one| one.finish("start")).collect();
-    let inside = learner.explore(["exec", "one", "sh", "-c", "ls -d /proc/[0-9]* | wc -l"]).run();
-    learner.explore(["rm", "-f", "one"]).run().status(0);
-    let started = answers.iter().filter(|one| one.code == 0).count();
-    let all: Vec<String> = answers.iter().map(crate::support::Output::shown).collect();
-    assert_eq!(started, 1, "{}\n{}", all.join("\n"), inside.shown());
+    for learner in learners() {
+        learner.explore(["create", "--name", "one", "demo", "sleep", "1000"]).run().status(0);
+        let asked: Vec<_> = (0..4).map(|_| learner.explore(["start", "one"]).spawn()).collect();
+        let answers: Vec<_> = asked.into_iter().map(|one| one.finish("start")).collect();
+        let inside = learner.explore(["exec", "one", "sh", "-c", "ls -d /proc/[0-9]* | wc -l"]).run();
+        learner.explore(["rm", "-f", "one"]).run().status(0);
+        let started = answers.iter().filter(|one| one.code == 0).count();
+        let all: Vec<String> = answers.iter().map(crate::support::Output::shown).collect();
+        assert_eq!(started, 1, "{}\n{}", all.join("\n"), inside.shown());
+    }
 }
