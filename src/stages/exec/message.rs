@@ -188,3 +188,19 @@ fn retry<T>(mut attempt: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn last_words_are_heard_from_one_who_did_not_listen() {
+        let (ours, theirs) = pair().unwrap();
+        send(&ours, &FromClient::InputEnded).unwrap();
+        send(&theirs, &ToClient::Ended(Ended::Exited(3))).unwrap();
+        drop(theirs);
+        let Packet::Message(bytes, _) = receive(&ours).unwrap() else { panic!("no message") };
+        assert!(matches!(Packet::parse(&bytes), Some(ToClient::Ended(Ended::Exited(3)))));
+        assert!(matches!(receive(&ours), Ok(Packet::End)));
+    }
+}
