@@ -10,7 +10,7 @@ use crate::stages::exec::running;
 use crate::stages::network::{self, Lease};
 use crate::state::Roots;
 use serde_json::json;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 /// The network of containers: bridge, cable, address, route, NAT
@@ -58,6 +58,14 @@ pub(super) fn run(args: &Args, context: &mut Context) -> anyhow::Result<Exit> {
 }
 
 fn up(roots: &Roots, id: &str, context: &mut Context) -> anyhow::Result<Exit> {
+    // Of a container that runs, the namespace that it is in; it is kept by its processes, and goes with them.
+    if let Some(it) = running(roots, id)
+        && let Some(netns) = netns_of(it.init.pid)
+    {
+        let lease = network::set_up(roots, id, netns.as_fd(), Some(it.supervisor)).map_err(explained)?;
+        say(&lease, context)?;
+        return Ok(Exit::Ok);
+    }
     let was_pinned = network::pinned(roots, id).is_some();
     let netns = network::pin(roots, id, None).map_err(explained)?;
     match network::set_up(roots, id, netns.as_fd(), None) {
@@ -75,6 +83,10 @@ fn up(roots: &Roots, id: &str, context: &mut Context) -> anyhow::Result<Exit> {
     }
 }
 
+fn netns_of(pid: i32) -> Option<OwnedFd> {
+    netns::open(Path::new(&format!("/proc/{pid}/ns/net"))).ok()
+}
+
 fn say(lease: &Lease, context: &mut Context) -> anyhow::Result<()> {
     if context.screen.json {
         context.screen.data(&json!({"schema": 1, "lease": lease}))?;
@@ -85,8 +97,7 @@ fn say(lease: &Lease, context: &mut Context) -> anyhow::Result<()> {
 }
 
 fn show(roots: &Roots, id: &str, context: &mut Context) -> anyhow::Result<Exit> {
-    let of_process = |pid: i32| netns::open(Path::new(&format!("/proc/{pid}/ns/net"))).ok();
-    let netns = running(roots, id).and_then(|it| of_process(it.init.pid)).or_else(|| network::pinned(roots, id));
+    let netns = running(roots, id).and_then(|it| netns_of(it.init.pid)).or_else(|| network::pinned(roots, id));
     let view = network::view(roots, id, netns.as_ref().map(AsFd::as_fd)).map_err(explained)?;
     if context.screen.json {
         context.screen.data(&json!({"schema": 1, "container": id, "network": view}))?;
