@@ -16,6 +16,9 @@ pub(super) struct CheckArgs {
     /// A folder of lessons, or one lesson's file; those that are built in without it
     #[arg(value_name = "DIR")]
     folder: Option<PathBuf>,
+    /// Prove these lessons alone (all pages are read); can be repeated
+    #[arg(long, value_name = "LESSON")]
+    only: Vec<String>,
     /// Only read the pages, run nothing
     #[arg(long)]
     read_only: bool,
@@ -36,6 +39,10 @@ enum Proof {
 impl CheckArgs {
     pub(super) fn run(self, context: &mut Context, lessons: Option<&Path>) -> anyhow::Result<Exit> {
         let library = super::library(self.folder.as_deref().or(lessons))?;
+        for name in &self.only {
+            library.find(name).map_err(explained)?;
+        }
+        let wanted = |page: &&Page| self.only.is_empty() || self.only.contains(&page.id);
         let mut proofs = Vec::new();
         if !context.screen.json {
             for fault in &library.faults {
@@ -45,7 +52,7 @@ impl CheckArgs {
         if !self.read_only {
             let roots = context.roots()?;
             run::clear_all(&roots, Scope::Orphans).map_err(explained)?;
-            for page in &library.pages {
+            for page in library.pages.iter().filter(wanted) {
                 let Some(proof) = self.prove(&roots, page) else { return Ok(Exit::Signal(libc::SIGINT)) };
                 if !context.screen.json {
                     context.screen.line(&line(&proof))?;
