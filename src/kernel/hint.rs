@@ -37,6 +37,9 @@ pub fn hint(error: &Error) -> Option<String> {
         ("setresuid" | "setresgid" | "setgroups", Errno::EINVAL | Errno::EPERM) => {
             "this user namespace does not map that user or group: root can, or a range in /etc/subuid and /etc/subgid"
         }
+        (_, Errno::ENOSYS) => {
+            "this kernel, or a seccomp filter above us, does not know that call: containers need Linux 5.12 or newer"
+        }
         (_, Errno::ENOSPC) => "no space left: see `df` and `df -i` for the state folder",
         (_, Errno::EMFILE | Errno::ENFILE) => "too many open files: see `ulimit -n`",
         (_, Errno::EROFS) => "that place is mounted read-only",

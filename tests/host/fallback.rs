@@ -3,7 +3,7 @@
 //! Where there is another way it is taken, and the command does not differ; where there is none, the error names the
 //! call. What a call needs is in its manual page, under HISTORY.
 
-use crate::support::{Learner, Run, has_program, is_root, require};
+use crate::support::{HostState, Learner, Run, has_program, is_root, require};
 
 /// The call, the Linux that brought it, and whether there is another way.
 const NEWER: [(&str, &str, bool); 2] = [("clone3", "5.3", true), ("close_range", "5.9", true)];
@@ -30,4 +30,36 @@ fn a_place_is_made_and_entered_on_an_older_kernel_too() {
         learner.explore(["ns", "rm", "box"]).run().status(0);
         making.finish("ns create").status(0);
     }
+}
+
+/// The calls of a container: the Linux that brought each, and whether there is another way.
+const OF_CONTAINERS: [(&str, &str, bool); 9] = [
+    ("clone3", "5.3", true),
+    ("close_range", "5.9", true),
+    ("fsopen", "5.2", true),
+    ("memfd_create", "3.17", true),
+    ("pidfd_open", "5.3", true),
+    ("mount_setattr", "5.12", false),
+    ("openat2", "5.6", false),
+    ("open_tree", "5.2", false),
+    ("move_mount", "5.2", false),
+];
+
+#[test]
+fn a_container_runs_on_an_older_kernel_too_or_the_call_that_it_lacks_is_named() {
+    require!("host::fallback::containers", is_root() && has_program("strace"), "needs root and strace(1)");
+    let learner = Learner::new();
+    learner.explore(["pull", "-q", "demo"]).run().status(0);
+    let before = HostState::of(&learner);
+    for (call, since, has_another_way) in OF_CONTAINERS {
+        let run = without(learner.explore(["run", "--rm", "demo", "sh", "-c", "echo inside; exit 3"]), call).run();
+        if has_another_way {
+            run.status(3).stdout("inside\n").stderr("");
+        } else {
+            let refused = run.fails(125, &format!("{call}("));
+            assert!(refused.err.contains("ENOSYS") && refused.err.contains("hint: "), "{since}\n{}", refused.shown());
+        }
+    }
+    learner.explore(["ps", "-a", "-q"]).run().status(0).stdout("");
+    before.assert_unchanged();
 }

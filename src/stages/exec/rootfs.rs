@@ -158,11 +158,12 @@ fn make_read_only(root: BorrowedFd<'_>, path: &Path) -> Result<(), Failure> {
 }
 
 fn refuse_link(target: &Path, step: &str) -> impl FnOnce(kernel::Error) -> Failure {
-    let step = match target.to_str() {
-        Some("/proc" | "/sys" | "/dev") => format!("{step}: the image has something else there than a plain folder"),
-        _ => step.to_owned(),
-    };
-    move |error| Failure { step, program: None, error }
+    let (step, ours) = (step.to_owned(), matches!(target.to_str(), Some("/proc" | "/sys" | "/dev")));
+    move |error| {
+        let of_image = ours && matches!(error.errno(), Errno::ELOOP | Errno::ENOTDIR);
+        let why = if of_image { ": the image has something else there than a plain folder" } else { "" };
+        Failure { step: step + why, program: None, error }
+    }
 }
 
 /// The options of a mount entry: those that are flags, and those for the filesystem itself.
