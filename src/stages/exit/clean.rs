@@ -39,7 +39,7 @@ pub fn recover(roots: &Roots) -> Result<usize, ExitError> {
     for id in orphans.iter().filter_map(|entry| entry.claim.owner.strip_prefix("walk/")) {
         // Its files go only after those who use them.
         if let Ok(container) = create::find(roots, id) {
-            kill(roots, &container)?;
+            bring_to_rest(roots, &container)?;
         }
     }
     let undone = undo::undo_each(&journal, orphans.iter());
@@ -51,6 +51,17 @@ pub fn recover(roots: &Roots) -> Result<usize, ExitError> {
     undone?;
     network?;
     Ok(orphans.len())
+}
+
+/// Ends a container and waits for its supervisor, which may just be beginning, or taking back what it made.
+fn bring_to_rest(roots: &Roots, container: &Container) -> Result<(), ExitError> {
+    loop {
+        kill(roots, container)?;
+        // NotFound: it is gone altogether.
+        if !matches!(exec::lock_at_rest(roots, &container.id), Ok(Err(_))) {
+            return Ok(());
+        }
+    }
 }
 
 /// A container whose supervisor was killed has ended by that; a place whose holder was killed is gone.
