@@ -63,6 +63,7 @@ impl Scene {
     fn furnish(setting: &Setting, page: &Page, folder: &Path, entry: Entry) -> Result<Self, RunError> {
         let empty = folder.join("outside");
         std::fs::create_dir_all(&empty).map_err(own("make a folder for the lesson"))?;
+        name_ourselves(&folder.join("bin")).map_err(own("name explore for the lesson's shells"))?;
         let roots = Roots::find(Some(folder))?;
         roots.prepare()?;
         let env = environment(folder, setting.width);
@@ -183,11 +184,17 @@ impl Scene {
     }
 }
 
+/// Lessons type `explore`, and mean this very program, whatever its file is called and wherever it lies.
+fn name_ourselves(bin: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(bin)?;
+    std::os::unix::fs::symlink(std::env::current_exe()?, bin.join("explore"))
+}
+
 /// The environment of everything that a lesson runs: little of the reader's own, so that it is the same everywhere.
 fn environment(folder: &Path, width: usize) -> Vec<(String, String)> {
-    let mine = std::env::current_exe().ok().and_then(|program| Some(program.parent()?.display().to_string()));
+    let mine = folder.join("bin").display().to_string();
     let theirs = std::env::var("PATH").unwrap_or_default();
-    let path = [mine.unwrap_or_default(), theirs, "/usr/sbin:/usr/bin:/sbin:/bin".into()];
+    let path = [mine, theirs, "/usr/sbin:/usr/bin:/sbin:/bin".into()];
     let path = path.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(":");
     let mut env = vec![
         ("PATH".to_owned(), path),
