@@ -80,21 +80,28 @@ pub fn layout() -> &'static str {
 pub fn create(tree: &Hierarchy, relative: &Path, why: &str) -> Result<PathBuf> {
     let folder = tree.mount.join(relative);
     let parent = folder.parent().unwrap_or(&tree.mount);
-    if parent != tree.mount {
-        make_folder(parent, "the groups of explore are kept together")?;
-        if tree.version == Version::V2 {
-            for controller in ["pids", "memory", "cpu"].iter().filter(|name| offers(parent, name)) {
-                let file = parent.join("cgroup.subtree_control");
-                fs::write_file(
-                    &file,
-                    &format!("+{controller}"),
-                    "a controller works below only where it is switched on",
-                )?;
-            }
+    // Whoever leaves last takes the empty parent along, perhaps just now: then it is made once more.
+    for _ in 0..100 {
+        match make_parent(tree, parent).and_then(|()| make_folder(&folder, why)) {
+            Err(Error { errno: libc::ENOENT, .. }) => {}
+            other => return other.map(|()| folder),
         }
     }
-    make_folder(&folder, why)?;
-    Ok(folder)
+    make_folder(&folder, why).map(|()| folder)
+}
+
+fn make_parent(tree: &Hierarchy, parent: &Path) -> Result<()> {
+    if parent == tree.mount {
+        return Ok(());
+    }
+    make_folder(parent, "the groups of explore are kept together")?;
+    if tree.version == Version::V2 {
+        for controller in ["pids", "memory", "cpu"].iter().filter(|name| offers(parent, name)) {
+            let file = parent.join("cgroup.subtree_control");
+            fs::write_file(&file, &format!("+{controller}"), "a controller works below only where it is switched on")?;
+        }
+    }
+    Ok(())
 }
 
 fn offers(folder: &Path, controller: &str) -> bool {

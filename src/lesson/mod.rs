@@ -11,5 +11,6 @@ pub mod need;
 pub mod page;
 pub mod progress;
 pub mod recording;
+mod redact;
 pub mod run;
 pub mod words;
