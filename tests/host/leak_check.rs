@@ -19,7 +19,12 @@ fn each_kind_of_leak_is_seen() {
         ("mount: ", "mount -t tmpfs left /mnt"),
         ("address or route: ", "ip link set lo up"),
         ("process: ", "sleep 1000 >/dev/null 2>&1 &"),
-        ("namespace: net:", "unshare --net sleep 1000 >/dev/null 2>&1 &"),
+        // A process that has only just been started is still in the old namespace: it is waited for.
+        (
+            "namespace: net:",
+            "unshare --net sleep 1000 >/dev/null 2>&1 & \
+             until test \"$(readlink /proc/$!/ns/net)\" != \"$(readlink /proc/$$/ns/net)\"; do :; done",
+        ),
         ("sysctl: /proc/sys/net/ipv4/ip_forward", "echo 1 > /proc/sys/net/ipv4/ip_forward"),
         ("host name: ", "hostname left"),
         ("file: ", "touch $TMPDIR/left"),
