@@ -143,10 +143,12 @@ fn begin(
     drop(plan);
     let init = ProcessIdentity::of(child.pid.as_raw()).ok_or_else(|| gone("it was to be let go"))?;
     journal.announce(claim, Effect::Process(init))?;
-    limits::join(&cgroups, child.pid)?;
     register(orders, container, init, &cgroups)?;
     tell(&ours, ToInit::Go)?;
-    match connect(roots, container, &child, claim, connected) {
+    // While it makes its mounts: the first move into a cgroup of version 1 waits for all processors to have noticed
+    // (an RCU grace period, some milliseconds). Until it hears `Connected` only our own code runs in it.
+    let prepared = limits::join(&cgroups, child.pid).and_then(|()| connect(roots, container, &child, claim, connected));
+    match prepared {
         Ok(()) => tell(&ours, ToInit::Connected)?,
         // Nothing can be connected to one that is gone: what it has said counts, or how it was ended.
         Err(_) if has_spoken(&ours) => {}

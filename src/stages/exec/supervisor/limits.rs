@@ -1,6 +1,6 @@
 //! The container's cgroups: one folder a tree, `explore/<id>`, with what was asked for written into it.
 //!
-//! Version 2 takes PID 1 at its birth (CLONE_INTO_CGROUP); version 1 takes it before it is let go.
+//! Version 2 takes PID 1 at its birth (CLONE_INTO_CGROUP); version 1 takes it before it becomes its program.
 
 use super::StartFailure;
 use crate::kernel::cgroup::{self, Version};
@@ -56,7 +56,7 @@ pub(super) fn born_into(groups: &[Joined]) -> Result<Option<OwnedFd>, StartFailu
     Ok(Some(cgroup::open(&group.folder).map_err(Failure::at("open its cgroup"))?))
 }
 
-/// Puts the child into the groups of version 1, while it still waits.
+/// Puts the child into the groups of version 1, before it becomes its program.
 pub(super) fn join(groups: &[Joined], child: Pid) -> Result<(), StartFailure> {
     for group in groups.iter().filter(|one| one.version == Version::V1) {
         cgroup::join(&group.folder, child, "before its first instruction of its own")
