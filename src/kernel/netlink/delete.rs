@@ -33,24 +33,31 @@ pub fn delete_link(index: u32, why: &str) -> Result<()> {
     })?;
     drop(theirs);
     process::wait(go_between)?;
-    wait_for(index, &news, &answer).map_err(failed("poll"))?
+    match wait_for(index, &news, &answer).map_err(failed("poll"))? {
+        Some(answer) => answer,
+        // Killed before it could ask, perhaps; or after: then there is nothing left to remove.
+        None => match super::Socket::open()?.delete(index, why) {
+            Err(error) if error.errno() == Errno::ENODEV => Ok(()),
+            other => other,
+        },
+    }
 }
 
 /// What the child does: nothing else of ours may be kept open by it, or whoever waits for an end of file waits for it.
 fn ask(index: u32, answer: &OwnedFd, why: &str) -> i32 {
     let answer = answer.as_raw_fd();
     close_all_but(&[Some(answer), narrate::sink()]);
-    if let Err(error) = super::Socket::open().and_then(|mut socket| socket.delete(index, why)) {
-        let text = serde_json::to_vec(&error).unwrap_or_default();
-        // SAFETY: the one descriptor that was kept open for this; it is borrowed until the process leaves.
-        let answer = unsafe { std::os::fd::BorrowedFd::borrow_raw(answer) };
-        let _ = nix::unistd::write(answer, &text);
-    }
+    let result = super::Socket::open().and_then(|mut socket| socket.delete(index, why));
+    let text = serde_json::to_vec(&result).unwrap_or_default();
+    // SAFETY: the one descriptor that was kept open for this; it is borrowed until the process leaves.
+    let answer = unsafe { std::os::fd::BorrowedFd::borrow_raw(answer) };
+    let _ = nix::unistd::write(answer, &text);
     0
 }
 
-/// Waits for the news, or for the child's end, whichever comes first; a child that failed has said why.
-fn wait_for(index: u32, news: &OwnedFd, answer: &OwnedFd) -> nix::Result<Result<()>> {
+/// Waits for the news, or for the child's answer, whichever comes first. None: the child ended without an answer, and
+/// nobody knows whether it asked.
+fn wait_for(index: u32, news: &OwnedFd, answer: &OwnedFd) -> nix::Result<Option<Result<()>>> {
     let mut room = vec![0; LARGEST_NEWS];
     loop {
         let mut both = [PollFd::new(news.as_fd(), PollFlags::POLLIN), PollFd::new(answer.as_fd(), PollFlags::POLLIN)];
@@ -61,15 +68,14 @@ fn wait_for(index: u32, news: &OwnedFd, answer: &OwnedFd) -> nix::Result<Result<
         };
         if both[1].any() == Some(true) {
             let length = nix::unistd::read(answer, &mut room)?;
-            return Ok(if length == 0 {
-                Ok(())
-            } else {
-                Err(serde_json::from_slice(&room[..length]).map_err(|_| Errno::EIO)?)
-            });
+            if length == 0 {
+                return Ok(None);
+            }
+            return serde_json::from_slice(&room[..length]).map(Some).map_err(|_| Errno::EIO);
         }
         match recv(news.as_raw_fd(), &mut room, MsgFlags::MSG_DONTWAIT) {
-            Ok(length) if tells_of(&room[..length], index) => return Ok(Ok(())),
-            // ENOBUFS: some news were lost; the child's end comes all the same.
+            Ok(length) if tells_of(&room[..length], index) => return Ok(Some(Ok(()))),
+            // ENOBUFS: some news were lost; the child's answer comes all the same.
             Ok(_) | Err(Errno::EAGAIN | Errno::EINTR | Errno::ENOBUFS) => {}
             Err(errno) => return Err(errno),
         }
