@@ -15,8 +15,11 @@ use crate::image::{self, Image, ImageError};
 use crate::kernel::{self, mount, overlay, user};
 use crate::stages::create::{self, Container, CreateError};
 use crate::state::{Claim, Effect, Journal, ProcessIdentity, RecordError, Roots};
+use nix::fcntl::OFlag;
 use nix::mount::MntFlags;
+use nix::sys::stat::Mode;
 use serde::Serialize;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 /// A union that can be mounted.
@@ -132,8 +135,10 @@ impl Union {
     pub fn of(roots: &Roots, container: &Container) -> Result<Self, LayerError> {
         let image = image::find(roots, &container.image_id)?;
         let union = Self::from_image(roots, container, &image);
-        let bytes = union.options(roots).len();
-        if bytes > overlay::OPTIONS_LIMIT {
+        // A descriptor's number has at most as many digits as the limit of open files.
+        let numbers = vec![Path::new("1048576"); union.lower.len()];
+        let bytes = union.options_with(&numbers).len();
+        if bytes > overlay::OPTIONS_LIMIT && union.options(roots).len() > overlay::OPTIONS_LIMIT {
             return Err(LayerError::TooLong { layers: union.lower.len(), bytes });
         }
         Ok(union)
@@ -155,20 +160,50 @@ impl Union {
     /// Mounts it at its `rootfs`, in the mount namespace of the caller, who then stands in the folder of layers:
     /// a relative name is half as long, and all of them must fit into one page.
     ///
+    /// Where they do not (from 60 layers on), each layer is opened, and is called by the number of its descriptor, which
+    /// is a name in /proc/self/fd, proc_pid_fd(5): three or four bytes instead of 65. Docker has a link with a short name
+    /// on disk for each layer instead (`overlay2/l/`), and so takes 128; overlayfs itself takes 500.
+    ///
     /// # Errors
     /// [`LayerError::Enter`], [`LayerError::Mount`].
     pub fn mount(&self, roots: &Roots) -> Result<(), LayerError> {
-        let layers = roots.layers();
-        nix::unistd::chdir(&layers).map_err(|errno| LayerError::Enter { path: layers, source: errno.into() })?;
+        let enter =
+            |path: PathBuf| nix::unistd::chdir(&path).map_err(|errno| LayerError::Enter { path, source: errno.into() });
+        let mut options = self.options(roots);
+        let mut held = Vec::new();
+        if options.len() > overlay::OPTIONS_LIMIT {
+            held = self.open_lower()?;
+            let numbers: Vec<PathBuf> = held.iter().map(|layer| layer.as_raw_fd().to_string().into()).collect();
+            options = self.options_with(&numbers);
+            enter("/proc/self/fd".into())?;
+        } else {
+            enter(roots.layers())?;
+        }
         let why = "the image's layers below, this container's own on top";
-        overlay::mount_overlay(&self.rootfs, &self.options(roots), why)
-            .map_err(|source| LayerError::Mount { path: self.rootfs.clone(), source })
+        let mounted = overlay::mount_overlay(&self.rootfs, &options, why);
+        if !held.is_empty() {
+            enter(roots.layers())?;
+        }
+        mounted.map_err(|source| LayerError::Mount { path: self.rootfs.clone(), source })
+    }
+
+    fn open_lower(&self) -> Result<Vec<OwnedFd>, LayerError> {
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let open = |path: &PathBuf| {
+            nix::fcntl::open(path, flags, Mode::empty())
+                .map_err(|errno| LayerError::Enter { path: path.clone(), source: errno.into() })
+        };
+        self.lower.iter().map(open).collect()
     }
 
     fn options(&self, roots: &Roots) -> String {
         let layers = roots.layers();
         let short: Vec<&Path> = self.lower.iter().map(|layer| layer.strip_prefix(&layers).unwrap_or(layer)).collect();
-        overlay::options(&short, &self.upper, &self.work, user::in_user_namespace())
+        self.options_with(&short)
+    }
+
+    fn options_with(&self, lower: &[impl AsRef<Path>]) -> String {
+        overlay::options(lower, &self.upper, &self.work, user::in_user_namespace())
     }
 }
 

@@ -8,6 +8,11 @@ use std::io::{Cursor, Read};
 
 /// Loads `name`, with its tag: the learner's demo image with this layer on top; `change` edits its configuration.
 pub(crate) fn image(learner: &Learner, name: &str, layer: Vec<u8>, change: impl FnOnce(&mut Value)) {
+    image_of(learner, name, vec![layer], change);
+}
+
+/// The same with several layers, the lowest first.
+pub(crate) fn image_of(learner: &Learner, name: &str, more: Vec<Vec<u8>>, change: impl FnOnce(&mut Value)) {
     let saved = learner.work().join("demo.tar");
     learner.explore(["save", "-o", saved.to_str().unwrap(), "demo"]).run().status(0);
     let files = read_tar(&std::fs::read(&saved).unwrap());
@@ -16,12 +21,13 @@ pub(crate) fn image(learner: &Learner, name: &str, layer: Vec<u8>, change: impl 
     let index: Value = serde_json::from_slice(&files["index.json"]).unwrap();
     let manifest: Value = serde_json::from_slice(&blob(&index["manifests"][0])).unwrap();
     let mut config: Value = serde_json::from_slice(&blob(&manifest["config"])).unwrap();
-    config["rootfs"]["diff_ids"].as_array_mut().unwrap().push(json!(Digest::of(&layer).to_string()));
+    let diff_ids = more.iter().map(|layer| json!(Digest::of(layer).to_string()));
+    config["rootfs"]["diff_ids"].as_array_mut().unwrap().extend(diff_ids);
     config.as_object_mut().unwrap().remove("history");
     change(&mut config);
 
     let mut layers: Vec<Vec<u8>> = manifest["layers"].as_array().unwrap().iter().map(blob).collect();
-    layers.push(layer);
+    layers.extend(more);
     let names: Vec<String> = (0..layers.len()).map(|number| format!("{number}.tar")).collect();
     let described = json!([{ "Config": "config.json", "RepoTags": [name], "Layers": names }]);
     let mut archive = tar::Builder::new(Vec::new());

@@ -6,6 +6,7 @@ mod support;
 
 mod containers;
 mod crafted;
+mod deep;
 #[path = "../images/forge.rs"]
 #[allow(dead_code, reason = "each test binary uses a part of this")]
 mod forge;
