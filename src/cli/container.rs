@@ -39,6 +39,9 @@ pub(super) struct Wish {
     /// How it is connected
     #[arg(long, value_enum, default_value = "bridge")]
     network: Network,
+    /// Set a setting of its namespaces: `net.core.somaxconn=1024`
+    #[arg(long, value_name = "NAME=VALUE")]
+    sysctl: Vec<String>,
     /// Memory limit: bytes, or with a suffix k, m, g
     #[arg(short, long, value_parser = bytes)]
     memory: Option<u64>,
@@ -158,6 +161,7 @@ fn make(roots: &Roots, wish: Wish, context: &mut Context) -> anyhow::Result<Cont
         terminal: wish.tty,
         interactive: wish.interactive,
         remove: wish.rm,
+        sysctls: wish.sysctl,
         memory: wish.memory,
         pids: wish.pids_limit,
     };

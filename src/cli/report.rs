@@ -85,11 +85,19 @@ pub(super) fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
     if asked {
         return Exit::Ok.into();
     }
-    let like_docker = arguments
-        .iter()
-        .skip(1)
-        .filter_map(|argument| argument.to_str())
-        .find(|argument| !argument.starts_with('-'))
-        .is_some_and(|command| LIKE_DOCKER_RUN.contains(&command));
+    let like_docker = command_of(arguments).is_some_and(|command| LIKE_DOCKER_RUN.contains(&command));
     if like_docker { Exit::Engine.into() } else { Exit::Usage.into() }
+}
+
+/// The command's name in a line that clap refused: the first word that is no option, nor the value of one.
+fn command_of(arguments: &[OsString]) -> Option<&str> {
+    let mut words = arguments.iter().skip(1).filter_map(|argument| argument.to_str());
+    while let Some(word) = words.next() {
+        if matches!(word, "--root" | "--lang") {
+            words.next();
+        } else if !word.starts_with('-') {
+            return Some(word);
+        }
+    }
+    None
 }

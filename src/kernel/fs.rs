@@ -24,6 +24,21 @@ pub fn write_file(path: &Path, content: &str, why: &str) -> Result<()> {
     .map(drop)
 }
 
+/// Writes to an open file that must be one of procfs: what an image has put in its place is not written to.
+///
+/// # Errors
+/// EXDEV for a file of another filesystem; the write(2), which the kernel uses to say no.
+pub fn write_proc(file: &OwnedFd, path: &Path, content: &str, why: &str) -> Result<()> {
+    let found = nix::sys::statfs::fstatfs(file);
+    if !found.is_ok_and(|found| found.filesystem_type() == nix::sys::statfs::PROC_SUPER_MAGIC) {
+        return Err(Error::quiet("fstatfs", &format_args!("{path:?}"), Errno::EXDEV));
+    }
+    call(why, "write", format_args!("{path:?}, {content:?}, {}", content.len()), || {
+        nix::unistd::write(file, content.as_bytes())
+    })
+    .map(drop)
+}
+
 /// How far a name inside a root may lead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Links {

@@ -28,6 +28,7 @@ fn a_wrong_flag_answers_as_docker_does_for_dockers_commands_and_2_for_ours() {
     }
     for dockers in ["pull", "images", "exec"] {
         explore([dockers, "--no-such-flag"]).run().status(125).stdout("").stderr_has("--no-such-flag");
+        explore(["--root", "images", dockers, "--no-such-flag"]).run().status(125);
     }
 }
 

@@ -15,4 +15,5 @@ mod lifecycle;
 mod network;
 mod rootless;
 mod safety;
+mod sysctl;
 mod walk;

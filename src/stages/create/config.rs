@@ -1,7 +1,7 @@
 //! `config.json`: the wish in the words of the OCI runtime specification, with Docker's defaults. It is all that
 //! `start` reads; `runc run` and `crun run` read the same file.
 
-use super::{Container, CreateError, Request};
+use super::{Container, CreateError, Request, sysctl};
 use crate::image::Image;
 use crate::kernel::cgroup::{self, Version};
 use crate::kernel::user;
@@ -84,6 +84,7 @@ pub(super) fn spec(
             "maskedPaths": MASKED,
             "readonlyPaths": READ_ONLY,
             "resources": resources(container),
+            "sysctl": sysctl::settings(&request.sysctls, true)?,
         },
     });
     serde_json::from_value(value).map_err(CreateError::Spec)

@@ -48,6 +48,14 @@ pub enum CreateError {
         /// Why.
         source: io::Error,
     },
+    /// Not a setting of a namespace.
+    #[error("--sysctl {given:?} cannot be set: {why}")]
+    Sysctl {
+        /// What was typed.
+        given: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
     /// Not a variable.
     #[error("{0:?} is no variable: NAME=VALUE, or NAME to pass on this shell's value")]
     Variable(String),
@@ -95,6 +103,10 @@ impl Explain for CreateError {
             Self::Ambiguous(_) => "type more of the ID, or the name".into(),
             Self::Folder { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
                 "the disk is full; nothing was left behind".into()
+            }
+            Self::Sysctl { .. } => {
+                "a container may set net.*, fs.mqueue.* and kernel.{msg*,sem,shm*}: `--sysctl net.core.somaxconn=1024`"
+                    .into()
             }
             Self::Volume { .. } => "a volume is -v /on/this/machine:/inside or …:/inside:ro".into(),
             _ => return None,

@@ -36,6 +36,13 @@ pub(super) fn fill(folder: &Path, image: &Image) -> io::Result<bool> {
             Err(error) => return Err(error),
         }
     }
+    // Programs that ask for the list of mounts by its old name (moby daemon/initlayer has it too).
+    if look(&layers, "etc/mtab").is_none() {
+        if let Some(Found::Folder(like)) = look(&layers, "etc") {
+            make_folder(folder, "etc", Some(&like))?;
+        }
+        lacking |= std::os::unix::fs::symlink("/proc/mounts", folder.join("etc/mtab")).is_ok();
+    }
     Ok(lacking)
 }
 

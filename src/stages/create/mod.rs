@@ -16,6 +16,7 @@ mod error;
 mod init_layer;
 mod names;
 mod record;
+mod sysctl;
 
 pub use config::CAPABILITIES;
 pub use error::CreateError;
@@ -53,6 +54,8 @@ pub struct Request {
     pub interactive: bool,
     /// `--rm`.
     pub remove: bool,
+    /// `--sysctl`: NAME=VALUE.
+    pub sysctls: Vec<String>,
     /// `--memory`, bytes.
     pub memory: Option<u64>,
     /// `--pids-limit`.

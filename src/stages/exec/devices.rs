@@ -15,6 +15,7 @@ use std::path::Path;
 /// Docker's list: what programs expect, and what harms nobody.
 const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
 
+/// runc's list (libcontainer/rootfs_linux.go, `setupDevSymlinks`). Not every kernel has the last one's target.
 const LINKS: [(&str, &str); 6] = [
     ("fd", "/proc/self/fd"),
     ("stdin", "/proc/self/fd/0"),
@@ -33,7 +34,8 @@ pub(super) fn furnish(dev: BorrowedFd<'_>) -> Result<(), Failure> {
         mount::attach(&device, place.as_fd(), &format!("the host's /dev/{name}, and no other device"))
             .map_err(Failure::at(&format!("bind /dev/{name}")))?;
     }
-    for (name, target) in LINKS {
+    let has_core = Path::new("/proc/kcore").exists();
+    for (name, target) in LINKS.into_iter().filter(|(name, _)| has_core || *name != "core") {
         match nix::unistd::symlinkat(target, dev, name) {
             Ok(()) | Err(Errno::EEXIST) => {}
             Err(errno) => {

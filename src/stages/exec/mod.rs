@@ -19,6 +19,7 @@ mod running;
 mod seal;
 mod start;
 mod supervisor;
+mod sysctl;
 mod wiring;
 
 pub use join::{Joining, join};

@@ -4,7 +4,7 @@
 //! mounting no name is resolved again. `/proc`, `/sys` and `/dev` must be plain folders of the image; a link there is
 //! an attack on what is masked later (CVE-2019-19921, CVE-2025-52881) and is refused by name.
 
-use super::devices;
+use super::{devices, sysctl};
 use crate::kernel::fs::{self, Links, Shape};
 use crate::kernel::{self, mount};
 use crate::stages::failure::Failure;
@@ -30,6 +30,7 @@ pub(super) fn build(roots: &Roots, union: &Union, mounted: bool, spec: &Spec) ->
     }
     let dev = fs::resolve(root.as_fd(), Path::new("dev"), Links::Refused).map_err(Failure::at("open the new /dev"))?;
     devices::furnish(dev.as_fd())?;
+    sysctl::write(root.as_fd(), spec)?;
     if let Some(linux) = spec.linux() {
         for path in linux.readonly_paths().iter().flatten() {
             make_read_only(root.as_fd(), Path::new(path))?;
