@@ -21,6 +21,7 @@ mod ns;
 mod progress;
 mod pull;
 mod pulling;
+mod registry;
 mod report;
 mod screen;
 mod sealed;
@@ -119,6 +120,8 @@ enum Command {
     Load(archive::Load),
     #[command(display_order = 14)]
     Save(archive::Save),
+    #[command(display_order = 15)]
+    Registry(registry::Args),
 }
 
 /// The whole program.
@@ -173,5 +176,6 @@ fn dispatch(command: Command, context: &mut Context) -> anyhow::Result<Exit> {
         Command::Doctor => doctor::run(context),
         Command::Load(args) => archive::load(&args, context),
         Command::Save(args) => archive::save(&args, context),
+        Command::Registry(args) => registry::run(&args, context),
     }
 }

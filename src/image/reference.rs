@@ -94,7 +94,9 @@ impl Name {
             None => self.repository.clone(),
             Some(HUB) => match self.repository.strip_prefix("library/") {
                 Some(DEMO) => format!("{HUB}/{}", self.repository),
-                short => short.unwrap_or(&self.repository).to_owned(),
+                // As in distribution (reference/normalize.go): what has a slash of its own is not short for anything.
+                Some(short) if !short.contains('/') => short.to_owned(),
+                _ => self.repository.clone(),
             },
             Some(host) => format!("{host}/{}", self.repository),
         }
@@ -181,6 +183,7 @@ mod tests {
             ("debian:12", Some("docker.io"), "library/debian", "debian:12"),
             ("me/tool", Some("docker.io"), "me/tool", "me/tool:latest"),
             ("docker.io/library/debian", Some("docker.io"), "library/debian", "debian:latest"),
+            ("docker.io/library/a/b", Some("docker.io"), "library/a/b", "library/a/b:latest"),
             ("127.0.0.1:5000/x/y:z", Some("127.0.0.1:5000"), "x/y", "127.0.0.1:5000/x/y:z"),
             ("localhost/x", Some("localhost"), "x", "localhost/x:latest"),
             ("demo", None, "demo", "demo:latest"),

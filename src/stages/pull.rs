@@ -13,6 +13,7 @@ mod download;
 mod error;
 mod load;
 mod local;
+pub use local::listen;
 mod progress;
 mod unpack;
 

@@ -14,3 +14,4 @@ mod liars;
 mod peers;
 mod pull;
 mod registry;
+mod served;

@@ -12,14 +12,37 @@ use std::io::Cursor;
 use std::net::TcpListener;
 use tiny_http::{Header, Method, Request, Response, ResponseBox, Server, StatusCode};
 
-/// Answers requests until the process ends.
+/// One request, and what it was answered with.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Answered {
+    /// `GET`, `HEAD`.
+    pub method: String,
+    /// What was asked for, from `/v2/` on.
+    pub path: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// Length of what was sent, where it is known before.
+    pub bytes: Option<usize>,
+}
+
+/// Answers requests until the process ends; `told` hears of each before its answer is sent.
 ///
 /// # Errors
-/// That of a listener that cannot be used.
-pub fn serve(listener: TcpListener, layout: &Layout) -> std::io::Result<()> {
+/// That of a listener that cannot be used, and those of `told`.
+pub fn serve(
+    listener: TcpListener,
+    layout: &Layout,
+    told: &mut dyn FnMut(&Answered) -> std::io::Result<()>,
+) -> std::io::Result<()> {
     let server = Server::from_listener(listener, None).map_err(std::io::Error::other)?;
     for request in server.incoming_requests() {
         let answer = answer(&request, layout);
+        told(&Answered {
+            method: request.method().to_string(),
+            path: request.url().to_owned(),
+            status: answer.status_code().0,
+            bytes: answer.data_length(),
+        })?;
         // Whoever asked may be gone by now; that is no concern of the next one.
         let _ = request.respond(answer);
     }

@@ -31,19 +31,22 @@ pub(super) fn download_demo(
 ) -> Result<Downloaded, PullError> {
     let mut tell = |done, total| progress.step(Step::Assembling { done, total });
     let layout = demo::prepare(roots, &options.recipe, &mut tell)?;
-    match listen() {
+    match listen(0) {
         Ok(listener) => pull_from(roots, listener, &layout, name, options, progress),
         Err(_) => in_a_network_of_its_own(|| {
             netlink::Socket::open()?.loopback_up("a new network namespace has a loopback interface, but it is down")?;
-            let listener = listen().map_err(PullError::Listen)?;
+            let listener = listen(0).map_err(PullError::Listen)?;
             pull_from(roots, listener, &layout, name, options, progress)
         }),
     }
 }
 
-/// A port that is reachable: with loopback down, binding or connecting fails.
-fn listen() -> std::io::Result<TcpListener> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+/// A port on loopback (0: any that is free) that is reachable: with loopback down, binding or connecting fails.
+///
+/// # Errors
+/// Those of bind(2) and connect(2).
+pub fn listen(port: u16) -> std::io::Result<TcpListener> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
     let address = listener.local_addr()?;
     let probe = TcpStream::connect_timeout(&address, Duration::from_secs(2))?;
     let (accepted, _) = listener.accept()?;
@@ -116,7 +119,7 @@ fn serve(mut go: PipeReader, parent: Pid, listener: TcpListener, layout: &Layout
     if tied.is_err() || nix::unistd::getppid() != parent || go.read_exact(&mut [0]).is_err() {
         return 1;
     }
-    i32::from(server::serve(listener, layout).is_err())
+    i32::from(server::serve(listener, layout, &mut |_| Ok(())).is_err())
 }
 
 /// What crosses from the child: the download, or its error in words.
