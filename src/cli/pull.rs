@@ -3,6 +3,8 @@
 use super::pulling::{Lines, Shown};
 use super::{Context, explained};
 use crate::exit::Exit;
+use crate::image::platform::Platform;
+use crate::stages::keeper;
 use crate::stages::pull::{self, Options, Pulled};
 use crate::state::Roots;
 
@@ -12,6 +14,9 @@ pub(super) struct Pull {
     /// Print the image's name alone
     #[arg(short, long)]
     quiet: bool,
+    /// The platform of an image that is there for several: linux/arm64
+    #[arg(long, value_name = "OS/ARCH")]
+    platform: Option<Platform>,
     /// Name of the image: demo, debian, registry.example.com/team/tool:1.2
     image: String,
 }
@@ -20,7 +25,8 @@ pub(super) fn run(arguments: &Pull, context: &mut Context) -> anyhow::Result<Exi
     let roots = context.roots()?;
     let shown = if arguments.quiet || context.screen.json { Shown::Nothing } else { Shown::Stdout };
     let mut lines = Lines::new(shown);
-    let result = pull(&roots, &arguments.image, context, &mut lines);
+    let options = Options { platform: arguments.platform.clone(), ..Options::default() };
+    let result = pull_with(options, &roots, &arguments.image, context, &mut lines);
     lines.clear();
     let pulled = result?;
     if context.screen.json {
@@ -35,7 +41,20 @@ pub(super) fn run(arguments: &Pull, context: &mut Context) -> anyhow::Result<Exi
 
 /// Downloads where this user's network is, and unpacks where its files can have owners.
 pub(super) fn pull(roots: &Roots, image: &str, context: &mut Context, lines: &mut Lines) -> anyhow::Result<Pulled> {
-    let options = Options::default();
+    pull_with(Options::default(), roots, image, context, lines)
+}
+
+fn pull_with(
+    mut options: Options,
+    roots: &Roots,
+    image: &str,
+    context: &mut Context,
+    lines: &mut Lines,
+) -> anyhow::Result<Pulled> {
+    options.unpack_at_once = keeper::is_inside();
+    if options.unpack_at_once {
+        context.enter(roots)?;
+    }
     let downloaded = pull::download(roots, image, &options, lines).map_err(explained)?;
     context.enter(roots)?;
     pull::unpack(roots, &downloaded, &options, lines).map_err(explained)

@@ -22,6 +22,12 @@ pub const INDEXES: [&str; 2] =
 /// Media types of a manifest.
 pub const MANIFESTS: [&str; 2] =
     ["application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json"];
+/// Docker's first format, which has no config and no digests of its own: registries and Docker itself have given it up
+/// (docs.docker.com/engine/deprecated, "Image manifest v2 schema 1").
+const SCHEMA_1: [&str; 2] = [
+    "application/vnd.docker.distribution.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v1+prettyjws",
+];
 const CONFIGS: [&str; 2] =
     ["application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"];
 const LAYERS: [&str; 5] = [
@@ -61,6 +67,11 @@ impl Manifest {
         if INDEXES.contains(&media_type) {
             return serde_json::from_value(value).map(|index| Self::Index(Box::new(index))).map_err(damaged);
         }
+        if SCHEMA_1.contains(&media_type) {
+            return Err(wrong(
+                "is in Docker's schema 1, which nobody pulls any more; it has to be pushed anew".to_owned(),
+            ));
+        }
         if !MANIFESTS.contains(&media_type) {
             return Err(wrong(format!("has the media type {media_type:?}, which is no image")));
         }
@@ -92,22 +103,6 @@ fn check(what: &str, manifest: &ImageManifest) -> Result<(), ImageError> {
 pub fn digest_of(descriptor: &Descriptor) -> Result<Digest, ImageError> {
     Digest::parse(descriptor.digest().as_ref())
         .map_err(|error| ImageError::Inconsistent { what: "a descriptor".to_owned(), why: error.to_string() })
-}
-
-/// The descriptor for this machine among those of an index; `None` where there is none.
-pub fn for_this_machine(index: &ImageIndex) -> Option<&Descriptor> {
-    let architecture = oci_spec::image::Arch::default();
-    index.manifests().iter().find(|one| {
-        one.platform().as_ref().is_some_and(|platform| {
-            *platform.os() == oci_spec::image::Os::Linux && *platform.architecture() == architecture
-        })
-    })
-}
-
-/// The platforms that an index offers, as `linux/amd64`.
-pub fn platforms(index: &ImageIndex) -> Vec<String> {
-    let platform = |one: &Descriptor| one.platform().as_ref().map(|it| format!("{}/{}", it.os(), it.architecture()));
-    index.manifests().iter().filter_map(platform).filter(|platform| !platform.starts_with("unknown")).collect()
 }
 
 /// The config of a manifest that is in the store, and its layers, in order from the base.
@@ -176,6 +171,8 @@ mod tests {
     fn what_is_no_image_is_refused_by_its_media_type() {
         let good = manifest(CONFIGS[0], LAYERS[0]);
         assert!(Manifest::parse("it", "text/html", good.as_bytes()).is_err());
+        let old = Manifest::parse("it", SCHEMA_1[1], br#"{"schemaVersion":1,"fsLayers":[]}"#).unwrap_err().to_string();
+        assert!(old.contains("schema 1"), "{old}");
         let helm = manifest("application/vnd.cncf.helm.config.v1+json", LAYERS[0]);
         let error = Manifest::parse("it", MANIFESTS[0], helm.as_bytes()).unwrap_err().to_string();
         assert!(error.contains("no container image"), "{error}");

@@ -5,12 +5,12 @@
 
 use super::ImageError;
 use super::digest::Digest;
-use super::layout::Layout;
 use super::limits::Limits;
 use super::slot::Slot;
-use super::unpack::{self, LeftOut};
+use super::unpack::{self, LeftOut, Placed};
 use crate::state::{Roots, read_record, write_record};
 use serde::{Deserialize, Serialize};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// One layer of an image.
@@ -58,19 +58,18 @@ pub fn record(folder: &Path) -> Option<LayerRecord> {
     read_record(&folder.with_extension("json")).ok()
 }
 
-/// Unpacks a layer whose blob is in the layout, on top of `below` (base first). `None` where it is there already.
-/// `on_bytes` hears how much file content has been written.
+/// A layer that is being unpacked.
+#[derive(Debug)]
+pub struct Unpacking {
+    slot: Slot,
+    placed: Option<Placed>,
+}
+
+/// Begins to unpack a layer; `None` where it is there already.
 ///
 /// # Errors
-/// [`ImageError::Unpack`], [`ImageError::Digest`] where the content is not what the config says, [`ImageError::Store`].
-pub fn unpack(
-    roots: &Roots,
-    layout: &Layout,
-    layer: &LayerOnDisk,
-    below: &[LayerOnDisk],
-    limits: &Limits,
-    on_bytes: &mut dyn FnMut(u64),
-) -> Result<Option<LayerRecord>, ImageError> {
+/// [`ImageError::Store`].
+pub fn begin(roots: &Roots, layer: &LayerOnDisk) -> Result<Option<Unpacking>, ImageError> {
     if layer.is_unpacked() {
         return Ok(None);
     }
@@ -79,30 +78,60 @@ pub fn unpack(
         return Ok(None);
     }
     make_folder(&slot.path)?;
-    let blob = layout.open_blob(&layer.digest)?;
-    let lowers: Vec<PathBuf> = below.iter().rev().map(|one| one.folder.clone()).collect();
-    let unpacked = unpack::unpack(blob, layer.digest.short(), &slot.path, &lowers, limits, on_bytes)
-        .map_err(|source| ImageError::Unpack { layer: layer.diff_id.to_string(), source })?;
-    if unpacked.diff_id != layer.diff_id {
-        return Err(ImageError::Digest {
-            what: format!("layer {} unpacked", layer.digest.short()),
-            expected: layer.diff_id.to_string(),
-            actual: unpacked.diff_id.to_string(),
-        });
+    Ok(Some(Unpacking { slot, placed: None }))
+}
+
+impl Unpacking {
+    /// Places all that the layer has, whatever it will stand on. `on_bytes` hears how much file content has been written.
+    ///
+    /// # Errors
+    /// [`ImageError::Unpack`], [`ImageError::Digest`] where the content is not what the config says.
+    pub fn place(
+        &mut self,
+        layer: &LayerOnDisk,
+        blob: Box<dyn Read + Send>,
+        limits: &Limits,
+        on_bytes: &mut dyn FnMut(u64),
+    ) -> Result<(), ImageError> {
+        let placed = unpack::place(blob, layer.size, layer.digest.short(), &self.slot.path, limits, on_bytes);
+        let placed = placed.map_err(|source| ImageError::Unpack { layer: layer.diff_id.to_string(), source })?;
+        if placed.diff_id != layer.diff_id {
+            return Err(ImageError::Digest {
+                what: format!("layer {} unpacked", layer.digest.short()),
+                expected: layer.diff_id.to_string(),
+                actual: placed.diff_id.to_string(),
+            });
+        }
+        self.placed = Some(placed);
+        Ok(())
     }
-    let record = LayerRecord {
-        schema: 1,
-        layer: layer.clone(),
-        below: below.last().map(|one| one.chain_id.clone()),
-        bytes: unpacked.bytes,
-        entries: unpacked.entries,
-        left_out: unpacked.left_out,
-    };
-    let beside = layer.folder.with_extension("json");
-    write_record(&beside, &record, false)
-        .map_err(|error| ImageError::Inconsistent { what: beside.display().to_string(), why: error.to_string() })?;
-    slot.publish(&layer.folder)?;
-    Ok(Some(record))
+
+    /// Finishes it on top of `below` (base first), whose folders are there by now, and gives it its name.
+    ///
+    /// Its files are not synced, unlike blobs: a thousand fsync(2) would take longer than all the rest. What a power cut
+    /// takes from them, the blob, which is synced, can give again.
+    ///
+    /// # Errors
+    /// [`ImageError::Unpack`], [`ImageError::Store`].
+    pub fn settle(self, layer: &LayerOnDisk, below: &[LayerOnDisk]) -> Result<Option<LayerRecord>, ImageError> {
+        let Some(placed) = self.placed else { return Ok(None) };
+        let lowers: Vec<PathBuf> = below.iter().rev().map(|one| one.folder.clone()).collect();
+        let unpacked =
+            placed.settle(&lowers).map_err(|source| ImageError::Unpack { layer: layer.diff_id.to_string(), source })?;
+        let record = LayerRecord {
+            schema: 1,
+            layer: layer.clone(),
+            below: below.last().map(|one| one.chain_id.clone()),
+            bytes: unpacked.bytes,
+            entries: unpacked.entries,
+            left_out: unpacked.left_out,
+        };
+        let beside = layer.folder.with_extension("json");
+        write_record(&beside, &record, false)
+            .map_err(|error| ImageError::Inconsistent { what: beside.display().to_string(), why: error.to_string() })?;
+        self.slot.publish(&layer.folder)?;
+        Ok(Some(record))
+    }
 }
 
 /// The root of a layer is the container's `/`: everybody inside may enter it, whatever our umask is.

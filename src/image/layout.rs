@@ -121,6 +121,18 @@ impl Layout {
         Ok(if self.has(digest, size) { None } else { Some(slot) })
     }
 
+    /// As [`Layout::claim`], with what an earlier try has left of the blob.
+    ///
+    /// # Errors
+    /// [`ImageError::Store`].
+    pub fn take_over(&self, digest: &Digest, size: u64) -> Result<Option<Slot>, ImageError> {
+        if self.has(digest, size) {
+            return Ok(None);
+        }
+        let slot = Slot::take_over(&self.folder, digest.hex())?;
+        Ok(if self.has(digest, size) { None } else { Some(slot) })
+    }
+
     /// Brings in a blob that must have this digest and size; nothing is kept of another. `on_bytes` hears how much
     /// has come.
     ///

@@ -10,6 +10,7 @@
 //! ([`limits`]), and a layer is unpacked below a root descriptor ([`unpack`]). Left out: signatures, other digests than
 //! sha256, building.
 
+mod ahead;
 pub mod archive;
 pub(crate) mod catalog;
 pub mod demo;
@@ -17,13 +18,17 @@ mod digest;
 pub mod document;
 mod entry;
 mod error;
+pub mod growing;
+mod ingest;
 pub mod layers;
 pub mod layout;
 pub mod limits;
 mod placing;
+pub mod platform;
 pub mod reference;
 pub mod registry;
 mod slot;
+mod stamp;
 pub mod stream;
 pub mod time;
 pub mod unpack;
@@ -31,4 +36,6 @@ pub mod unpack;
 pub use catalog::{Image, Summary, find, list, remove, sweep};
 pub use digest::{Digest, Hashing, NotADigest};
 pub use error::ImageError;
+pub use ingest::{IngestError, ingest};
 pub use layers::LayerOnDisk;
+pub use slot::Slot;

@@ -1,14 +1,18 @@
 //! Makes the entries of a layer, one call after the other, below a root descriptor.
 
 use super::entry::Place;
+use super::limits::{Exceeded, Limits};
+use super::stamp;
 use super::stream::LayerStream;
 use super::unpack::LeftOut;
 use crate::kernel::rootfs::{self, Root};
-use crate::kernel::{self, Result};
+use crate::kernel::{self, Result, overlay};
 use nix::sys::stat::SFlag;
-use std::collections::BTreeMap;
+use nix::sys::time::TimeSpec;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs::File;
+use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -16,6 +20,8 @@ use tar::EntryType;
 
 /// As the kernel, path_resolution(7).
 const MOST_LINKS: usize = 40;
+/// What is written at once.
+const PIECE: usize = 128 << 10;
 
 type Entry<'a> = tar::Entry<'a, LayerStream>;
 
@@ -23,34 +29,39 @@ type Entry<'a> = tar::Entry<'a, LayerStream>;
 #[derive(Debug)]
 pub(super) struct Placing {
     root: Root,
-    lowers: Vec<Root>,
+    /// Folders that no entry has named. What they are, the layers below say at the end.
+    passed_through: BTreeSet<PathBuf>,
     /// Archives go folder by folder: the one that was last used stays open.
     last: Option<(PathBuf, OwnedFd)>,
     /// Mode and time of folders, set at the end: filling a folder changes its time, and may need a mode of our own.
-    folders: BTreeMap<PathBuf, (u32, i64)>,
+    folders: BTreeMap<PathBuf, (u32, TimeSpec)>,
     opaque: &'static str,
+    buffer: Vec<u8>,
+    most_bytes: u64,
     pub(super) bytes: u64,
     pub(super) left_out: LeftOut,
 }
 
 impl Placing {
-    pub(super) fn new(into: &Path, lowers: &[PathBuf]) -> Result<Self> {
+    pub(super) fn new(into: &Path, limits: &Limits) -> Result<Self> {
         let why = "everything of the layer is made below this descriptor, and nothing outside";
-        let below = "what the lower layer says about the folders that this one passes through";
         Ok(Self {
             root: Root::open(into, why)?,
-            lowers: lowers.iter().map(|lower| Root::open(lower, below)).collect::<Result<_>>()?,
+            passed_through: BTreeSet::new(),
             last: None,
             folders: BTreeMap::new(),
-            opaque: opaque_attribute(),
+            opaque: overlay::opaque_attribute(),
+            buffer: vec![0; PIECE],
+            most_bytes: limits.unpacked,
             bytes: 0,
             left_out: LeftOut::default(),
         })
     }
 
-    /// Sets what had to wait: mode and time of the folders, deepest first.
-    pub(super) fn finish(&mut self) -> Result<()> {
+    /// Sets what had to wait: owner of the folders on the way, mode and time of all folders, deepest first.
+    pub(super) fn finish(&mut self, lowers: &[PathBuf]) -> Result<()> {
         self.last = None;
+        self.resemble(lowers)?;
         for (path, (mode, time)) in std::mem::take(&mut self.folders).into_iter().rev() {
             let folder = self.root.folder(&path)?;
             rootfs::set_mode(folder.as_fd(), mode)?;
@@ -91,7 +102,7 @@ impl Placing {
                             let onward = below_root(&above.join(target).join(parts.as_path()));
                             return self.make_way(&onward, links - 1);
                         }
-                        None => self.make_like_below(&above, part.as_os_str(), &here)?,
+                        None => self.make_passed_through(&above, part.as_os_str(), &here)?,
                     }
                 }
                 Err(error) => return Err(error),
@@ -101,18 +112,32 @@ impl Placing {
         self.root.folder(path)
     }
 
-    fn make_like_below(&mut self, above: &Path, name: &OsStr, here: &Path) -> Result<()> {
+    fn make_passed_through(&mut self, above: &Path, name: &OsStr, here: &Path) -> Result<()> {
         let parent = self.root.folder(above)?;
         rootfs::make_folder(parent.as_fd(), name)?;
-        let like = self.lowers.iter().find_map(|lower| {
-            let folder = lower.folder(here).ok()?;
-            rootfs::look(folder.as_fd(), OsStr::new(".")).ok().flatten()
-        });
-        let (mode, time) = like.as_ref().map_or((0o755, 0), |found| (found.st_mode & 0o7777, found.st_mtime));
-        if let Some(found) = like {
-            self.own(parent.as_fd(), name, found.st_uid, found.st_gid)?;
+        self.folders.insert(here.to_owned(), (0o755, TimeSpec::new(0, 0)));
+        self.passed_through.insert(here.to_owned());
+        Ok(())
+    }
+
+    /// Folders that no entry has named become what the layers below have there.
+    fn resemble(&mut self, lowers: &[PathBuf]) -> Result<()> {
+        if self.passed_through.is_empty() {
+            return Ok(());
         }
-        self.folders.insert(here.to_owned(), (mode, time));
+        let why = "what the lower layer says about the folders that this one passes through";
+        let lowers = lowers.iter().map(|lower| Root::open(lower, why)).collect::<Result<Vec<_>>>()?;
+        for path in std::mem::take(&mut self.passed_through) {
+            let like = lowers.iter().find_map(|lower| {
+                let folder = lower.folder(&path).ok()?;
+                rootfs::look(folder.as_fd(), OsStr::new(".")).ok().flatten()
+            });
+            if let Some(found) = like.filter(|_| self.folders.contains_key(&path)) {
+                let here = self.root.folder(&path)?;
+                self.own(here.as_fd(), OsStr::new("."), found.st_uid, found.st_gid)?;
+                self.folders.insert(path, (found.st_mode & 0o7777, TimeSpec::new(found.st_mtime, found.st_mtime_nsec)));
+            }
+        }
         Ok(())
     }
 
@@ -122,7 +147,10 @@ impl Placing {
         let Some(found) = rootfs::look(folder, &place.name)? else { return Ok(false) };
         rootfs::remove(folder, &place.name)?;
         let path = place.path();
-        self.folders.retain(|folder, _| !folder.starts_with(&path));
+        if rootfs::kind_of(&found) == SFlag::S_IFDIR {
+            self.folders.retain(|folder, _| !folder.starts_with(&path));
+            self.passed_through.retain(|folder| !folder.starts_with(&path));
+        }
         self.last = None;
         Ok(rootfs::is_whiteout(&found))
     }
@@ -132,11 +160,34 @@ impl Placing {
         rootfs::create_file(self.enter(&place.folder)?, &place.name)
     }
 
+    /// Writes the content of an entry; how much it was. The archive itself is limited where it is read, but one byte of
+    /// an old sparse map can stand for a terabyte of holes.
+    pub(super) fn write(
+        &mut self,
+        entry: &mut Entry<'_>,
+        mut file: &File,
+    ) -> io::Result<std::result::Result<u64, Exceeded>> {
+        let mut written = 0;
+        loop {
+            let count = entry.read(&mut self.buffer)?;
+            if count == 0 {
+                return Ok(Ok(written));
+            }
+            file.write_all(&self.buffer[..count])?;
+            written += count as u64;
+            if let Err(exceeded) =
+                Exceeded::check("the content of a layer", self.bytes + written, self.most_bytes, "bytes unpacked")
+            {
+                return Ok(Err(exceeded));
+            }
+        }
+    }
+
     /// Owner first: chown(2) takes away setuid bits and capabilities. Time last: writing changes it.
     pub(super) fn finish_file(&mut self, entry: &mut Entry<'_>, place: &Place, file: &File, bytes: u64) -> Result<()> {
         self.bytes += bytes;
         let (uid, gid) = owner(entry);
-        let (mode, time) = (mode(entry, 0o644), time(entry));
+        let (mode, time) = (mode(entry, 0o644), stamp::modified(entry));
         let folder = self.enter(&place.folder)?.try_clone_to_owned().map_err(|_| busy(&place.name))?;
         self.own(folder.as_fd(), &place.name, uid, gid)?;
         rootfs::set_mode(file.as_fd(), mode)?;
@@ -160,7 +211,7 @@ impl Placing {
             rootfs::set_attribute(folder.as_fd(), OsStr::new(self.opaque), b"y")?;
         }
         self.attributes(entry, folder.as_fd())?;
-        self.folders.insert(place.path(), (mode(entry, 0o755), time(entry)));
+        self.folders.insert(place.path(), (mode(entry, 0o755), stamp::modified(entry)));
         Ok(())
     }
 
@@ -169,17 +220,17 @@ impl Placing {
         let (uid, gid) = owner(entry);
         self.own(root.as_fd(), OsStr::new("."), uid, gid)?;
         self.attributes(entry, root.as_fd())?;
-        self.folders.insert(PathBuf::new(), (mode(entry, 0o755), time(entry)));
+        self.folders.insert(PathBuf::new(), (mode(entry, 0o755), stamp::modified(entry)));
         Ok(())
     }
 
-    pub(super) fn symlink(&mut self, entry: &Entry<'_>, place: &Place, target: &Path) -> Result<()> {
+    pub(super) fn symlink(&mut self, entry: &mut Entry<'_>, place: &Place, target: &Path) -> Result<()> {
         self.make_room(place)?;
         let folder = self.enter(&place.folder)?.try_clone_to_owned().map_err(|_| busy(&place.name))?;
         rootfs::make_symlink(folder.as_fd(), &place.name, target.as_os_str())?;
         let (uid, gid) = owner(entry);
         self.own(folder.as_fd(), &place.name, uid, gid)?;
-        rootfs::set_time(folder.as_fd(), &place.name, time(entry))
+        rootfs::set_time(folder.as_fd(), &place.name, stamp::modified(entry))
     }
 
     /// The target has owner, mode and time already; the entry of the link only repeats them.
@@ -192,7 +243,7 @@ impl Placing {
         rootfs::make_link(from.as_fd(), &old.name, self.enter(&place.folder)?, &place.name)
     }
 
-    pub(super) fn node(&mut self, entry: &Entry<'_>, kind: EntryType, place: &Place) -> Result<()> {
+    pub(super) fn node(&mut self, entry: &mut Entry<'_>, kind: EntryType, place: &Place) -> Result<()> {
         self.make_room(place)?;
         let header = entry.header();
         let number = |field: std::io::Result<Option<u32>>| field.ok().flatten().unwrap_or(0);
@@ -215,7 +266,7 @@ impl Placing {
         let (uid, gid) = owner(entry);
         self.own(folder.as_fd(), &place.name, uid, gid)?;
         rootfs::set_mode_of_node(folder.as_fd(), &place.name, mode(entry, 0o644))?;
-        rootfs::set_time(folder.as_fd(), &place.name, time(entry))
+        rootfs::set_time(folder.as_fd(), &place.name, stamp::modified(entry))
     }
 
     /// `.wh.NAME`. It speaks of lower layers only: what this layer itself has there stays, and hides the lower one.
@@ -286,14 +337,6 @@ fn is_welcome(name: &[u8]) -> bool {
     ![b"trusted.overlay.".as_slice(), b"user.overlay.", b"security.selinux"].iter().any(|bad| name.starts_with(bad))
 }
 
-/// `trusted.*` may be set only in the first user namespace; elsewhere overlayfs is mounted with `userxattr` (5.11).
-fn opaque_attribute() -> &'static str {
-    let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
-    let first: Vec<&str> = map.split_whitespace().collect();
-    let is_first_namespace = first == ["0", "0", "4294967295"] && nix::unistd::geteuid().is_root();
-    if is_first_namespace { "trusted.overlay.opaque" } else { "user.overlay.opaque" }
-}
-
 fn owner(entry: &Entry<'_>) -> (u32, u32) {
     let id = |field: std::io::Result<u64>| field.ok().and_then(|id| u32::try_from(id).ok()).unwrap_or(0);
     (id(entry.header().uid()), id(entry.header().gid()))
@@ -301,10 +344,6 @@ fn owner(entry: &Entry<'_>) -> (u32, u32) {
 
 fn mode(entry: &Entry<'_>, otherwise: u32) -> u32 {
     entry.header().mode().unwrap_or(otherwise) & 0o7777
-}
-
-fn time(entry: &Entry<'_>) -> i64 {
-    entry.header().mtime().ok().and_then(|time| i64::try_from(time).ok()).unwrap_or(0)
 }
 
 fn busy(name: &OsStr) -> kernel::Error {

@@ -19,6 +19,8 @@ pub struct Slot {
     /// Where to build; nothing stands there at first. What still stands there at the end is removed.
     pub path: PathBuf,
     lock: PathBuf,
+    /// What stands there is left for the next one who claims the name.
+    stays: bool,
     _held: Flock<File>,
 }
 
@@ -28,6 +30,16 @@ impl Slot {
     /// # Errors
     /// [`ImageError::Store`].
     pub fn claim(folder: &Path, name: &str) -> Result<Self, ImageError> {
+        let slot = Self::take_over(folder, name)?;
+        remove(&slot.path).map_err(ImageError::store("cannot remove", &slot.path))?;
+        Ok(slot)
+    }
+
+    /// As [`Slot::claim`], with what an earlier one has left there: to go on with, not to be trusted.
+    ///
+    /// # Errors
+    /// [`ImageError::Store`].
+    pub fn take_over(folder: &Path, name: &str) -> Result<Self, ImageError> {
         let ingest = folder.join(INGEST);
         std::fs::create_dir_all(&ingest).map_err(ImageError::store("cannot make", &ingest))?;
         let lock = ingest.join(format!("{name}.lock"));
@@ -36,9 +48,12 @@ impl Slot {
                 break held;
             }
         };
-        let path = ingest.join(name);
-        remove(&path).map_err(ImageError::store("cannot remove", &path))?;
-        Ok(Self { path, lock, _held: held })
+        Ok(Self { path: ingest.join(name), lock, stays: false, _held: held })
+    }
+
+    /// Leaves what stands there to the next one who takes over this name.
+    pub fn keep_what_is_there(&mut self) {
+        self.stays = true;
     }
 
     /// Gives the finished thing its name: from now on it is there, whole.
@@ -52,7 +67,9 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        let _ = remove(&self.path);
+        if !self.stays {
+            let _ = remove(&self.path);
+        }
         // While it is still held: whoever waits on this file then sees that it is gone, and makes a new one.
         let _ = std::fs::remove_file(&self.lock);
     }
@@ -72,7 +89,7 @@ pub(super) fn sweep(folder: &Path) -> Result<usize, ImageError> {
         let Some(held) = hold(&lock, FlockArg::LockExclusiveNonblock)? else { continue };
         let path = ingest.join(name);
         removed += usize::from(path.symlink_metadata().is_ok());
-        drop(Slot { path, lock, _held: held });
+        drop(Slot { path, lock, stays: false, _held: held });
     }
     Ok(removed)
 }

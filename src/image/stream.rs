@@ -4,12 +4,13 @@
 //! says. Both gzip and zstd allow several members one after the other; a reader of the first alone would silently drop
 //! files.
 
+use super::ahead::Ahead;
 use super::digest::{Digest, Hashing};
 use super::limits::{Exceeded, Limits};
 use std::cell::Cell;
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::rc::Rc;
+use std::sync::{Arc, Mutex};
 
 /// How a layer is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,27 +78,46 @@ impl Gate {
 }
 
 impl LayerStream {
-    /// Opens a blob. `name` is what the limits are told about.
+    /// Around a layer that is `size` bytes long as it was sent; `name` is what the limits are told about. What is
+    /// compressed is inflated in a thread of its own, which ends with this value.
     ///
     /// # Errors
     /// Those of read(2) and of the decompressor.
-    pub fn open(blob: File, name: &str, limits: &Limits) -> io::Result<Self> {
-        let size = blob.metadata()?.len();
-        Self::new(Box::new(blob), size, &format!("layer {name}"), limits)
+    pub fn of_layer(from: Box<dyn Read + Send>, size: u64, name: &str, limits: &Limits) -> io::Result<Self> {
+        let mut buffered = BufReader::with_capacity(1 << 17, from);
+        let compression = Compression::of(buffered.fill_buf()?);
+        let inner: Box<dyn Read> = match compression {
+            Compression::Plain => Box::new(buffered),
+            Compression::Gzip | Compression::Zstd => {
+                let held = Arc::new(Mutex::new(Some(buffered)));
+                let take = |held: &Mutex<Option<_>>| held.lock().ok().and_then(|mut held| held.take());
+                let open = move |held: &Mutex<Option<_>>| {
+                    let from = take(held).ok_or_else(|| io::Error::other("the stream was taken"))?;
+                    decoder(compression, from)
+                };
+                let theirs = held.clone();
+                // Where no thread can be had (a limit of tasks), one does both.
+                match Ahead::of(move || open(&theirs)) {
+                    Ok(ahead) => Box::new(ahead),
+                    Err(_) => open(&held)?,
+                }
+            }
+        };
+        Ok(Self::around(inner, compression, size, &format!("layer {name}"), limits))
     }
 
     /// Around any reader; `size` is how much it will give, compressed, where that is known.
     ///
     /// # Errors
-    /// As [`LayerStream::open`].
+    /// Those of read(2) and of the decompressor.
     pub fn new(from: Box<dyn Read>, size: u64, name: &str, limits: &Limits) -> io::Result<Self> {
         let mut buffered = BufReader::with_capacity(1 << 17, from);
         let compression = Compression::of(buffered.fill_buf()?);
-        let inner: Box<dyn Read> = match compression {
-            Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(buffered)),
-            Compression::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(buffered)?),
-            Compression::Plain => Box::new(buffered),
-        };
+        let inner = decoder(compression, buffered)?;
+        Ok(Self::around(inner, compression, size, name, limits))
+    }
+
+    fn around(inner: Box<dyn Read>, compression: Compression, size: u64, name: &str, limits: &Limits) -> Self {
         let by_ratio = size.saturating_mul(limits.ratio).max(limits.ratio_from);
         let (ceiling_bytes, unit) = if by_ratio < limits.unpacked && compression != Compression::Plain {
             (by_ratio, "bytes, as many times its compressed size as is allowed")
@@ -105,14 +125,14 @@ impl LayerStream {
             (limits.unpacked, "bytes unpacked")
         };
         let ceiling = Exceeded { what: name.to_owned(), limit: ceiling_bytes, unit };
-        Ok(Self {
+        Self {
             inner: Hashing::new(inner),
             ceiling,
             ceiling_bytes,
             header_limit: limits.header,
             header: Rc::default(),
             exceeded: Rc::default(),
-        })
+        }
     }
 
     /// How much has been read.
@@ -140,6 +160,15 @@ impl LayerStream {
         self.exceeded.set(Some(exceeded.clone()));
         io::Error::other(exceeded)
     }
+}
+
+/// All members of a gzip file, all frames of a zstd one.
+fn decoder<R: Read + 'static>(compression: Compression, from: BufReader<R>) -> io::Result<Box<dyn Read>> {
+    Ok(match compression {
+        Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(from)),
+        Compression::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(from)?),
+        Compression::Plain => Box::new(from),
+    })
 }
 
 impl Read for LayerStream {

@@ -17,7 +17,7 @@ use super::placing::Placing;
 use super::stream::{Gate, LayerStream};
 use crate::kernel;
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use tar::EntryType;
 
@@ -100,11 +100,55 @@ pub struct Unpacked {
     pub left_out: LeftOut,
 }
 
-/// Unpacks `blob` into the empty folder `into`. `lowers` are the unpacked layers below, topmost first: a folder that
-/// this layer only passes through gets its owner and mode from there. `on_bytes` hears how much has been unpacked.
+/// A layer whose entries are all placed, and which does not know yet what it stands on.
+#[derive(Debug)]
+pub struct Placed {
+    placing: Placing,
+    /// The digest of the tar stream.
+    pub diff_id: Digest,
+    entries: u64,
+}
+
+/// Unpacks `blob`, which is `size` bytes long as it was sent, into the empty folder `into`. Needs nothing of the layers
+/// below, so that all layers of an image can be placed at once. `on_bytes` hears how much has been unpacked.
 ///
 /// # Errors
 /// [`UnpackError`]; what is in `into` by then is worth nothing.
+pub fn place(
+    blob: Box<dyn Read + Send>,
+    size: u64,
+    name: &str,
+    into: &Path,
+    limits: &Limits,
+    on_bytes: &mut dyn FnMut(u64),
+) -> Result<Placed, UnpackError> {
+    let stream = LayerStream::of_layer(blob, size, name, limits).map_err(UnpackError::Archive)?;
+    let gate = stream.gate();
+    let named = |error: UnpackError| gate.exceeded().map_or(error, UnpackError::Limit);
+    let mut placing = Placing::new(into, limits)?;
+    let mut archive = tar::Archive::new(stream);
+    let entries = each_entry(&mut archive, &mut placing, limits, &gate, on_bytes).map_err(named)?;
+    let (diff_id, _) = archive.into_inner().finish().map_err(|error| named(UnpackError::Archive(error)))?;
+    Ok(Placed { placing, diff_id, entries })
+}
+
+impl Placed {
+    /// Sets what had to wait. `lowers` are the unpacked layers below, topmost first: a folder that this layer only
+    /// passes through gets its owner and mode from there.
+    ///
+    /// # Errors
+    /// [`UnpackError::Target`].
+    pub fn settle(mut self, lowers: &[PathBuf]) -> Result<Unpacked, UnpackError> {
+        self.placing.finish(lowers)?;
+        let Placing { bytes, left_out, .. } = self.placing;
+        Ok(Unpacked { diff_id: self.diff_id, bytes, entries: self.entries, left_out })
+    }
+}
+
+/// Both at once: [`place`], then [`Placed::settle`].
+///
+/// # Errors
+/// [`UnpackError`].
 pub fn unpack(
     blob: File,
     name: &str,
@@ -113,15 +157,8 @@ pub fn unpack(
     limits: &Limits,
     on_bytes: &mut dyn FnMut(u64),
 ) -> Result<Unpacked, UnpackError> {
-    let stream = LayerStream::open(blob, name, limits).map_err(UnpackError::Archive)?;
-    let gate = stream.gate();
-    let named = |error: UnpackError| gate.exceeded().map_or(error, UnpackError::Limit);
-    let mut placing = Placing::new(into, lowers)?;
-    let mut archive = tar::Archive::new(stream);
-    let entries = each_entry(&mut archive, &mut placing, limits, &gate, on_bytes).map_err(named)?;
-    placing.finish()?;
-    let (diff_id, _) = archive.into_inner().finish().map_err(|error| named(UnpackError::Archive(error)))?;
-    Ok(Unpacked { diff_id, bytes: placing.bytes, entries, left_out: placing.left_out })
+    let size = blob.metadata().map_err(UnpackError::Archive)?.len();
+    place(Box::new(blob), size, name, into, limits, on_bytes)?.settle(lowers)
 }
 
 fn each_entry(
@@ -146,7 +183,7 @@ fn each_entry(
             limits.depth as u64,
             "folders",
         )?;
-        place(&mut entry, &name, placing)?;
+        place_one(&mut entry, &name, placing)?;
         // What nobody wanted is read here, so that after it only a header is expected.
         io::copy(&mut entry, &mut io::sink()).map_err(UnpackError::Archive)?;
         on_bytes(placing.bytes);
@@ -160,7 +197,7 @@ fn start_of(name: &Path) -> PathBuf {
     name.components().take(4).collect()
 }
 
-fn place(entry: &mut tar::Entry<'_, LayerStream>, name: &Path, placing: &mut Placing) -> Result<(), UnpackError> {
+fn place_one(entry: &mut tar::Entry<'_, LayerStream>, name: &Path, placing: &mut Placing) -> Result<(), UnpackError> {
     let kind = entry.header().entry_type();
     if matches!(kind, EntryType::XGlobalHeader) {
         return Ok(());
@@ -187,8 +224,8 @@ fn make(
     match kind {
         EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => {
             let file = placing.new_file(place).map_err(failed)?;
-            let written =
-                io::copy(entry, &mut &file).map_err(|source| UnpackError::Content { name: name.to_owned(), source })?;
+            let content = |source| UnpackError::Content { name: name.to_owned(), source };
+            let written = placing.write(entry, &file).map_err(content)??;
             placing.finish_file(entry, place, &file, written).map_err(failed)
         }
         EntryType::Directory => placing.folder(entry, place).map_err(failed),

@@ -25,6 +25,7 @@ pub mod process;
 pub mod pty;
 pub mod rootfs;
 pub mod sysctl;
+pub mod thread;
 pub mod user;
 pub mod uts;
 

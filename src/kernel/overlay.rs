@@ -14,6 +14,15 @@ use std::path::Path;
 /// mount(2) copies its options into one page.
 pub const OPTIONS_LIMIT: usize = 4095;
 
+/// The mark that makes a folder hide what lower layers have under its name. `trusted.*` may be set only in the first user
+/// namespace; elsewhere overlayfs is mounted with `userxattr`.
+pub fn opaque_attribute() -> &'static str {
+    let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    let first: Vec<&str> = map.split_whitespace().collect();
+    let is_first_namespace = first == ["0", "0", "4294967295"] && nix::unistd::geteuid().is_root();
+    if is_first_namespace { "trusted.overlay.opaque" } else { "user.overlay.opaque" }
+}
+
 /// The options of an overlay mount. `lower` is topmost first.
 pub fn options(lower: &[impl AsRef<Path>], upper: &Path, work: &Path, in_user_namespace: bool) -> String {
     let lower: Vec<String> = lower.iter().map(|layer| escape(layer.as_ref(), true)).collect();

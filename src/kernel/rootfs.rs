@@ -209,14 +209,13 @@ pub fn set_mode_of_node(folder: BorrowedFd<'_>, name: &OsStr, mode: u32) -> Resu
         .map_err(|errno| Error::quiet("fchmodat", &format_args!("{name:?}, {mode:04o}"), errno))
 }
 
-/// Sets access and modification time to `seconds` after the epoch; a link is not followed.
+/// Sets access and modification time; a link is not followed.
 ///
 /// # Errors
 /// The utimensat(2) that failed.
-pub fn set_time(folder: BorrowedFd<'_>, name: &OsStr, seconds: i64) -> Result<()> {
-    let time = TimeSpec::new(seconds, 0);
+pub fn set_time(folder: BorrowedFd<'_>, name: &OsStr, time: TimeSpec) -> Result<()> {
     nix::sys::stat::utimensat(folder, name, &time, &time, UtimensatFlags::NoFollowSymlink)
-        .map_err(|errno| Error::quiet("utimensat", &format_args!("{name:?}, {seconds}, AT_SYMLINK_NOFOLLOW"), errno))
+        .map_err(|errno| Error::quiet("utimensat", &format_args!("{name:?}, {time}, AT_SYMLINK_NOFOLLOW"), errno))
 }
 
 /// Sets an extended attribute of an open file or folder, xattr(7).

@@ -4,11 +4,13 @@
 //! 2. **Download** ([`download()`]): the blobs that are not here yet, each checked against its digest while it streams.
 //! 3. **Unpack** ([`unpack()`]): each layer once, into a folder named by its chain ID; then the name is written down.
 //!
-//! The two halves are separate because without root they run in two places: the network is the host's, and the files
-//! are made by the root of a user namespace. After the pull no process, mount or interface is left: an image is files.
+//! As root 2 and 3 go together, layer by layer and several at once. The two halves are separate because without root they
+//! run in two places: the network is the host's, and the files are made by the root of a user namespace. After the pull no
+//! process, thread, mount or interface is left: an image is files.
 //!
-//! Left out: pulling several layers at once, resuming half a blob, logging in.
+//! Left out: signatures, and images in Docker's oldest format (schema 1).
 
+mod bring;
 mod download;
 mod error;
 mod load;
@@ -26,6 +28,7 @@ pub use unpack::unpack;
 use crate::image::Image;
 use crate::image::demo::Recipe;
 use crate::image::limits::Limits;
+use crate::image::platform::Platform;
 use crate::image::registry::client::Patience;
 use crate::state::Roots;
 
@@ -38,6 +41,10 @@ pub struct Options {
     pub patience: Patience,
     /// What the demo image is made of.
     pub recipe: Recipe,
+    /// The platform of an index that is wanted; this machine's where it is `None`.
+    pub platform: Option<Platform>,
+    /// Unpack each layer while it still comes. Only where files can have their owners: see [`crate::stages::keeper`].
+    pub unpack_at_once: bool,
 }
 
 /// What became of one layer.

@@ -39,6 +39,10 @@ impl Forge {
         self.raw(EntryType::Regular, name, "", 0o644, content.as_bytes())
     }
 
+    pub(crate) fn raw_file(self, name: &str, content: &[u8]) -> Self {
+        self.raw(EntryType::Regular, name, "", 0o644, content)
+    }
+
     pub(crate) fn folder(self, name: &str) -> Self {
         self.raw(EntryType::Directory, name, "", 0o755, b"")
     }

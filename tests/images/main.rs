@@ -6,6 +6,7 @@
 mod support;
 
 mod archives;
+mod fetching;
 mod forge;
 mod hostile;
 mod killed;

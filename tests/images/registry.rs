@@ -23,11 +23,15 @@ pub(crate) struct Answer {
     pub(crate) length: Option<usize>,
     /// Says nothing more, and does not hang up.
     pub(crate) stalls: bool,
+    /// Ends after so many bytes of body, however many there are.
+    pub(crate) breaks_after: Option<usize>,
+    /// Gives the rest alone to one who asks for it.
+    pub(crate) knows_ranges: bool,
 }
 
 impl Answer {
     pub(crate) fn ok(body: impl Into<Vec<u8>>) -> Self {
-        Self { status: "200 OK".to_owned(), body: body.into(), ..Self::default() }
+        Self { status: "200 OK".to_owned(), body: body.into(), knows_ranges: true, ..Self::default() }
     }
 
     pub(crate) fn status(status: &str) -> Self {
@@ -124,19 +128,33 @@ fn answer(stream: &TcpStream, pages: &Pages, heard: &Mutex<Vec<String>>, port: u
         BufReader::new(stream).lines().map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
     let Some(request) = lines.first() else { return };
     let authorization = lines.iter().find(|line| line.to_lowercase().starts_with("authorization:"));
-    heard.lock().unwrap().push(format!("{request} {}", authorization.map_or("", String::as_str)));
+    let range = lines.iter().find(|line| line.to_lowercase().starts_with("range:"));
+    let told = [Some(request), authorization, range].into_iter().flatten().cloned().collect::<Vec<_>>();
+    heard.lock().unwrap().push(told.join(" "));
     let path = request.split(' ').nth(1).unwrap_or_default();
     let key = if authorization.is_some() { format!("{path} with token") } else { path.to_owned() };
     let missing = Answer::status("404 Not Found");
     let answer = pages.answers.get(&key).or_else(|| pages.answers.get(path)).unwrap_or(&missing);
-    let length = answer.length.unwrap_or(answer.body.len());
-    let mut start = format!("HTTP/1.1 {}\r\nContent-Length: {length}\r\nConnection: close\r\n", answer.status);
+    let from = range.and_then(|range| range.split_once("bytes=")?.1.trim_end_matches('-').parse().ok());
+    let from = from.filter(|_| answer.knows_ranges).unwrap_or(0);
+    let body = &answer.body[from..];
+    let length = answer.length.unwrap_or(body.len());
+    let status = if from > 0 { "206 Partial Content" } else { &answer.status };
+    let mut start = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n");
+    if from > 0 {
+        let all = answer.body.len();
+        start.extend(["Content-Range: bytes ", &format!("{from}-{}/{all}\r\n", all - 1)]);
+    }
+    // One that does not know ranges breaks once only, or it would be asked for ever.
+    let breaks =
+        answer.breaks_after.filter(|_| answer.knows_ranges || range.is_none() || answer.breaks_after == Some(0));
+    let body = &body[..breaks.unwrap_or(body.len()).min(body.len())];
     for (name, value) in &answer.headers {
         let value = value.replace("{port}", &port.to_string());
         start.extend([name, ": ", &value, "\r\n"]);
     }
     let mut to = stream;
-    let _ = to.write_all((start + "\r\n").as_bytes()).and_then(|()| to.write_all(&answer.body));
+    let _ = to.write_all((start + "\r\n").as_bytes()).and_then(|()| to.write_all(body));
     if answer.stalls {
         std::thread::sleep(Duration::from_secs(600));
     }

@@ -6,6 +6,7 @@ use crate::image::digest::Digest;
 use crate::image::document::{self, INDEXES, MANIFESTS, Manifest};
 use crate::image::layout::{Layout, REF_NAME};
 use crate::image::limits::Limits;
+use crate::image::platform::Platform;
 use crate::image::reference::Name;
 use crate::image::{ImageError, catalog};
 use crate::state::Roots;
@@ -104,7 +105,7 @@ impl Load<'_> {
                 Ok(Some(descriptor))
             }
             Manifest::Index(index) if may_be_index => {
-                document::for_this_machine(&index).map_or(Ok(None), |fitting| self.image(fitting, false))
+                Platform::default().among(&index).map_or(Ok(None), |fitting| self.image(fitting, false))
             }
             Manifest::Index(_) => Err(self.no_image("an index within an index")),
         }

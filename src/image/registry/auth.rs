@@ -1,7 +1,8 @@
 //! What a registry demands before it answers: `WWW-Authenticate: Bearer realm="…",service="…",scope="…"`.
 //!
-//! Docker Hub wants a token even from those who have no account. It is asked for without credentials; logging in is
-//! left out. The token goes to the registry only, never to where the registry sends us for a blob.
+//! Docker Hub wants a token even from those who have no account; with one, more may be pulled before 429 comes. Small
+//! registries want `Basic`: name and password with every request. What lets us in goes to the registry only, never to where
+//! the registry sends us for a blob.
 
 /// The parameters of a Bearer challenge.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +28,11 @@ pub(super) fn challenge(header: &str) -> Option<Challenge> {
         }
     }
     Some(Challenge { realm: realm?, query })
+}
+
+/// Whether name and password are wanted with the request itself (RFC 7617).
+pub(super) fn is_basic(header: &str) -> bool {
+    header.trim().get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("basic"))
 }
 
 /// `key="value, with commas",key=value`
@@ -55,5 +61,6 @@ mod tests {
         assert_eq!(found.query[1], ("scope".to_owned(), "repository:library/debian:pull,push".to_owned()));
         assert_eq!(challenge("Basic realm=\"x\""), None);
         assert_eq!(challenge("Bearer service=\"x\""), None);
+        assert!(is_basic("Basic realm=\"x\"") && is_basic("basic") && !is_basic(header) && !is_basic(""));
     }
 }

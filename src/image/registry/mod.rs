@@ -15,8 +15,13 @@
 //! [`client`] speaks to any registry; [`server`] is the one that runs on loopback while `demo` is pulled, read-only.
 
 mod auth;
+pub mod body;
 pub mod client;
+pub mod credentials;
+mod endpoint;
+mod error;
 pub mod server;
+pub mod settings;
 
 /// Where a registry says what a manifest's digest is.
 pub(crate) const DIGEST_HEADER: &str = "Docker-Content-Digest";

@@ -1,17 +1,20 @@
 //! The first half: from a name to whole, checked blobs in the store.
 
+use super::bring::{Bring, Brought};
 use super::{Options, Progress, PullError, Step, local};
 use crate::image::document::{self, Manifest, PULLED};
+use crate::image::growing::Growing;
 use crate::image::layout::Layout;
 use crate::image::limits::Exceeded;
+use crate::image::platform;
 use crate::image::reference::Name;
-use crate::image::registry::client::{Client, Fetched};
-use crate::image::{Digest, ImageError, catalog};
+use crate::image::registry::client::{Client, Fetched, RegistryError};
+use crate::image::registry::settings::Settings;
+use crate::image::{Digest, ImageError, IngestError, LayerOnDisk, catalog, ingest};
 use crate::state::{Lock, Roots};
 use oci_spec::image::{Descriptor, ImageManifest, MediaType};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
-use std::io::{self, Read};
 
 /// What has been downloaded, for [`super::unpack()`]. It crosses from one process to another.
 #[derive(Debug, Serialize, Deserialize)]
@@ -20,8 +23,8 @@ pub struct Downloaded {
     pub name: String,
     /// The descriptor of its manifest.
     pub manifest: Descriptor,
-    /// Layers that had to be fetched, by digest.
-    pub fetched: Vec<Digest>,
+    /// What became of each layer, base first; empty where they were not looked at.
+    pub(super) layers: Vec<Brought>,
     /// Bytes that came over the network.
     pub bytes: u64,
     /// Whether this name stood for this manifest before.
@@ -61,18 +64,19 @@ pub(super) fn download_from(
 ) -> Result<Downloaded, PullError> {
     progress.step(Step::Asking { registry: host });
     let layout = catalog::layout(roots)?;
-    let client = Client::new(host, &name.repository, &options.patience);
-    let mut download = Download { layout, client, name, options, progress, fetched: Vec::new(), bytes: 0 };
-    download.run()
+    let named = |source: RegistryError| PullError::Registry { name: name.to_string(), source };
+    let settings = Settings::read(&roots.data).map_err(|error| named(error.into()))?;
+    let client = Client::new(host, &name.repository, &options.patience, &settings).map_err(named)?;
+    Download { roots, layout, client, name, options, progress, bytes: 0 }.run()
 }
 
 struct Download<'a> {
+    roots: &'a Roots,
     layout: Layout,
     client: Client,
     name: &'a Name,
     options: &'a Options,
     progress: &'a mut dyn Progress,
-    fetched: Vec<Digest>,
     bytes: u64,
 }
 
@@ -91,10 +95,9 @@ impl Download<'_> {
             let what = format!("layer {}", document::digest_of(layer)?.short());
             Exceeded::check(&what, layer.size(), limits.blob, "bytes")?;
         }
-        self.blob(config, false)?;
-        for layer in manifest.layers() {
-            self.blob(layer, true)?;
-        }
+        self.config(config)?;
+        let (_, layers) = document::config_and_layers(self.roots, &self.layout, &manifest, limits)?;
+        let layers = self.layers(&layers)?;
         let name = self.name.to_string();
         let named_before = self
             .layout
@@ -102,8 +105,22 @@ impl Download<'_> {
             .manifests()
             .iter()
             .any(|one| crate::image::layout::name_of(one) == Some(&name) && one.digest() == descriptor.digest());
-        let fetched = std::mem::take(&mut self.fetched);
-        Ok(Downloaded { name, manifest: descriptor, fetched, bytes: self.bytes, named_before, in_use: None })
+        Ok(Downloaded { name, manifest: descriptor, layers, bytes: self.bytes, named_before, in_use: None })
+    }
+
+    fn layers(&mut self, layers: &[LayerOnDisk]) -> Result<Vec<Brought>, PullError> {
+        let unpack = self.options.unpack_at_once;
+        if unpack {
+            let folder = self.roots.layers();
+            std::fs::create_dir_all(&folder).map_err(ImageError::store("cannot make", &folder))?;
+        }
+        let name = self.name.to_string();
+        let source = Some((&self.client, name.as_str()));
+        let limits = &self.options.limits;
+        let bring = Bring { roots: self.roots, layout: &self.layout, layers, source, unpack, limits };
+        let brought = bring.run(self.progress)?;
+        self.bytes += brought.iter().map(|layer| layer.bytes).sum::<u64>();
+        Ok(brought)
     }
 
     fn manifest(&mut self, reference: &str) -> Result<Fetched, PullError> {
@@ -119,11 +136,12 @@ impl Download<'_> {
             Manifest::One(manifest) => return Ok((top, *manifest)),
             Manifest::Index(index) => index,
         };
-        let Some(fitting) = document::for_this_machine(&index) else {
+        let wanted = self.options.platform.clone().unwrap_or_default();
+        let Some(fitting) = wanted.among(&index) else {
             return Err(PullError::Platform {
                 name: self.name.to_string(),
-                wanted: format!("linux/{}", oci_spec::image::Arch::default()),
-                offered: document::platforms(&index),
+                wanted: wanted.to_string(),
+                offered: platform::offered(&index),
             });
         };
         let digest = document::digest_of(fitting)?;
@@ -155,44 +173,16 @@ impl Download<'_> {
         Ok(descriptor)
     }
 
-    fn blob(&mut self, descriptor: &Descriptor, is_layer: bool) -> Result<(), PullError> {
+    fn config(&mut self, descriptor: &Descriptor) -> Result<(), PullError> {
         let (digest, size) = (document::digest_of(descriptor)?, descriptor.size());
-        let text = digest.to_string();
-        let Some(slot) = self.layout.claim(&digest, size)? else { return Ok(()) };
-        let named = |source| PullError::Registry { name: self.name.to_string(), source };
-        let mut body = Watched { inner: self.client.blob(&digest).map_err(named)?, failed: None };
-        let progress = &mut *self.progress;
-        let mut tell = |done| {
-            if is_layer {
-                progress.step(Step::Downloading { layer: &text, done, total: size });
-            }
-        };
-        let filled = self.layout.fill(slot, (&digest, size), &mut body, &mut tell);
-        if let Some(error) = body.failed {
-            return Err(named(self.client.broken_while_reading(&digest, error)));
-        }
-        filled?;
-        self.bytes += size;
-        if is_layer {
-            self.progress.step(Step::Downloaded { layer: &text });
-            self.fetched.push(digest);
-        }
+        let Some(slot) = self.layout.take_over(&digest, size)? else { return Ok(()) };
+        let open = |at| self.client.blob(&digest, at);
+        let came = ingest(&self.layout, slot, (&digest, size), &Growing::default(), open, &mut |_| true);
+        self.bytes += came.map_err(|error| match error {
+            IngestError::Registry(source) => PullError::Registry { name: self.name.to_string(), source },
+            IngestError::Image(error) => error.into(),
+            IngestError::Stopped => unreachable!("nobody says to stop"),
+        })?;
         Ok(())
-    }
-}
-
-/// Keeps the error of the network apart from one of the disk.
-struct Watched<R> {
-    inner: R,
-    failed: Option<io::Error>,
-}
-
-impl<R: Read> Read for Watched<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.inner.read(buffer).map_err(|error| {
-            let kind = error.kind();
-            self.failed = Some(error);
-            kind.into()
-        })
     }
 }

@@ -72,9 +72,20 @@ impl Explain for PullError {
                 }
                 RegistryError::Unknown { .. } => "look at the name and the tag; `demo` is always there".to_owned(),
                 RegistryError::Denied { .. } => {
-                    "logging in is not supported; fetch it with another tool, then `explore load FILE`".to_owned()
+                    "what `docker login` writes to ~/.docker/config.json is used here; look at the name, too".to_owned()
+                }
+                RegistryError::Forbidden { .. } | RegistryError::Credentials(_) => {
+                    "`docker login` writes ~/.docker/config.json anew; look at the name, too".to_owned()
+                }
+                RegistryError::TooMany { registry, .. } if registry == "docker.io" => {
+                    "it counts all who share an address: log in, or have `registries.json` in the data folder name a mirror \
+                     of your network, {\"registry-mirrors\": [\"http://10.0.0.1:5000\"]}"
+                        .to_owned()
                 }
                 RegistryError::TooMany { .. } => "wait, or use `explore pull demo`".to_owned(),
+                RegistryError::Settings(_) => {
+                    "it is JSON: {\"registry-mirrors\": [\"https://HOST\"], \"insecure-registries\": [\"HOST:PORT\"]}".to_owned()
+                }
                 RegistryError::Lies { .. } => "nothing of it was kept; somebody in between may have changed it".into(),
                 _ => return None,
             }),

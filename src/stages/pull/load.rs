@@ -22,7 +22,7 @@ pub fn read_archive(
         .map(|one| Downloaded {
             name: one.name,
             manifest: one.manifest,
-            fetched: Vec::new(),
+            layers: Vec::new(),
             bytes: 0,
             named_before: false,
             in_use: None,

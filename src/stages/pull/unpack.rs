@@ -1,9 +1,11 @@
 //! The second half: from blobs to folders that overlayfs can stack, and the name.
 //!
-//! Runs as whoever is to own the files: root, or the root of the keeper's user namespace. Starts no thread.
+//! Runs as whoever is to own the files: root, or the root of the keeper's user namespace. Where the first half could do
+//! this already, only the name is left.
 
+use super::bring::{Bring, Brought};
 use super::{Downloaded, Options, Progress, PullError, Pulled, PulledLayer, Step};
-use crate::image::{ImageError, catalog, layers};
+use crate::image::{Image, ImageError, catalog};
 use crate::state::Roots;
 
 /// Unpacks the layers that are not unpacked yet, then gives the image its name.
@@ -20,27 +22,44 @@ pub fn unpack(
     std::fs::create_dir_all(roots.layers()).map_err(ImageError::store("cannot make", roots.layers()))?;
     let mut image = catalog::read(roots, &layout, &downloaded.manifest)?;
     image.reference.clone_from(&downloaded.name);
-    let mut done: Vec<PulledLayer> = Vec::new();
-    for (position, layer) in image.layers.iter().enumerate() {
-        let text = layer.digest.to_string();
-        let mut tell = |bytes| progress.step(Step::Unpacking { layer: &text, bytes });
-        let below = &image.layers[..position];
-        let unpacked = layers::unpack(roots, &layout, layer, below, &options.limits, &mut tell)?.is_some();
-        let downloaded = downloaded.fetched.contains(&layer.digest);
-        let step = if downloaded || unpacked { Step::Complete { layer: &text } } else { Step::Exists { layer: &text } };
-        progress.step(step);
-        done.push(PulledLayer {
-            digest: text,
+    let before = |number: usize| downloaded.layers.get(number).copied().unwrap_or_default();
+    let mut quiet = Quietly { progress, downloaded, image: &image };
+    let layers = &image.layers;
+    let bring = Bring { roots, layout: &layout, layers, source: None, unpack: true, limits: &options.limits };
+    let now = bring.run(&mut quiet)?;
+    let layer = |number: usize, now: &Brought| {
+        let (layer, before) = (&layers[number], before(number));
+        PulledLayer {
+            digest: layer.digest.to_string(),
             diff_id: layer.diff_id.to_string(),
             chain_id: layer.chain_id.to_string(),
             size: layer.size,
-            downloaded,
-            unpacked,
-        });
-    }
+            downloaded: before.fetched,
+            unpacked: before.unpacked || now.unpacked,
+        }
+    };
+    let done: Vec<PulledLayer> = now.iter().enumerate().map(|(number, now)| layer(number, now)).collect();
     let already_here = downloaded.named_before && !done.iter().any(|layer| layer.downloaded || layer.unpacked);
     if !already_here {
         layout.tag(&downloaded.name, &downloaded.manifest)?;
     }
     Ok(Pulled { image, already_here, layers: done, bytes: downloaded.bytes })
+}
+
+/// Says what the first half has not said; a layer that it fetched is new, not old.
+struct Quietly<'a> {
+    progress: &'a mut dyn Progress,
+    downloaded: &'a Downloaded,
+    image: &'a Image,
+}
+
+impl Progress for Quietly<'_> {
+    fn step(&mut self, step: Step<'_>) {
+        let Step::Exists { layer } = step else { return self.progress.step(step) };
+        let number = self.image.layers.iter().position(|one| one.digest.to_string() == layer);
+        let before = number.and_then(|number| self.downloaded.layers.get(number)).copied().unwrap_or_default();
+        if !before.told {
+            self.progress.step(if before.fetched { Step::Complete { layer } } else { step });
+        }
+    }
 }
