@@ -147,6 +147,26 @@ fn a_place_is_compared_by_its_name_and_is_as_it_was_asked_for() {
     assert_eq!(parsed(&by_name.out).inside.pid, parsed(&last.out).inside.pid, "the place made last is the default");
 }
 
+/// The right to set the clocks of a time namespace comes with the user namespace, where there is no root.
+#[test]
+fn all_kinds_can_be_new_at_once_and_the_boot_clock_is_ahead() {
+    for learner in [Some(Learner::new()), is_root().then(Learner::user)].into_iter().flatten() {
+        let words = "--uts --pid --mount --net --ipc --user --cgroup --time --boottime 86400 --proc --sys";
+        learner.explore(["ns", "create", "box"].into_iter().chain(words.split(' '))).run().status(0);
+        let compared = learner.explore(["compare", "--json", "box"]).run().status(0);
+        let inside = learner.explore(["exec", "box", "cat", "/proc/uptime", "/proc/self/uid_map"]).run().status(0).out;
+        learner.explore(["ns", "rm", "box"]).run().status(0);
+        let comparison: Comparison = serde_json::from_str(&compared.out).unwrap();
+        assert_eq!(comparison.as_expected(), Some(true), "{}", compared.shown());
+        assert_eq!(differing(&comparison).len(), 8, "{}", compared.shown());
+        let up = |text: &str| text.split('.').next().and_then(|seconds| seconds.parse::<i64>().ok()).unwrap();
+        let ahead = up(&inside) - up(&std::fs::read_to_string("/proc/uptime").unwrap());
+        assert!((86_300..=86_400).contains(&ahead), "{ahead}: {inside}");
+        let map: Vec<&str> = inside.lines().last().unwrap().split_whitespace().collect();
+        assert_eq!((map[0], map[2]), ("0", "1"), "{inside}");
+    }
+}
+
 #[test]
 fn a_running_container_is_compared_by_its_name() {
     for learner in [Some(Learner::new()), is_root().then(Learner::user)].into_iter().flatten() {

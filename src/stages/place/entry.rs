@@ -8,6 +8,7 @@ use crate::narrate::Role;
 use crate::stages::failure::Failure;
 use crate::stages::sibling::{enter, in_helper};
 use nix::mount::MsFlags;
+use nix::unistd::{Gid, Pid, Uid};
 use std::ffi::CString;
 use std::io::{PipeReader, PipeWriter, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -36,13 +37,8 @@ pub(super) fn clone_place(
     let made = in_helper("to make namespaces without leaving our own", || {
         // With a copy of the writing end the place would never see the end of file of a maker that died.
         let _ = nix::unistd::close(ours);
-        let time = kinds.contains(&Kind::Time);
-        kinds.retain(|kind| *kind != Kind::Time);
-        if time {
-            // Offsets can be set only while nobody is in the new time namespace; our next child will be.
-            namespace::unshare(&[Kind::Time], "our next child gets its own clocks")
-                .map_err(Failure::at("make a time namespace"))?;
-            set_boot_clock(plan.spec.boottime).map_err(Failure::at("set its boot clock"))?;
+        if kinds.contains(&Kind::Time) {
+            set_clocks(&mut kinds, plan.spec.boottime, (uid, gid))?;
         }
         let flags = namespace::bits(&kinds) | libc::CLONE_PARENT as u64;
         let mapped = kinds.contains(&Kind::User);
@@ -54,6 +50,20 @@ pub(super) fn clone_place(
         Ok(child.pid.as_raw())
     })?;
     Ok(made)
+}
+
+/// Makes the time namespace of our next child, and takes it off the list. Offsets can be set only while nobody is in it.
+/// The right to do that comes with the user namespace, if there is to be one, so we move there first.
+fn set_clocks(kinds: &mut Vec<Kind>, boottime: Option<i64>, ids: (Uid, Gid)) -> Result<(), Failure> {
+    if kinds.contains(&Kind::User) {
+        namespace::unshare(&[Kind::User], "its owner may set the clocks of the next child")
+            .map_err(Failure::at("make a user namespace"))?;
+        user::map_single(Pid::this(), ids.0, ids.1).map_err(Failure::at("map its users"))?;
+    }
+    namespace::unshare(&[Kind::Time], "our next child gets its own clocks")
+        .map_err(Failure::at("make a time namespace"))?;
+    kinds.retain(|kind| !matches!(kind, Kind::Time | Kind::User));
+    set_boot_clock(boottime).map_err(Failure::at("set its boot clock"))
 }
 
 fn set_boot_clock(seconds: Option<i64>) -> kernel::Result<()> {
