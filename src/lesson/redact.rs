@@ -27,7 +27,7 @@ pub(super) fn redact(text: &str, node: &str) -> String {
     without_ages(&without_dates(&words)).join(" ")
 }
 
-/// A state folder becomes `ROOT`, a hardware address `MAC`; digits, and hex digits from seven on with a digit among them,
+/// A state folder becomes `ROOT`, a hardware address `MAC`, a control group `GROUP`; digits, and hex digits from seven on with a digit among them,
 /// become `N`. Digests and numbers get one letter: a digest may happen to have no letters.
 fn redact_word(word: &str) -> String {
     if let Some((before, after)) = word.split_once("/lessons/") {
@@ -36,6 +36,9 @@ fn redact_word(word: &str) -> String {
     }
     if is_mac(word) {
         return "MAC".into();
+    }
+    if let Some(controllers) = group_of(word) {
+        return format!("N:{controllers}:GROUP");
     }
     let mut out = String::new();
     let mut rest = word;
@@ -54,6 +57,14 @@ fn redact_word(word: &str) -> String {
         }
     }
     out
+}
+
+/// The controllers in a line of `/proc/PID/cgroup`, `4:memory:/where/this/machine/put/us`: cgroups(7).
+fn group_of(word: &str) -> Option<&str> {
+    let (number, rest) = word.split_once(':')?;
+    let (controllers, path) = rest.split_once(':')?;
+    let is_line = number.bytes().all(|byte| byte.is_ascii_digit()) && !number.is_empty() && path.starts_with('/');
+    is_line.then_some(controllers)
 }
 
 fn is_mac(word: &str) -> bool {
@@ -110,6 +121,8 @@ mod tests {
             ("sha256:0a1b2c3d4e5f6071", "shaN:N"),
             ("facade进程", "facade进程"),
             ("veth80b7298@if2", "vethN@ifN"),
+            ("4:memory:/system.slice/ssh.service", "N:memory:GROUP"),
+            ("0::/", "N::GROUP"),
             ("02:42:ac:1e:24:02", "MAC"),
             ("upperdir=/run/explore/lessons/0a1b2c3d/data", "upperdir=ROOT/N/data"),
         ] {
