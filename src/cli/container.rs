@@ -90,7 +90,7 @@ pub(super) struct Start {
 
 pub(super) fn create(args: Create, context: &mut Context) -> anyhow::Result<Exit> {
     let roots = context.roots()?;
-    let container = make(&roots, args.wish, context)?;
+    let container = make(&roots, &request(args.wish)?, context).map_err(super::report::refused)?;
     if context.screen.json {
         context.screen.data(&container)?;
     } else {
@@ -103,7 +103,7 @@ pub(super) fn run(args: Run, context: &mut Context) -> anyhow::Result<Exit> {
     let wanted = Wanted { input: args.wish.interactive && !args.detach, terminal: args.wish.tty };
     attach::check(wanted)?;
     let roots = context.roots()?;
-    let container = make(&roots, args.wish, context)?;
+    let container = make(&roots, &request(args.wish)?, context)?;
     if !args.detach {
         attach::hold_signals()?;
     }
@@ -146,10 +146,10 @@ pub(super) fn start(args: &Start, context: &mut Context) -> anyhow::Result<Exit>
     Ok(exit)
 }
 
-/// Makes the container; an image that is not here is pulled first, and it is said so, as docker does.
-fn make(roots: &Roots, wish: Wish, context: &mut Context) -> anyhow::Result<Container> {
+/// What was typed, as the stage takes it.
+fn request(wish: Wish) -> anyhow::Result<Request> {
     let volumes = wish.volume.iter().map(|one| Volume::parse(one)).collect::<Result<Vec<_>, _>>().map_err(explained)?;
-    let request = Request {
+    Ok(Request {
         image: wish.image,
         command: wish.command,
         name: wish.name,
@@ -164,7 +164,11 @@ fn make(roots: &Roots, wish: Wish, context: &mut Context) -> anyhow::Result<Cont
         sysctls: wish.sysctl,
         memory: wish.memory,
         pids: wish.pids_limit,
-    };
+    })
+}
+
+/// Makes the container; an image that is not here is pulled first, and it is said so, as docker does.
+fn make(roots: &Roots, request: &Request, context: &mut Context) -> anyhow::Result<Container> {
     if let Err(image::ImageError::NotFound { name }) = image::find(roots, &request.image) {
         let mut lines = super::pulling::Lines::for_missing(&name, context.screen.json);
         let pulled = super::pull::pull(roots, &request.image, context, &mut lines);
@@ -172,7 +176,7 @@ fn make(roots: &Roots, wish: Wish, context: &mut Context) -> anyhow::Result<Cont
         pulled?;
     }
     context.enter(roots)?;
-    create::create(roots, &request).map_err(explained)
+    create::create(roots, request).map_err(explained)
 }
 
 /// `64m`: docker's suffixes, powers of 1024.

@@ -36,6 +36,15 @@ pub fn explained<E: Explain + Send + Sync + 'static>(error: E) -> anyhow::Error 
     Explained { error: Box::new(error), hint, exit }.into()
 }
 
+/// `docker create` answers 125 to a wrong flag only, and 1 to what the daemon refuses; `docker run` 125 to both.
+pub(super) fn refused(error: anyhow::Error) -> anyhow::Error {
+    match error.downcast::<Explained>() {
+        Ok(Explained { error, hint, exit: Exit::Engine }) => Explained { error, hint, exit: Exit::Failed }.into(),
+        Ok(other) => other.into(),
+        Err(error) => error,
+    }
+}
+
 /// Prints the error, if there is one, and turns the end into an exit code.
 pub(super) fn finish(result: anyhow::Result<Exit>) -> ExitCode {
     let exit = result.unwrap_or_else(|error| {
@@ -86,7 +95,13 @@ pub(super) fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
         return Exit::Ok.into();
     }
     let like_docker = command_of(arguments).is_some_and(|command| LIKE_DOCKER_RUN.contains(&command));
-    if like_docker { Exit::Engine.into() } else { Exit::Usage.into() }
+    // Docker's client counts arguments after it has read the flags, and answers 1.
+    let too_few = error.kind() == clap::error::ErrorKind::MissingRequiredArgument;
+    match (like_docker, too_few) {
+        (true, true) => Exit::Failed.into(),
+        (true, false) => Exit::Engine.into(),
+        (false, _) => Exit::Usage.into(),
+    }
 }
 
 /// The command's name in a line that clap refused: the first word that is no option, nor the value of one.

@@ -12,6 +12,10 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 pub fn exec(argv: &[CString], env: &[CString], why: &str) -> Error {
     let Some(program) = argv.first() else { return Error::quiet("execve", &format_args!("[]"), Errno::EINVAL) };
     let mut refused = None;
+    if program.is_empty() {
+        // Each folder of the PATH would be found, and none can be run.
+        return Error::quiet("execve", &format_args!("{program:?}, {argv:?}"), Errno::ENOENT);
+    }
     for candidate in candidates(program, env) {
         let error = execve(&candidate, argv, env, why);
         match error.errno() {
