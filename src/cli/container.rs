@@ -48,6 +48,8 @@ pub(super) struct Wish {
     /// Limit of processes and threads
     #[arg(long, value_name = "NUMBER")]
     pids_limit: Option<u64>,
+    #[command(flatten)]
+    privileges: super::privileges::Flags,
     /// The image: `demo` is made from this machine
     image: String,
     /// The command and its arguments; the image's own without
@@ -164,6 +166,7 @@ fn request(wish: Wish) -> anyhow::Result<Request> {
         sysctls: wish.sysctl,
         memory: wish.memory,
         pids: wish.pids_limit,
+        privileges: wish.privileges.into(),
     })
 }
 

@@ -18,6 +18,7 @@ mod lifecycle;
 mod narrator;
 mod network;
 mod ns;
+mod privileges;
 mod progress;
 mod pull;
 mod pulling;

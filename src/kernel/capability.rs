@@ -58,6 +58,11 @@ impl Set {
         let bit = |name: &S| NAMES.iter().position(|known| *known == name.as_ref()).map_or(0, |number| 1 << number);
         Self(names.iter().fold(0, |bits, name| bits | bit(name)))
     }
+
+    /// The names of those in it, in the order of their numbers; a number that we have no name for is left out.
+    pub fn names(self) -> Vec<&'static str> {
+        NAMES.iter().enumerate().filter(|(number, _)| self.0 & (1 << number) != 0).map(|(_, name)| *name).collect()
+    }
 }
 
 /// What this process holds in its permitted set.
@@ -95,21 +100,24 @@ fn in_bounding_set(number: usize) -> bool {
     unsafe { libc::prctl(libc::PR_CAPBSET_READ, number, 0, 0, 0) == 1 }
 }
 
-/// Sets effective and permitted to `keep`, inheritable to nothing (CVE-2022-24769: a full inheritable set let files
+/// Sets effective and permitted, and inheritable to nothing (CVE-2022-24769: a full inheritable set let files
 /// give capabilities that nobody had asked for). Ambient follows: it can hold only what is inheritable.
 ///
 /// # Errors
 /// The capset(2) that failed.
-pub fn set(keep: Set, why: &str) -> Result<()> {
-    let half =
-        |shift: u32| Data { effective: (keep.0 >> shift) as u32, permitted: (keep.0 >> shift) as u32, inheritable: 0 };
+pub fn set(effective: Set, permitted: Set, why: &str) -> Result<()> {
+    let half = |shift: u32| Data {
+        effective: (effective.0 >> shift) as u32,
+        permitted: (permitted.0 >> shift) as u32,
+        inheritable: 0,
+    };
     let data = [half(0), half(32)];
     call(
         why,
         "capset",
         format_args!(
-            "{{version=_LINUX_CAPABILITY_VERSION_3, pid=0}}, {{effective={0:#x}, permitted={0:#x}, inheritable=0}}",
-            keep.0
+            "{{version=_LINUX_CAPABILITY_VERSION_3, pid=0}}, {{effective={:#x}, permitted={:#x}, inheritable=0}}",
+            effective.0, permitted.0
         ),
         || {
             // SAFETY: version 3 reads two elements, and `data` has two.
@@ -165,5 +173,6 @@ mod tests {
         assert_eq!(Set::of(&["CAP_SYS_ADMIN"]).0, 1 << 21);
         assert_eq!(Set::of(&["CAP_CHECKPOINT_RESTORE"]).0, 1 << 40);
         assert_eq!(Set::of(&["CAP_OF_TOMORROW"]).0, 0);
+        assert_eq!(Set(1 << 40 | 1 << 60 | 1).names(), ["CAP_CHOWN", "CAP_CHECKPOINT_RESTORE"]);
     }
 }

@@ -53,6 +53,14 @@ impl Feature {
     }
 }
 
+/// The first two numbers of the kernel's release: 6 and 1 of "6.1.0-18-amd64"; zeroes where it begins otherwise.
+pub fn release() -> (u32, u32) {
+    let release =
+        nix::sys::utsname::uname().map(|name| name.release().to_string_lossy().into_owned()).unwrap_or_default();
+    let mut numbers = release.split(['.', '-']).map_while(|part| part.parse::<u32>().ok());
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
+}
+
 /// Whether a program has capabilities of its own, in the attribute that execve(2) reads (capabilities(7)).
 pub fn has_file_capabilities(path: &std::path::Path) -> bool {
     use std::os::unix::ffi::OsStrExt;

@@ -24,6 +24,7 @@ pub mod overlay;
 pub mod process;
 pub mod pty;
 pub mod rootfs;
+pub mod seccomp;
 pub mod sysctl;
 pub mod thread;
 pub mod user;

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// What isolates, and what sets its limits.
-const WATCHED: [&str; 22] = [
+const WATCHED: [&str; 23] = [
     "clone",
     "clone3",
     "fork",
@@ -32,6 +32,7 @@ const WATCHED: [&str; 22] = [
     "setdomainname",
     "capset",
     "prctl",
+    "seccomp",
     "sendto",
     "sendmsg",
 ];

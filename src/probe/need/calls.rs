@@ -2,7 +2,7 @@
 
 use super::trial::{attempt, lacking};
 use super::{Answer, Who, blame};
-use crate::kernel::feature::Feature;
+use crate::kernel::feature::{self, Feature};
 use crate::state::Roots;
 use nix::errno::Errno;
 
@@ -12,9 +12,7 @@ const GOOD: (u32, u32) = (5, 11);
 pub(super) fn kernel(_: &Roots) -> Answer {
     let release =
         nix::sys::utsname::uname().map(|name| name.release().to_string_lossy().into_owned()).unwrap_or_default();
-    let mut numbers = release.split(['.', '-']).map_while(|part| part.parse::<u32>().ok());
-    let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
-    if version >= GOOD {
+    if feature::release() >= GOOD {
         return Answer::met(format!("Linux {release}"));
     }
     let why = format!("Linux {release}; a distribution may have added to it what the lines below find");

@@ -100,12 +100,6 @@ fn process(container: &Container, request: &Request, image: &Image) -> Result<Va
         "args": container.command,
         "env": environment(container, request, image)?,
         "cwd": request.workdir.clone().or(workdir).unwrap_or_else(|| "/".to_owned()),
-        "capabilities": {
-            "bounding": CAPABILITIES,
-            "effective": CAPABILITIES,
-            "permitted": CAPABILITIES,
-        },
-        "noNewPrivileges": false,
     }))
 }
 

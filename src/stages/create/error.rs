@@ -1,5 +1,6 @@
 //! What can be wrong with a wish for a container.
 
+use super::PrivilegeError;
 use crate::error::Explain;
 use crate::exit::Exit;
 use crate::image::ImageError;
@@ -79,6 +80,9 @@ pub enum CreateError {
     /// The configuration could not be put together.
     #[error("the configuration does not fit the OCI runtime specification")]
     Spec(#[source] serde_json::Error),
+    /// What it is to be allowed.
+    #[error(transparent)]
+    Privileges(#[from] PrivilegeError),
     /// A record of one.
     #[error(transparent)]
     Record(#[from] RecordError),
@@ -95,6 +99,7 @@ impl Explain for CreateError {
         Some(match self {
             Self::Image(error) => return error.hint(),
             Self::Record(error) => return error.hint(),
+            Self::Privileges(error) => return error.hint(),
             Self::NameTaken { id, .. } => {
                 format!("choose another --name, or remove that one: `explore rm {}`", id.get(..12).unwrap_or(id))
             }

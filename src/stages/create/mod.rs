@@ -15,13 +15,16 @@ mod config;
 mod error;
 mod init_layer;
 mod names;
+mod privileges;
 mod record;
 mod sysctl;
 
 pub use config::CAPABILITIES;
 pub use error::CreateError;
+pub use privileges::{PrivilegeError, Privileges};
 pub use record::{Container, Network, Status, Volume};
 
+use self::privileges::Rights;
 use crate::image::{self, Image};
 use crate::kernel::namespace::Kind;
 use crate::state::{Lock, Roots, read_record, write_record};
@@ -60,6 +63,8 @@ pub struct Request {
     pub memory: Option<u64>,
     /// `--pids-limit`.
     pub pids: Option<u64>,
+    /// What it may do.
+    pub privileges: Privileges,
 }
 
 /// Makes a container.
@@ -71,6 +76,7 @@ pub fn create(roots: &Roots, request: &Request) -> Result<Container, CreateError
     let _in_use = image::catalog::in_use(roots)?;
     let image = image::find(roots, &request.image)?;
     validate(request, &image)?;
+    let rights = Rights::of(&request.privileges)?;
     let folder = roots.containers();
     std::fs::create_dir_all(&folder).map_err(|source| CreateError::Folder { path: folder.clone(), source })?;
     let lock = folder.join(".lock");
@@ -79,7 +85,7 @@ pub fn create(roots: &Roots, request: &Request) -> Result<Container, CreateError
     let taken = record::list(roots)?;
     let name = names::choose(request.name.as_deref(), &taken)?;
     let container = describe(request, &image, name)?;
-    write(roots, &container, request, &image)?;
+    write(roots, &container, request, &image, rights)?;
     Ok(container)
 }
 
@@ -205,7 +211,13 @@ fn describe(request: &Request, image: &Image, name: String) -> Result<Container,
 }
 
 /// Everything is written beside its place and then renamed: a container is there whole, or not at all.
-fn write(roots: &Roots, container: &Container, request: &Request, image: &Image) -> Result<(), CreateError> {
+fn write(
+    roots: &Roots,
+    container: &Container,
+    request: &Request,
+    image: &Image,
+    rights: Rights,
+) -> Result<(), CreateError> {
     let in_folder = |source| CreateError::Folder { path: roots.containers(), source };
     let new = tempfile::Builder::new().prefix(".new-").tempdir_in(roots.containers()).map_err(in_folder)?;
     for name in ["upper", "work", "rootfs"] {
@@ -221,7 +233,8 @@ fn write(roots: &Roots, container: &Container, request: &Request, image: &Image)
         std::fs::write(new.path().join(name), "").map_err(in_folder)?;
     }
     let final_folder = folder(roots, &container.id);
-    let spec = config::spec(container, request, image, &final_folder)?;
+    let mut spec = config::spec(container, request, image, &final_folder)?;
+    rights.apply(&mut spec).map_err(CreateError::Spec)?;
     let durable = !container.remove;
     write_record(&new.path().join("config.json"), &spec, durable).map_err(CreateError::Record)?;
     write_record(&new.path().join(record::FILE), container, durable).map_err(CreateError::Record)?;

@@ -2,9 +2,9 @@
 //! the order is runc's (libcontainer/standard_init_linux.go).
 
 use super::message::{self, FromInit, Packet, ToInit};
-use super::{devices, rootfs};
-use crate::kernel::capability::{self, Set};
+use super::{devices, privileges, rootfs};
 use crate::kernel::namespace::{self, Kind};
+use crate::kernel::seccomp::Filter;
 use crate::kernel::{self, fs, mount, process, pty, uts};
 use crate::stages::failure::Failure;
 use crate::stages::layer::Union;
@@ -32,7 +32,7 @@ pub(super) struct Plan<'a> {
 /// The whole life of it; returns only where it could not become its program.
 pub(super) fn run(plan: &Plan<'_>) -> i32 {
     let failure = match prepare(plan) {
-        Ok(process) => become_program(process),
+        Ok((process, filter)) => become_program(process, filter.as_ref()),
         Err(failure) => failure,
     };
     let code = i32::from(failure.exit().code());
@@ -41,14 +41,19 @@ pub(super) fn run(plan: &Plan<'_>) -> i32 {
 }
 
 /// The life of one more process in a container: it stands in its namespaces already.
-pub(super) fn run_beside(process: &Process, socket: &OwnedFd, stdio: Option<&[OwnedFd; 3]>) -> i32 {
+pub(super) fn run_beside(
+    process: &Process,
+    filter: Option<&Filter>,
+    socket: &OwnedFd,
+    stdio: Option<&[OwnedFd; 3]>,
+) -> i32 {
     let ready = process::die_with_parent("nobody could collect it otherwise")
         .map_err(Failure::at("tie it to the command"))
         .and_then(|()| take_stdio(socket, stdio, Console::Leave))
-        .and_then(|()| drop_privileges(process))
-        .and_then(|()| enter_workdir(process));
+        .and_then(|()| enter_workdir(process))
+        .and_then(|()| privileges::give_up(process, filter));
     let failure = match ready {
-        Ok(()) => become_program(process),
+        Ok(()) => become_program(process, filter),
         Err(failure) => failure,
     };
     let code = i32::from(failure.exit().code());
@@ -56,7 +61,7 @@ pub(super) fn run_beside(process: &Process, socket: &OwnedFd, stdio: Option<&[Ow
     code
 }
 
-fn prepare<'a>(plan: &'a Plan<'_>) -> Result<&'a Process, Failure> {
+fn prepare<'a>(plan: &'a Plan<'_>) -> Result<(&'a Process, Option<Filter>), Failure> {
     wait_for(plan, ToInit::Go);
     process::set_name(c"explore: init");
     process::die_with_parent("a container without its supervisor could not be ended")
@@ -66,6 +71,7 @@ fn prepare<'a>(plan: &'a Plan<'_>) -> Result<&'a Process, Failure> {
             .map_err(Failure::at("join its network"))?;
     }
     let root = rootfs::build(plan.roots, plan.union, plan.layer_mounted, plan.spec)?;
+    let filter = privileges::filter(plan.spec)?;
     wait_for(plan, ToInit::Connected);
     mount::pivot_into(root.as_fd(), "the union becomes /").map_err(Failure::at("change the root"))?;
     if let Some(hostname) = plan.spec.hostname() {
@@ -73,9 +79,9 @@ fn prepare<'a>(plan: &'a Plan<'_>) -> Result<&'a Process, Failure> {
     }
     let process = plan.spec.process().as_ref().ok_or_else(|| missing("a process"))?;
     take_stdio(&plan.socket, plan.stdio.as_ref(), Console::Bind)?;
-    drop_privileges(process)?;
     enter_workdir(process)?;
-    Ok(process)
+    privileges::give_up(process, filter.as_ref())?;
+    Ok((process, filter))
 }
 
 /// End of file instead of the message: the supervisor has died, and nothing that was begun may go on.
@@ -119,30 +125,8 @@ fn terminal(socket: &OwnedFd, console: Console) -> Result<OwnedFd, Failure> {
     Ok(slave)
 }
 
-/// Bounding set, user, capabilities: in this order, for each needs what the next takes away.
-fn drop_privileges(process: &Process) -> Result<(), Failure> {
-    let step = || Failure::at("give up privileges");
-    let wanted = process.capabilities().as_ref().and_then(|sets| sets.bounding().as_ref());
-    let names: Vec<String> = wanted.into_iter().flatten().map(|one| format!("CAP_{one}")).collect();
-    // Nobody can keep what he does not have: root on this machine may lack some himself.
-    let keep = Set(Set::of(&names).0 & capability::permitted().map_err(step())?.0);
-    capability::bound(keep, "no program inside can ever get it back").map_err(step())?;
-    let user = process.user();
-    let groups: Vec<u32> = user.additional_gids().iter().flatten().copied().collect();
-    if user.uid() != 0 || user.gid() != 0 {
-        capability::keep_across_setuid(true, "what is kept is chosen after the user has changed").map_err(step())?;
-    }
-    let why = "the user that the container runs as";
-    kernel::user::become_user(user.uid(), user.gid(), &groups, why).map_err(step())?;
-    process::die_with_parent("the kernel forgets it when the user changes").map_err(step())?;
-    capability::set(keep, "root inside keeps what docker's root keeps").map_err(step())?;
-    if process.no_new_privileges() == Some(true) {
-        capability::no_new_privileges("set-user-ID programs give nothing").map_err(step())?;
-    }
-    Ok(())
-}
-
-/// Goes where the program is to start, and makes it where it is missing, as docker does. A name such as
+/// Goes where the program is to start, and makes it where it is missing, as docker does: while it is still root, who
+/// may enter more than the program's user (runc, `finalizeNamespace`). A name such as
 /// /proc/self/fd/7 would lead out through a descriptor of ours (CVE-2024-21626): the kernel is told to follow no such
 /// link, and what cannot be named from the root is not inside it.
 fn enter_workdir(process: &Process) -> Result<(), Failure> {
@@ -160,15 +144,17 @@ fn enter_workdir(process: &Process) -> Result<(), Failure> {
     }
 }
 
-fn become_program(process: &Process) -> Failure {
+fn become_program(process: &Process, filter: Option<&Filter>) -> Failure {
     let argv = texts(process.args().as_deref().unwrap_or_default());
     let env = texts(process.env().as_deref().unwrap_or_default());
     let name = process.args().as_ref().and_then(|args| args.first().cloned()).unwrap_or_default();
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
     process::restore_signals();
-    let error = fs::close_on_exec_from(3, "the program inherits 0, 1, 2 and nothing else")
-        .err()
-        .unwrap_or_else(|| process::exec(&argv, &env, "PID 1 becomes the container's program"));
+    let closed = fs::close_on_exec_from(3, "the program inherits 0, 1, 2 and nothing else");
+    if let Err(failure) = privileges::last(process, filter) {
+        return failure;
+    }
+    let error = closed.err().unwrap_or_else(|| process::exec(&argv, &env, "PID 1 becomes the container's program"));
     Failure { step: format!("start {name:?}"), program: Some(name), error }
 }
 

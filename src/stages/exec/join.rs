@@ -7,7 +7,7 @@
 use super::message::{self, ToClient};
 use super::supervisor::{Orders, carry};
 use super::wiring::{self, Ends};
-use super::{StartFailure, init, running};
+use super::{StartFailure, init, privileges, running};
 use crate::kernel::cgroup;
 use crate::kernel::process::{self, Child, Ended};
 use crate::narrate::Role;
@@ -58,6 +58,7 @@ fn begin(orders: &Orders, joining: &Joining) -> Result<(Child, Ends), StartFailu
     let running = running(roots, &container.id).ok_or_else(|| not_running(&container.name))?;
     let spec: Spec = read_record(&create::folder(roots, &container.id).join("config.json"))?;
     let process = process_of(&spec, joining);
+    let filter = privileges::filter(&spec)?;
     let (ours, theirs) = message::pair().map_err(super::supervisor::quiet("socketpair"))?;
     let (stdio, mut ends) = if joining.terminal {
         (None, Ends::default())
@@ -77,7 +78,7 @@ fn begin(orders: &Orders, joining: &Joining) -> Result<(Child, Ends), StartFailu
         enter(running.init.pid)?;
         let flags = libc::CLONE_PARENT as u64;
         let child = process::clone(Role::Exec, flags, None, "the PID namespace takes only children", || {
-            init::run_beside(&process, &theirs, stdio.as_ref())
+            init::run_beside(&process, filter.as_ref(), &theirs, stdio.as_ref())
         })
         .map_err(Failure::at("fork in the container"))?;
         Ok(child.pid.as_raw())

@@ -14,6 +14,7 @@ mod init;
 mod join;
 mod log;
 pub mod message;
+mod privileges;
 mod rootfs;
 mod running;
 mod seal;
