@@ -37,6 +37,12 @@ pub fn hint(error: &Error) -> Option<String> {
         ("setresuid" | "setresgid" | "setgroups", Errno::EINVAL | Errno::EPERM) => {
             "this user namespace does not map that user or group: root can, or a range in /etc/subuid and /etc/subgid"
         }
+        ("seccomp", Errno::ENOSYS | Errno::EINVAL) => {
+            "this kernel has no filters on system calls (CONFIG_SECCOMP_FILTER); without one: --security-opt seccomp=unconfined"
+        }
+        ("seccomp", Errno::EACCES | Errno::EPERM) => {
+            "a filter needs CAP_SYS_ADMIN, or --security-opt no-new-privileges; or one that surrounds us refuses another"
+        }
         (_, Errno::ENOSYS) => {
             "this kernel, or a seccomp filter above us, does not know that call: containers need Linux 5.12 or newer"
         }

@@ -16,4 +16,5 @@ mod network;
 mod rootless;
 mod safety;
 mod sysctl;
+mod seccomp;
 mod walk;
