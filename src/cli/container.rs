@@ -4,7 +4,7 @@ use super::attach::{self, Wanted};
 use super::{Context, explained};
 use crate::exit::Exit;
 use crate::image;
-use crate::stages::create::{self, Container, Network, Request, Volume};
+use crate::stages::create::{self, Container, Network, Privileges, Request, Volume};
 use crate::stages::exec;
 use crate::state::Roots;
 
@@ -151,6 +151,8 @@ pub(super) fn start(args: &Start, context: &mut Context) -> anyhow::Result<Exit>
 /// What was typed, as the stage takes it.
 fn request(wish: Wish) -> anyhow::Result<Request> {
     let volumes = wish.volume.iter().map(|one| Volume::parse(one)).collect::<Result<Vec<_>, _>>().map_err(explained)?;
+    let privileges: Privileges = wish.privileges.into();
+    privileges.check().map_err(explained)?;
     Ok(Request {
         image: wish.image,
         command: wish.command,
@@ -166,7 +168,7 @@ fn request(wish: Wish) -> anyhow::Result<Request> {
         sysctls: wish.sysctl,
         memory: wish.memory,
         pids: wish.pids_limit,
-        privileges: wish.privileges.into(),
+        privileges,
     })
 }
 

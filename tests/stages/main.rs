@@ -15,6 +15,6 @@ mod lifecycle;
 mod network;
 mod rootless;
 mod safety;
-mod sysctl;
 mod seccomp;
+mod sysctl;
 mod walk;

@@ -192,15 +192,17 @@ fn a_profile_that_is_wrong_is_refused_with_file_line_and_reason_and_nothing_is_m
     let learner = learner();
     let file = learner.work().join("profile.json");
     let option = format!("seccomp={}", file.display());
-    let refused = |text: &str, said: &str| {
+    // What is no JSON docker's client refuses, what is no profile its daemon: 125 and 1 (and 125 of `run`).
+    let refused = |text: &str, code: i32, said: &str| {
         std::fs::write(&file, text).unwrap();
-        let words = ["create", "--security-opt", &option, "demo", "true"];
-        learner.explore(words).run().fails(125, said);
+        for (command, code) in [("create", code), ("run", 125)] {
+            learner.explore([command, "--security-opt", &option, "demo", "true"]).run().fails(code, said);
+        }
     };
-    refused("", "the seccomp profile [HERE]/work/profile.json cannot be used: it is no seccomp profile: EOF");
-    refused("{\n\"defaultAction\": \"SCMP_ACT_PERMIT\" }", "unknown variant `SCMP_ACT_PERMIT`");
-    refused("{\n\"defaultAction\": \"SCMP_ACT_PERMIT\" }", "line 2 column 34");
-    refused("{ \"defaultAction\": \"SCMP_ACT_NOTIFY\" }", "SCMP_ACT_NOTIFY asks a process outside");
+    refused("", 125, "the seccomp profile [HERE]/work/profile.json cannot be used: it is no seccomp profile: EOF");
+    refused("{\n\"defaultAction\": \"SCMP_ACT_PERMIT\" }", 1, "unknown variant `SCMP_ACT_PERMIT`");
+    refused("{\n\"defaultAction\": \"SCMP_ACT_PERMIT\" }", 1, "line 2 column 34");
+    refused("{ \"defaultAction\": \"SCMP_ACT_NOTIFY\" }", 1, "SCMP_ACT_NOTIFY asks a process outside");
     std::fs::remove_file(&file).unwrap();
     let words = ["create", "--security-opt", &option, "demo", "true"];
     learner.explore(words).run().fails(125, "opening seccomp profile ([HERE]/work/profile.json) failed: No such file");

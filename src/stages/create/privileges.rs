@@ -25,6 +25,31 @@ pub struct Privileges {
     pub options: Vec<String>,
 }
 
+impl Privileges {
+    /// What docker's client looks at before it asks the daemon: that an option has a shape, that a profile is a file with
+    /// JSON in it. All else is the daemon's to refuse, which gives `create` another exit code.
+    ///
+    /// # Errors
+    /// [`PrivilegeError::Option`], [`PrivilegeError::ProfileFile`], [`PrivilegeError::Profile`].
+    pub fn check(&self) -> Result<(), PrivilegeError> {
+        for one in self.options.iter().filter(|one| *one != "no-new-privileges") {
+            let (name, value) = parts(one)?;
+            if name == "seccomp" && !matches!(value, "unconfined" | "builtin") {
+                serde_json::from_str::<serde::de::IgnoredAny>(&read_profile(Path::new(value))?).map_err(|error| {
+                    PrivilegeError::Profile { path: value.into(), source: ProfileError::Shape(error) }
+                })?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `name=value`, or `name:value` as docker once had it.
+fn parts(option: &str) -> Result<(&str, &str), PrivilegeError> {
+    let both = option.split_once('=').or_else(|| option.split_once(':'));
+    both.ok_or_else(|| PrivilegeError::Option(option.to_owned()))
+}
+
 /// What is wrong with them.
 #[derive(Debug, thiserror::Error)]
 pub enum PrivilegeError {
@@ -237,7 +262,7 @@ fn normalize(flag: &'static str, typed: &[String], there: Set) -> Result<(bool, 
 }
 
 impl Options {
-    /// `name=value`, or `name:value` as docker once had it; the last of two for the same counts.
+    /// The last of two for the same counts.
     fn read(typed: &[String]) -> Result<Self, PrivilegeError> {
         let mut options = Self::default();
         for one in typed {
@@ -246,8 +271,7 @@ impl Options {
                 options.no_new_privileges = true;
                 continue;
             }
-            let (name, value) = one.split_once('=').or_else(|| one.split_once(':')).ok_or_else(wrong)?;
-            match (name, value) {
+            match parts(one)? {
                 ("no-new-privileges", word) => options.no_new_privileges = truth(word).ok_or_else(wrong)?,
                 ("systempaths", "unconfined") => options.open_paths = true,
                 ("seccomp", "unconfined") => options.seccomp = Wanted::Unconfined,
@@ -255,7 +279,7 @@ impl Options {
                 ("seccomp", path) if !path.is_empty() => options.seccomp = Wanted::File(path.into()),
                 // What is so anyway.
                 ("apparmor", "unconfined") | ("label", "disable") => {}
-                ("apparmor" | "label", value) if !value.is_empty() => {
+                (name @ ("apparmor" | "label"), value) if !value.is_empty() => {
                     return Err(PrivilegeError::Confinement { option: one.clone(), why: confinement(name) });
                 }
                 _ => return Err(wrong()),
