@@ -105,7 +105,7 @@ fn arguments_decide_where_the_profile_says_so() {
     }
     let new_user: u64 = 0x1000_0000;
     for (flags, answer) in
-        [(17, ALLOW), (new_user, EPERM), (new_user | 17, EPERM), (0x80, ALLOW), (0x80 | 1 << 32, ALLOW)]
+        [(0x11, ALLOW), (new_user, EPERM), (new_user | 0x11, EPERM), (0x80, ALLOW), (0x80 | 1 << 32, ALLOW)]
     {
         assert_eq!(native("clone", first(flags)), answer, "clone({flags:#x})");
     }
