@@ -24,6 +24,9 @@ pub(super) struct Args {
     /// Where the command starts
     #[arg(short, long, value_name = "FOLDER")]
     workdir: Option<String>,
+    /// Give it all capabilities; the filter on system calls stays
+    #[arg(long)]
+    privileged: bool,
     /// Name of the place, or name or ID of the container
     container: String,
     /// The command and its arguments
@@ -66,6 +69,7 @@ fn in_container(args: Args, context: &mut Context) -> anyhow::Result<Exit> {
         interactive: args.interactive,
         env: args.env,
         workdir: args.workdir,
+        privileged: args.privileged,
     };
     attach::hold_signals()?;
     let attachment = exec::exec(&roots, &container, &joining).map_err(explained)?;

@@ -13,6 +13,7 @@ mod forge;
 mod layer;
 mod lifecycle;
 mod network;
+mod privileges;
 mod rootless;
 mod safety;
 mod seccomp;

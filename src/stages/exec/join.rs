@@ -32,6 +32,8 @@ pub struct Joining {
     pub env: Vec<String>,
     /// `-w`.
     pub workdir: Option<String>,
+    /// `--privileged`.
+    pub privileged: bool,
 }
 
 /// The whole life of the process that joins for us.
@@ -57,7 +59,10 @@ fn begin(orders: &Orders, joining: &Joining) -> Result<(Child, Ends), StartFailu
     let container = create::find(roots, &orders.id)?;
     let running = running(roots, &container.id).ok_or_else(|| not_running(&container.name))?;
     let spec: Spec = read_record(&create::folder(roots, &container.id).join("config.json"))?;
-    let process = process_of(&spec, joining);
+    let mut process = process_of(&spec, joining);
+    if joining.privileged {
+        privileges::privileged(&mut process)?;
+    }
     let filter = privileges::filter(&spec)?;
     let (ours, theirs) = message::pair().map_err(super::supervisor::quiet("socketpair"))?;
     let (stdio, mut ends) = if joining.terminal {

@@ -20,6 +20,7 @@ use crate::kernel::{self, process};
 use crate::stages::failure::Failure;
 use nix::errno::Errno;
 use oci_spec::runtime::{Capabilities, Process, Spec};
+use serde_json::json;
 
 /// The filter that a configuration asks for, as a program.
 ///
@@ -32,6 +33,14 @@ pub(super) fn filter(spec: &Spec) -> Result<Option<Filter>, Failure> {
         program: None,
         error: kernel::Error::quiet("seccomp", &format_args!("SECCOMP_SET_MODE_FILTER, …"), Errno::EINVAL),
     })
+}
+
+/// `exec --privileged`: all capabilities that there are. The filter stays the container's, as docker has it.
+pub(super) fn privileged(process: &mut Process) -> Result<(), Failure> {
+    let ours = capability::permitted().map_err(Failure::at("see which capabilities there are"))?.names();
+    let sets = json!({ "bounding": ours, "effective": ours, "permitted": ours });
+    process.set_capabilities(serde_json::from_value(sets).ok());
+    Ok(())
 }
 
 /// All but a filter that can wait: see [`last`].
@@ -56,10 +65,13 @@ pub(super) fn give_up(process: &Process, filter: Option<&Filter>) -> Result<(), 
     let why = "the user that the container runs as";
     kernel::user::become_user(user.uid(), user.gid(), &groups, why).map_err(step())?;
     process::die_with_parent("the kernel forgets it when the user changes").map_err(step())?;
+    if user.uid() != 0 {
+        // What execve(2) makes of an ordinary user whose program has no capabilities of its own.
+        return capability::set(Set(0), Set(0), "an ordinary user has none").map_err(step());
+    }
     let effective = kept(sets.and_then(|sets| sets.effective().as_ref()));
     let permitted = kept(sets.and_then(|sets| sets.permitted().as_ref()));
-    let why = if user.uid() == 0 { "root inside keeps what docker's root keeps" } else { "only root keeps any" };
-    capability::set(effective, permitted, why).map_err(step())
+    capability::set(effective, permitted, "root inside keeps what docker's root keeps").map_err(step())
 }
 
 /// The filter that has waited until everything of ours is done.
