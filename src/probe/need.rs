@@ -109,7 +109,7 @@ const fn need(id: &'static str, title: &'static str, basic: Basic, check: fn(&Ro
 }
 
 /// In the order in which doctor prints them.
-const NEEDS: [Need; 36] = [
+const NEEDS: [Need; 38] = [
     need("kernel", "a kernel of the last years", Basic::Never, calls::kernel),
     need("uts-namespace", "own host name", Basic::Always, namespaces::uts),
     need("pid-namespace", "own process numbers", Basic::Always, namespaces::pid),
@@ -145,6 +145,8 @@ const NEEDS: [Need; 36] = [
     need("locale", "a UTF-8 locale", Basic::Never, surroundings::locale),
     need("ps", "ps(1) for the demo image", Basic::Never, surroundings::ps),
     need("ip", "ip(8) for the demo image", Basic::Never, surroundings::ip),
+    need("nft", "nft(8)", Basic::Never, surroundings::nft),
+    need("perl", "perl(1), to make single system calls", Basic::Never, surroundings::perl),
     need("demo-image", "programs that the demo image is made of", Basic::Always, surroundings::demo_image),
 ];
 

@@ -40,25 +40,30 @@ pub(super) fn locale(_: &Roots) -> Answer {
     }
 }
 
-fn program(name: &str, package: &str) -> Answer {
+fn program(name: &str, package: &str, without: &str) -> Answer {
     find_program(name).map_or_else(
-        || {
-            Answer::unmet(
-                format!("no {name} here; explore stands in for it in the demo image"),
-                format!("apt-get install {package}"),
-                Who::Root,
-            )
-        },
+        || Answer::unmet(format!("no {name} here{without}"), format!("apt-get install {package}"), Who::Root),
         |path| Answer::met(path.display().to_string()),
     )
 }
 
+/// The demo image has one in any case.
+const STAND_IN: &str = "; explore stands in for it in the demo image";
+
 pub(super) fn ps(_: &Roots) -> Answer {
-    program("ps", "procps")
+    program("ps", "procps", STAND_IN)
 }
 
 pub(super) fn ip(_: &Roots) -> Answer {
-    program("ip", "iproute2")
+    program("ip", "iproute2", STAND_IN)
+}
+
+pub(super) fn nft(_: &Roots) -> Answer {
+    program("nft", "nftables", "")
+}
+
+pub(super) fn perl(_: &Roots) -> Answer {
+    program("perl", "perl-base", "")
 }
 
 pub(super) fn demo_image(_: &Roots) -> Answer {
