@@ -7,6 +7,7 @@ mod support;
 mod containers;
 mod crafted;
 mod deep;
+mod docker;
 #[path = "../images/forge.rs"]
 #[allow(dead_code, reason = "each test binary uses a part of this")]
 mod forge;

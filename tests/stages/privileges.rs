@@ -35,7 +35,7 @@ fn added_and_dropped_capabilities_are_those_of_docker() {
     let (chown, kill, admin) = (1 << 0, 1 << 5, 1 << 21);
     for learner in learners() {
         let all = available(&learner);
-        // As dockerd 20.10 and 29 answer (moby `caps.TweakCapabilities`).
+        // moby `caps.TweakCapabilities`; what the real one answers is asked in `docker`.
         for (flags, expected) in [
             (&["--cap-add", "SYS_ADMIN"][..], DOCKERS | admin),
             (&["--cap-add", "cap_sys_admin", "--cap-drop", "Chown"], (DOCKERS | admin) & !chown),
@@ -113,6 +113,25 @@ fn privileged_covers_nothing_and_so_do_unconfined_system_paths() {
         let flags = ["--network", "none", "--privileged", "--security-opt", "seccomp=builtin"];
         shell(&learner, &flags, STATUS).run().status(0).stdout_has("Seccomp:\t2");
     }
+}
+
+#[test]
+fn the_configuration_of_a_privileged_container_lists_every_device_of_this_machine() {
+    require!("stages::privileges::devices", is_root() && has_program("runc"), "needs root and runc(8)");
+    let learner = learner();
+    // Docker's names too, where the machine has them not: /dev/core, /dev/fd and so on are links.
+    let list = "for one in $(find /dev -type c -o -type b); do case $one in /dev/pts/*|/dev/console|/dev/ptmx) ;; *) echo $one;; esac; done \
+        | sort";
+    let create = ["create", "--name", "box", "--network", "none", "--privileged", "demo", "sh", "-c", list];
+    learner.explore(create).run().status(0);
+    let mounted = learner.explore(["layer", "mount", "box"]).run().status(0);
+    let rootfs = PathBuf::from(mounted.out.trim().replace("[HERE]", learner.everything().to_str().unwrap()));
+    let run = format!("exec runc run runc-{}", learner.tag());
+    let theirs = learner.program("unshare", ["-m", "sh", "-c", &run]).folder(rootfs.parent().unwrap()).run().status(0);
+    let here = learner.program("sh", ["-c", list]).run().status(0);
+    assert!(here.out.lines().count() > 6, "{}", here.shown());
+    theirs.stdout(&here.out);
+    learner.explore(["rm", "box"]).run().status(0);
 }
 
 #[test]

@@ -10,10 +10,10 @@ use std::path::PathBuf;
 const NO_CC: &str = "needs cc(1) and a static C library to build what asks";
 
 /// What came of each call, by its line in the list: `64 165` is EPERM.
-type Answers = BTreeMap<String, String>;
+pub(crate) type Answers = BTreeMap<String, String>;
 
 /// Builds the program that asks; how it is shown inside. Static: it needs nothing of the image.
-fn probe(learner: &Learner) -> String {
+pub(crate) fn probe(learner: &Learner) -> String {
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/stages/seccomp_probe.c");
     let program = learner.work().join("probe");
     let words = ["-O1", "-static", "-Wall", "-Werror", "-o", program.to_str().unwrap(), source];
@@ -21,7 +21,7 @@ fn probe(learner: &Learner) -> String {
     format!("{}:/probe:ro", program.display())
 }
 
-fn answers(out: &str) -> Answers {
+pub(crate) fn answers(out: &str) -> Answers {
     let read = |line: &str| line.rsplit_once(' ').map(|(call, answer)| (call.to_owned(), answer.to_owned())).unwrap();
     let all: Answers = out.lines().map(read).collect();
     assert!(all.len() > 600, "the program has not come to its end:\n{out}");
@@ -29,7 +29,7 @@ fn answers(out: &str) -> Answers {
 }
 
 /// The calls about which two disagree, as `64 457: reached, ENOSYS`.
-fn differences(ours: &Answers, theirs: &Answers) -> Vec<String> {
+pub(crate) fn differences(ours: &Answers, theirs: &Answers) -> Vec<String> {
     assert!(ours.keys().eq(theirs.keys()));
     let told =
         |((call, one), other): ((&String, &String), &String)| (one != other).then(|| format!("{call}: {one}, {other}"));
@@ -84,13 +84,13 @@ fn by_runtime(learner: &Learner, runtime: &str, prepare: &str, volume: &str) -> 
 
 /// Numbers that libseccomp 2.5 has no names for (457 statmount to 466 removexattrat; 335 uretprobe of x86_64): runc and
 /// crun skip the rules for them, as docker does when it is linked with it. libseccomp 2.6 has them.
-fn is_new(difference: &str) -> bool {
+pub(crate) fn is_new(difference: &str) -> bool {
     let number = difference.split([' ', ':']).nth(1).and_then(|number| number.parse::<u32>().ok());
     number.is_some_and(|number| (457..=466).contains(&number) || number == 335)
         && (difference.starts_with("64 ") || difference.starts_with("32 "))
 }
 
-fn ours(learner: &Learner, volume: &str, more: &[&str]) -> Answers {
+pub(crate) fn ours(learner: &Learner, volume: &str, more: &[&str]) -> Answers {
     let flags = ["run", "--rm", "--network", "none", "-v", volume];
     answers(&learner.explore(flags).args(more).args(["demo", "/probe"]).run().status(0).out)
 }

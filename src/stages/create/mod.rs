@@ -13,6 +13,7 @@
 
 mod config;
 mod error;
+mod host_devices;
 mod init_layer;
 mod names;
 mod privileges;

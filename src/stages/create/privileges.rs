@@ -7,7 +7,7 @@ use crate::exit::Exit;
 use crate::kernel::capability::{self, Set};
 use crate::kernel::seccomp::{Place, Profile, ProfileError};
 use crate::kernel::{self, feature};
-use oci_spec::runtime::{LinuxSeccomp, Spec};
+use oci_spec::runtime::{LinuxDevice, LinuxSeccomp, Spec};
 use serde_json::json;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -210,6 +210,7 @@ impl Rights {
             }
         }
         if self.privileged {
+            show_devices(spec)?;
             for mount in spec.mounts_mut().iter_mut().flatten().filter(|one| one.destination().starts_with("/sys")) {
                 let writable = mount.options().iter().flatten().filter(|word| *word != "ro").cloned().collect();
                 mount.set_options(Some(writable));
@@ -217,6 +218,22 @@ impl Rights {
         }
         Ok(())
     }
+}
+
+/// All of this machine's devices, and a rule that lets all be opened.
+fn show_devices(spec: &mut Spec) -> Result<(), serde_json::Error> {
+    let Some(linux) = spec.linux_mut() else { return Ok(()) };
+    let devices: Vec<LinuxDevice> = super::host_devices::below(Path::new("/dev"))
+        .into_iter()
+        .map(serde_json::from_value)
+        .collect::<Result<_, _>>()?;
+    let asked_for = linux.devices().clone().unwrap_or_default();
+    let of_host = devices.into_iter().filter(|one| asked_for.iter().all(|other| other.path() != one.path()));
+    linux.set_devices(Some(asked_for.iter().cloned().chain(of_host).collect()));
+    let mut resources = linux.resources().clone().unwrap_or_default();
+    resources.set_devices(Some(serde_json::from_value(json!([{ "allow": true, "access": "rwm" }]))?));
+    linux.set_resources(Some(resources));
+    Ok(())
 }
 
 /// Docker's rule (moby `caps.TweakCapabilities`): ALL added is all but those dropped; ALL dropped is only those added;

@@ -1,0 +1,99 @@
+//! The real Docker beside us: one program asks every system call in a container of each.
+
+use crate::containers::learner;
+use crate::seccomp::{answers, differences, is_new, ours, probe};
+use crate::support::{Learner, Running, eventually, has_program, is_root, require};
+
+/// dockerd on the learner's own machine, with folders of its own; it ends with the machine.
+struct Docker<'a> {
+    learner: &'a Learner,
+    socket: String,
+    daemon: Running,
+}
+
+impl<'a> Docker<'a> {
+    fn start(learner: &'a Learner) -> Self {
+        let folder = |name: &str| learner.home().join(name).display().to_string();
+        let socket = format!("unix://{}", folder("d.sock"));
+        let words =
+            ["--data-root", &folder("d"), "--exec-root", &folder("x"), "--pidfile", &folder("d.pid"), "-H", &socket];
+        let daemon = learner.program("dockerd", words).args(["--bridge=none", "--iptables=false"]).quiet().spawn();
+        let docker = Self { learner, socket, daemon };
+        eventually("dockerd answers", || docker.run(&["version"]).code == 0);
+        let demo = learner.home().join("demo.tar").display().to_string();
+        learner.explore(["save", "-o", &demo, "demo"]).run().status(0);
+        docker.run(&["load", "-q", "-i", &demo]).status(0);
+        docker
+    }
+
+    fn run(&self, words: &[&str]) -> crate::support::Output {
+        self.learner.program("docker", ["-H", &self.socket]).args(words).run()
+    }
+}
+
+impl Drop for Docker<'_> {
+    fn drop(&mut self) {
+        // In good order, so that it takes its mounts and its containerd along.
+        self.daemon.signal(nix::sys::signal::Signal::SIGTERM);
+        let pid = self.daemon.pid;
+        eventually("dockerd has ended", || {
+            std::fs::read_to_string(format!("/proc/{pid}/stat")).map_or(true, |stat| stat.contains(") Z "))
+        });
+    }
+}
+
+/// Where Debian 12's Docker, 20.10.24, answers otherwise than the profile that Docker 29 has: what changed it.
+fn newer(difference: &str) -> Option<&'static str> {
+    let (call, _) = difference.split_once(':').unwrap();
+    let (kind, number) = call.split_once(' ').unwrap();
+    let number: i64 = number.parse().unwrap();
+    Some(match (kind, number) {
+        ("64", 310 | 311) | ("32", 347 | 348) => "process_vm_readv, _writev: moby#42083, 23.0",
+        ("64", 329..=331) | ("32", 380..=382) => "pkey_mprotect, _alloc, _free: moby#43490, 23.0",
+        ("64", 303) | ("32", 341) => "name_to_handle_at: moby#45766 and moby#45837, 24.0",
+        ("64" | "32", 425..=427) => "io_uring_*: moby#46762, 25.0",
+        ("socket", 40) => "AF_VSOCK: moby#44562, 23.0",
+        ("socket", 38) => "AF_ALG: moby#52494, 29",
+        ("64" | "32", 450..=466) => {
+            "calls of Linux 5.17 and later: above the highest that 20.10 names, so ENOSYS there"
+        }
+        _ => return None,
+    })
+}
+
+#[test]
+fn docker_answers_every_call_as_we_do() {
+    let able = is_root() && has_program("dockerd") && has_program("cc");
+    require!("stages::docker::every_call", able, "needs root, dockerd(8), cc(1)");
+    let learner = learner();
+    let volume = probe(&learner);
+    let ours = ours(&learner, &volume, &[]);
+    let docker = Docker::start(&learner);
+    let run = |flags: &[&str]| {
+        let words =
+            [&["run", "--rm", "--network", "none", "-v", &volume][..], flags, &["demo:latest", "/probe"]].concat();
+        answers(&docker.run(&words).status(0).out)
+    };
+    // With the profile of ours that docker 29 has built in: the same, but for what its libseccomp has no names for.
+    let profile = concat!("seccomp=", env!("CARGO_MANIFEST_DIR"), "/src/kernel/seccomp/default.json");
+    let mut differing = differences(&ours, &run(&["--security-opt", profile]));
+    differing.retain(|one| !is_new(one));
+    assert_eq!(differing, [""; 0], "ours, docker's with the same profile");
+    // With its own: each difference is a change that is named.
+    let mut differing = differences(&ours, &run(&[]));
+    differing.retain(|one| newer(one).is_none() && !is_new(one));
+    assert_eq!(differing, [""; 0], "ours, docker's");
+    for flags in
+        [&["--cap-add", "SYS_ADMIN"][..], &["--cap-drop", "ALL", "--cap-add", "kill"], &["--cap-drop", "cap_chown"]]
+    {
+        let status = ["demo", "grep", "-E", "^(Cap|NoNew|Seccomp)", "/proc/self/status"];
+        let mine = learner.explore(["run", "--rm", "--network", "none"]).args(flags).args(status).run().status(0).out;
+        docker.run(&[&["run", "--rm", "--network", "none"][..], flags, &status].concat()).status(0).stdout(&mine);
+    }
+    // And with another set of capabilities, by the profile's own conditions.
+    let flags = ["--cap-add", "SYS_ADMIN", "--cap-add", "SYS_PTRACE", "--cap-drop", "SYS_CHROOT"];
+    let ours = crate::seccomp::ours(&learner, &volume, &flags);
+    let mut differing = differences(&ours, &run(&[&flags[..], &["--security-opt", profile]].concat()));
+    differing.retain(|one| !is_new(one));
+    assert_eq!(differing, [""; 0], "ours, docker's with {flags:?}");
+}
