@@ -8,9 +8,11 @@ use super::digest::Digest;
 use super::limits::Limits;
 use super::slot::Slot;
 use super::unpack::{self, LeftOut, Placed};
+use crate::kernel::xattr;
 use crate::state::{Roots, read_record, write_record};
 use serde::{Deserialize, Serialize};
 use std::io::Read;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 /// One layer of an image.
@@ -56,6 +58,18 @@ pub struct LayerRecord {
 /// The record of an unpacked layer.
 pub fn record(folder: &Path) -> Option<LayerRecord> {
     read_record(&folder.with_extension("json")).ok()
+}
+
+/// The folders to stack for an image, topmost first. A layer whose root is opaque hides all below it; overlayfs heeds that
+/// mark on every folder but the root of a layer, so the stack ends there.
+pub fn lowers(layers: &[LayerOnDisk]) -> Vec<PathBuf> {
+    let hides_rest = |folder: &Path| {
+        let open = std::fs::File::open(folder).ok();
+        open.is_some_and(|open| xattr::is_opaque(open.as_fd()).unwrap_or(false))
+    };
+    let top_down: Vec<&LayerOnDisk> = layers.iter().rev().collect();
+    let last = top_down.iter().position(|layer| hides_rest(&layer.folder)).unwrap_or(layers.len());
+    top_down.into_iter().take(last + 1).map(|layer| layer.folder.clone()).collect()
 }
 
 /// A layer that is being unpacked.

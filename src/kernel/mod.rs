@@ -29,6 +29,7 @@ pub mod sysctl;
 pub mod thread;
 pub mod user;
 pub mod uts;
+pub mod xattr;
 
 pub use call::{Answer, Error, Result, call};
 pub use hint::hint;

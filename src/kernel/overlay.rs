@@ -7,7 +7,7 @@
 //! | `workdir` | where overlayfs prepares a copy-up before it renames it into place; same filesystem as upper |
 //! | `userxattr` | in a user namespace: marks are kept as `user.overlay.*`, not as `trusted.*` (Linux 5.11) |
 
-use super::{Result, mount};
+use super::{Result, mount, user};
 use nix::mount::MsFlags;
 use std::path::Path;
 
@@ -17,9 +17,7 @@ pub const OPTIONS_LIMIT: usize = 4095;
 /// The mark that makes a folder hide what lower layers have under its name. `trusted.*` may be set only in the first user
 /// namespace; elsewhere overlayfs is mounted with `userxattr`.
 pub fn opaque_attribute() -> &'static str {
-    let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
-    let first: Vec<&str> = map.split_whitespace().collect();
-    let is_first_namespace = first == ["0", "0", "4294967295"] && nix::unistd::geteuid().is_root();
+    let is_first_namespace = !user::in_user_namespace() && nix::unistd::geteuid().is_root();
     if is_first_namespace { "trusted.overlay.opaque" } else { "user.overlay.opaque" }
 }
 

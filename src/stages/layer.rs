@@ -148,9 +148,8 @@ impl Union {
         let bundle = create::folder(roots, &container.id);
         // overlayfs wants the topmost first; an image lists its base first. Above it, mount points that it lacks.
         let init = Some(bundle.join("init")).filter(|init| init.is_dir());
-        let layers = image.layers.iter().rev().map(|layer| layer.folder.clone());
         Self {
-            lower: init.into_iter().chain(layers).collect(),
+            lower: init.into_iter().chain(image::layers::lowers(&image.layers)).collect(),
             upper: bundle.join("upper"),
             work: bundle.join("work"),
             rootfs: bundle.join("rootfs"),

@@ -6,6 +6,7 @@
 mod support;
 
 mod archives;
+mod equal;
 mod fetching;
 mod forge;
 mod hostile;

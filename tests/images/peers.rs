@@ -4,9 +4,6 @@ use crate::forge::Forge;
 use crate::hostile::gzip;
 use crate::support::{Learner, Running, has_program, is_root, require};
 use explore::image::Digest;
-use std::collections::BTreeMap;
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
 use tar::EntryType;
 
 fn with_demo() -> Learner {
@@ -15,7 +12,7 @@ fn with_demo() -> Learner {
     learner
 }
 
-fn layout(learner: &Learner) -> String {
+pub(crate) fn layout(learner: &Learner) -> String {
     learner.state().join("data/images").to_str().unwrap().to_owned()
 }
 
@@ -53,38 +50,6 @@ fn we_read_what_skopeo_writes() {
         learner.explore(["rmi", name]).run().status(0);
     }
     assert_eq!(learner.explore(["images", "-q"]).run().out, id);
-}
-
-/// Type, mode, owner, length (of files), modification time, link target and content, by path. Not the root's: it is
-/// whatever the one who unpacks makes it where no layer says.
-fn tree(root: &Path) -> BTreeMap<String, String> {
-    let mut found = BTreeMap::new();
-    let mut to_do = vec![root.to_owned()];
-    while let Some(folder) = to_do.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            let meta = path.symlink_metadata().unwrap();
-            let content = match meta.file_type() {
-                kind if kind.is_file() => Digest::of(&std::fs::read(&path).unwrap()).to_string(),
-                kind if kind.is_symlink() => std::fs::read_link(&path).unwrap().display().to_string(),
-                _ => String::new(),
-            };
-            let links = if meta.is_dir() { 0 } else { meta.nlink() };
-            let line = format!(
-                "{:o} {}:{} {} {links} {} {content}",
-                meta.mode(),
-                meta.uid(),
-                meta.gid(),
-                meta.mtime(),
-                meta.rdev()
-            );
-            found.insert(path.strip_prefix(root).unwrap().display().to_string(), line);
-            if meta.is_dir() {
-                to_do.push(path);
-            }
-        }
-    }
-    found
 }
 
 /// An image of two layers with the corner cases of the layer format.
@@ -137,37 +102,8 @@ fn our_layers_under_overlayfs_are_what_umoci_unpacks() {
     require!("images::umoci", is_root() && has_program("umoci"), "needs umoci and root");
     let learner = with_demo();
     learner.explore(["load", "-q"]).stdin(corner_cases()).run().status(0).stdout("corner:1\n");
-    let roots = explore::state::Roots::find(Some(&learner.state())).unwrap();
     for name in ["demo:latest", "corner:1"] {
-        let bundle = learner.work().join(name.replace(':', "-"));
-        let image = format!("{}:{name}", layout(&learner));
-        learner.program("umoci", ["unpack", "--image", &image, bundle.to_str().unwrap()]).run().status(0);
-        let image = explore::image::find(&roots, name).unwrap();
-        let lowers: Vec<&str> = image.layers.iter().rev().map(|layer| layer.folder.to_str().unwrap()).collect();
-        let merged = learner.work().join("merged");
-        let _ = std::fs::create_dir(&merged);
-        let options = format!("lowerdir={}", lowers.join(":"));
-        let ours = learner.at_machine(|| {
-            nix::mount::mount(
-                Some("ours"),
-                &merged,
-                Some("overlay"),
-                nix::mount::MsFlags::empty(),
-                Some(options.as_str()),
-            )
-            .unwrap();
-            let ours = tree(&merged);
-            nix::mount::umount(&merged).unwrap();
-            ours
-        });
-        let theirs = tree(&bundle.join("rootfs"));
-        let differences: Vec<_> = ours
-            .keys()
-            .chain(theirs.keys())
-            .filter(|path| ours.get(*path) != theirs.get(*path))
-            .map(|path| format!("{path}\n  ours   {:?}\n  theirs {:?}", ours.get(path), theirs.get(path)))
-            .collect();
-        assert!(differences.is_empty(), "{name}:\n{}", differences.join("\n"));
+        crate::equal::assert_as_umoci(&learner, name);
     }
 }
 
