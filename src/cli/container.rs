@@ -42,12 +42,8 @@ pub(super) struct Wish {
     /// Set a setting of its namespaces: `net.core.somaxconn=1024`
     #[arg(long, value_name = "NAME=VALUE")]
     sysctl: Vec<String>,
-    /// Memory limit: bytes, or with a suffix k, m, g
-    #[arg(short, long, value_parser = bytes)]
-    memory: Option<u64>,
-    /// Limit of processes and threads
-    #[arg(long, value_name = "NUMBER")]
-    pids_limit: Option<u64>,
+    #[command(flatten)]
+    limits: super::limits::Flags,
     #[command(flatten)]
     privileges: super::privileges::Flags,
     /// The image: `demo` is made from this machine
@@ -151,6 +147,7 @@ pub(super) fn start(args: &Start, context: &mut Context) -> anyhow::Result<Exit>
 /// What was typed, as the stage takes it.
 fn request(wish: Wish) -> anyhow::Result<Request> {
     let volumes = wish.volume.iter().map(|one| Volume::parse(one)).collect::<Result<Vec<_>, _>>().map_err(explained)?;
+    let limits = wish.limits.limits().map_err(explained)?;
     let privileges: Privileges = wish.privileges.into();
     privileges.check().map_err(explained)?;
     Ok(Request {
@@ -166,8 +163,7 @@ fn request(wish: Wish) -> anyhow::Result<Request> {
         interactive: wish.interactive,
         remove: wish.rm,
         sysctls: wish.sysctl,
-        memory: wish.memory,
-        pids: wish.pids_limit,
+        limits,
         privileges,
     })
 }
@@ -182,37 +178,4 @@ fn make(roots: &Roots, request: &Request, context: &mut Context) -> anyhow::Resu
     }
     context.enter(roots)?;
     create::create(roots, request).map_err(explained)
-}
-
-/// `64m`: docker's suffixes, powers of 1024.
-fn bytes(text: &str) -> Result<u64, String> {
-    let wrong = || format!("{text:?} is no amount of memory: 67108864, 65536k, 64m, 1g");
-    let lower = text.to_ascii_lowercase();
-    let digits = lower.trim_end_matches('b').trim_end_matches(['k', 'm', 'g']);
-    let number: u64 = digits.parse().map_err(|_| wrong())?;
-    let shift = match &lower[digits.len()..] {
-        "" | "b" => 0,
-        "k" | "kb" => 10,
-        "m" | "mb" => 20,
-        "g" | "gb" => 30,
-        _ => return Err(wrong()),
-    };
-    number
-        .checked_mul(1 << shift)
-        .filter(|amount| *amount >= 6 << 20)
-        .ok_or_else(|| format!("{text} is less than 6m, and nothing can start in that"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::bytes;
-
-    #[test]
-    fn memory_is_written_as_docker_writes_it() {
-        assert_eq!(bytes("64m"), Ok(64 << 20));
-        assert_eq!(bytes("1GB"), Ok(1 << 30));
-        for bad in ["", "m", "1t", "-1", "1m"] {
-            assert!(bytes(bad).is_err(), "{bad:?}");
-        }
-    }
 }

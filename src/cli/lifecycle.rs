@@ -108,7 +108,8 @@ fn command(one: &Container, whole: bool) -> String {
 
 fn status(roots: &Roots, one: &Container) -> String {
     if let Some(running) = exec::running(roots, &one.id) {
-        return format!("Up {}", since(running.started).trim_end_matches(" ago"));
+        let held = if exec::is_paused(&running) { " (Paused)" } else { "" };
+        return format!("Up {}{held}", since(running.started).trim_end_matches(" ago"));
     }
     match one.status {
         Status::Created => "Created".to_owned(),

@@ -9,12 +9,14 @@ mod columns;
 pub mod compare;
 mod container;
 mod context;
+mod control;
 mod doctor;
 mod exec;
 mod images;
 mod layer;
 mod lesson;
 mod lifecycle;
+mod limits;
 mod narrator;
 mod network;
 mod ns;
@@ -26,6 +28,7 @@ mod registry;
 mod report;
 mod screen;
 mod sealed;
+mod stats;
 mod walk;
 
 pub use context::Context;
@@ -92,6 +95,14 @@ enum Command {
     Ps(lifecycle::Ps),
     #[command(display_order = 34)]
     Logs(lifecycle::Logs),
+    #[command(display_order = 35)]
+    Stats(stats::Stats),
+    #[command(display_order = 36)]
+    Pause(control::Pause),
+    #[command(display_order = 37)]
+    Unpause(control::Unpause),
+    #[command(display_order = 38)]
+    Update(control::Update),
     #[command(display_order = 40)]
     Stop(lifecycle::Stop),
     #[command(display_order = 41)]
@@ -162,6 +173,10 @@ fn dispatch(command: Command, context: &mut Context) -> anyhow::Result<Exit> {
         Command::Exec(args) => exec::run(args, context),
         Command::Ps(args) => lifecycle::ps(&args, context),
         Command::Logs(args) => lifecycle::logs(&args, context),
+        Command::Stats(args) => stats::run(&args, context),
+        Command::Pause(args) => control::pause(&args, context),
+        Command::Unpause(args) => control::unpause(&args, context),
+        Command::Update(args) => control::update(&args, context),
         Command::Stop(args) => lifecycle::stop(&args, context),
         Command::Wait(args) => lifecycle::wait(&args, context),
         Command::Rm(args) => lifecycle::rm(&args, context),

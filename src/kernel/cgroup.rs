@@ -4,10 +4,14 @@
 //! `cgroup.procs`. Version 1 has a tree for each controller (or for a few), version 2 one tree for all; a *hybrid*
 //! machine has both, and which controller is where is found out one by one.
 
+pub mod delegation;
+pub mod device;
+pub mod freezer;
+
 use super::{Error, Result, call, fs};
 use nix::errno::Errno;
 use nix::unistd::Pid;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 /// One of the two versions.
@@ -73,43 +77,35 @@ pub fn layout() -> &'static str {
     }
 }
 
-/// The folder of a new group; the parent's controllers are switched on for it where version 2 wants that.
+/// Makes the folder `name` in `parent`, which is made with the first. In version 2 `controllers` are switched on in
+/// `parent` for it.
 ///
 /// # Errors
 /// The mkdir(2) or write(2) that failed: EACCES and EROFS for one to whom the tree was not delegated.
-pub fn create(tree: &Hierarchy, relative: &Path, why: &str) -> Result<PathBuf> {
-    let folder = tree.mount.join(relative);
-    let parent = folder.parent().unwrap_or(&tree.mount);
+pub fn create(version: Version, parent: &Path, name: &str, controllers: &[&str], why: &str) -> Result<PathBuf> {
+    let folder = parent.join(name);
+    let mut made = Ok(());
     // Whoever leaves last takes the empty parent along, perhaps just now: then it is made once more.
     for _ in 0..100 {
-        match make_parent(tree, parent).and_then(|()| make_folder(&folder, why)) {
-            Err(Error { errno: libc::ENOENT, .. }) => {}
-            other => return other.map(|()| folder),
+        made = make_folder(parent, "the groups of explore are kept together").and_then(|()| {
+            if version == Version::V2 {
+                let (off, _) = delegation::missing(parent, controllers);
+                delegation::hand_on(parent, &off, "a controller works below only where it is switched on")?;
+            }
+            make_folder(&folder, why)
+        });
+        if !matches!(made, Err(Error { errno: libc::ENOENT, .. })) {
+            break;
         }
     }
-    make_folder(&folder, why).map(|()| folder)
+    made.map(|()| folder)
 }
 
-fn make_parent(tree: &Hierarchy, parent: &Path) -> Result<()> {
-    if parent == tree.mount {
-        return Ok(());
-    }
-    make_folder(parent, "the groups of explore are kept together")?;
-    if tree.version == Version::V2 {
-        for controller in ["pids", "memory", "cpu"].iter().filter(|name| offers(parent, name)) {
-            let file = parent.join("cgroup.subtree_control");
-            fs::write_file(&file, &format!("+{controller}"), "a controller works below only where it is switched on")?;
-        }
-    }
-    Ok(())
-}
-
-fn offers(folder: &Path, controller: &str) -> bool {
-    std::fs::read_to_string(folder.join("cgroup.controllers"))
-        .is_ok_and(|list| list.split_whitespace().any(|name| name == controller))
-}
-
-fn make_folder(folder: &Path, why: &str) -> Result<()> {
+/// Makes one folder; one that is there already is no error.
+///
+/// # Errors
+/// The mkdir(2) that failed.
+pub fn make_folder(folder: &Path, why: &str) -> Result<()> {
     let made = call(why, "mkdir", format_args!("{folder:?}, 0755"), || {
         nix::unistd::mkdir(folder, nix::sys::stat::Mode::from_bits_truncate(0o755))
     });
@@ -135,16 +131,66 @@ pub fn limit(group: &Path, file: &str, value: &str, why: &str) -> Result<()> {
     fs::write_file(&group.join(file), value, why)
 }
 
-/// Removes a group that has no members left. One that is gone already is no error.
+/// The members of a group, by their numbers in our PID namespace; none where it is gone.
+pub fn members(group: &Path) -> Vec<i32> {
+    let text = std::fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
+    text.lines().filter_map(|line| line.parse().ok()).collect()
+}
+
+/// A file of a group that holds one number; `max` is `None`.
+pub fn number(group: &Path, file: &str) -> Option<u64> {
+    std::fs::read_to_string(group.join(file)).ok()?.trim().parse().ok()
+}
+
+/// One line of a file of a group that is `key number`.
+pub fn count(group: &Path, file: &str, key: &str) -> Option<u64> {
+    let text = std::fs::read_to_string(group.join(file)).ok()?;
+    text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' ')?.trim().parse().ok())
+}
+
+/// How many members of the group the kernel has killed because it was out of memory: `memory.events` of version 2,
+/// `memory.oom_control` of version 1 (Linux 4.13). Nobody has to have listened.
+pub fn oom_kills(group: &Path) -> u64 {
+    count(group, "memory.events", "oom_kill").or_else(|| count(group, "memory.oom_control", "oom_kill")).unwrap_or(0)
+}
+
+/// Ends whoever is a member still. Members of a frozen group of version 1 die once it thaws.
+///
+/// # Errors
+/// The write(2) to `cgroup.kill` (version 2, Linux 5.14) that failed.
+pub fn kill_members(group: &Path, why: &str) -> Result<()> {
+    if members(group).is_empty() {
+        return Ok(());
+    }
+    let file = group.join("cgroup.kill");
+    if file.exists() {
+        return fs::write_file(&file, "1", why);
+    }
+    for pid in members(group).into_iter().map(Pid::from_raw) {
+        let Ok(handle) = super::process::pidfd_open(pid, "a descriptor never names another process") else { continue };
+        // Between the look and the open the number may have changed hands.
+        if members(group).contains(&pid.as_raw()) {
+            let _ = super::process::signal(handle.as_fd(), libc::SIGKILL, why);
+        }
+    }
+    Ok(())
+}
+
+/// Removes a group, and ends first whoever is in it still: a group of ours has no members but those that we put there,
+/// and their children. One that is gone already is no error.
 ///
 /// # Errors
 /// The rmdir(2) that failed: EBUSY while a member lives.
 pub fn remove(group: &Path, why: &str) -> Result<()> {
     // A member that has just been killed leaves the group a moment after its parent has been told.
-    for _ in 0..200 {
+    for attempt in 0..400 {
         match std::fs::remove_dir(group).map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(0))) {
             Ok(()) | Err(Errno::ENOENT) => return Ok(()),
-            Err(Errno::EBUSY) => std::thread::sleep(std::time::Duration::from_millis(5)),
+            Err(Errno::EBUSY) if attempt % 100 == 20 => {
+                freezer::thaw(group)?;
+                kill_members(group, "it has outlived its container")?;
+            }
+            Err(Errno::EBUSY) => std::thread::sleep(std::time::Duration::from_millis(if attempt < 20 { 1 } else { 5 })),
             Err(errno) => return call(why, "rmdir", format_args!("{group:?}"), || Err(errno)),
         }
     }

@@ -160,6 +160,43 @@ pub fn file_type<Fd: AsFd>(fd: &Fd) -> Result<SFlag> {
     Ok(SFlag::from_bits_truncate(found.st_mode & SFlag::S_IFMT.bits()))
 }
 
+/// The number of the device that a descriptor holds a node of; 0 for anything else.
+///
+/// # Errors
+/// The fstat(2) that failed.
+pub fn device_number<Fd: AsFd>(fd: &Fd) -> Result<u64> {
+    nix::sys::stat::fstatat(fd.as_fd(), "", AtFlags::AT_EMPTY_PATH)
+        .map(|found| found.st_rdev)
+        .map_err(|errno| Error::quiet("fstat", &format_args!("{}", fd.as_fd().as_raw_fd()), errno))
+}
+
+/// Makes a node for a device, with this owner and mode (mknod(2)).
+///
+/// # Errors
+/// The mknodat(2), fchownat(2) or fchmodat(2) that failed: EPERM in a user namespace, whoever asks.
+pub fn make_node(
+    folder: BorrowedFd<'_>,
+    name: &Path,
+    kind: SFlag,
+    mode: Mode,
+    device: u64,
+    owner: (u32, u32),
+    why: &str,
+) -> Result<()> {
+    let at = folder.as_raw_fd();
+    let (major, minor) = (nix::sys::stat::major(device), nix::sys::stat::minor(device));
+    let letter = if kind == SFlag::S_IFBLK { "S_IFBLK" } else { "S_IFCHR" };
+    let shown = format_args!("{at}, {name:?}, {letter}|{:#o}, makedev({major:#x}, {minor:#x})", mode.bits());
+    call(why, "mknodat", shown, || nix::sys::stat::mknodat(folder, name, kind, mode, device))?;
+    let failed = |call| move |errno| Error::quiet(call, &format_args!("{at}, {name:?}"), errno);
+    let (user, group) = (nix::unistd::Uid::from_raw(owner.0), nix::unistd::Gid::from_raw(owner.1));
+    nix::unistd::fchownat(folder, name, Some(user), Some(group), AtFlags::AT_SYMLINK_NOFOLLOW)
+        .map_err(failed("fchownat"))?;
+    // The umask may have taken away from what mknodat was given.
+    nix::sys::stat::fchmodat(folder, name, mode, nix::sys::stat::FchmodatFlags::FollowSymlink)
+        .map_err(failed("fchmodat"))
+}
+
 /// Marks every descriptor from `first` on to close at the next execve(2): what we hold must not be inherited by a
 /// program of an image (CVE-2024-21626 was one descriptor too many).
 ///

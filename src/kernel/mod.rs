@@ -7,6 +7,7 @@
 // Paths are shown in quotes with what is odd in them escaped, as strace shows them.
 #![allow(clippy::unnecessary_debug_formatting)]
 
+pub mod bpf;
 mod call;
 pub mod capability;
 pub mod cgroup;

@@ -152,6 +152,18 @@ pub fn here() -> BorrowedFd<'static> {
 /// # Errors
 /// The mount_setattr(2) that failed.
 pub fn set_attributes<Fd: AsFd>(mount: &Fd, set: u64, recursive: bool, why: &str) -> Result<()> {
+    change_attributes(mount, set, 0, recursive, why)
+}
+
+/// Takes attributes off a mount that we hold, not off those below it.
+///
+/// # Errors
+/// The mount_setattr(2) that failed: EPERM where another user namespace has set them.
+pub fn clear_attributes<Fd: AsFd>(mount: &Fd, clear: u64, why: &str) -> Result<()> {
+    change_attributes(mount, 0, clear, false, why)
+}
+
+fn change_attributes<Fd: AsFd>(mount: &Fd, set: u64, clear: u64, recursive: bool, why: &str) -> Result<()> {
     let fd = mount.as_fd().as_raw_fd();
     let names = [
         (libc::MOUNT_ATTR_RDONLY, "MOUNT_ATTR_RDONLY"),
@@ -159,11 +171,12 @@ pub fn set_attributes<Fd: AsFd>(mount: &Fd, set: u64, recursive: bool, why: &str
         (libc::MOUNT_ATTR_NODEV, "MOUNT_ATTR_NODEV"),
         (libc::MOUNT_ATTR_NOEXEC, "MOUNT_ATTR_NOEXEC"),
     ];
-    let shown = flag_text(set, &names, "0");
+    let (field, shown) = if clear == 0 { ("attr_set", set) } else { ("attr_clr", clear) };
+    let shown = flag_text(shown, &names, "0");
     let flags = libc::AT_EMPTY_PATH | if recursive { libc::AT_RECURSIVE } else { 0 };
     let flags_shown = if recursive { "AT_EMPTY_PATH|AT_RECURSIVE" } else { "AT_EMPTY_PATH" };
-    let attributes = libc::mount_attr { attr_set: set, attr_clr: 0, propagation: 0, userns_fd: 0 };
-    call(why, "mount_setattr", format_args!("{fd}, \"\", {flags_shown}, {{attr_set={shown}}}"), || {
+    let attributes = libc::mount_attr { attr_set: set, attr_clr: clear, propagation: 0, userns_fd: 0 };
+    call(why, "mount_setattr", format_args!("{fd}, \"\", {flags_shown}, {{{field}={shown}}}"), || {
         // SAFETY: an empty path that ends with NUL, and a mount_attr that lives until the call returns.
         let answer = unsafe {
             libc::syscall(

@@ -73,10 +73,20 @@ pub enum Effect {
         /// Its name.
         name: String,
     },
-    /// A cgroup folder; undone by rmdir(2) once it is empty.
+    /// A cgroup folder; undone by ending whoever is in it still, and rmdir(2).
     Cgroup {
         /// The folder.
         path: PathBuf,
+    },
+    /// Controllers of cgroup version 2 that a folder hands on to its children for our sake; taken back unless somebody
+    /// else has come to use them.
+    Controllers {
+        /// The folder.
+        folder: PathBuf,
+        /// Their names.
+        names: Vec<String>,
+        /// Where the folder's members have moved to, to make room; they move back.
+        leaf: Option<PathBuf>,
     },
     /// A value under /proc/sys; put back only if it is still what we wrote.
     Sysctl {

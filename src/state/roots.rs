@@ -147,6 +147,12 @@ impl Roots {
         let digest = sha2::Sha256::digest(self.run.as_os_str().as_encoded_bytes());
         digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
     }
+
+    /// The name of the cgroup that those of our containers are in.
+    pub fn cgroup(&self) -> String {
+        // `--root DIR` keeps its data in DIR/data.
+        if self.data.ends_with("explore") { "explore".into() } else { format!("explore-{}", self.tag()) }
+    }
 }
 
 fn prepare_one(path: &Path) -> Result<(), RootError> {

@@ -113,6 +113,9 @@ fn describe(effect: &Effect) -> Option<String> {
         Effect::Link { name, .. } => format!("interface {name}"),
         Effect::NftTable { name } => format!("packet filter: table {name} (masquerade)"),
         Effect::Cgroup { path } => format!("cgroup {}", shorten(&path.to_string_lossy())),
+        Effect::Controllers { folder, names, .. } => {
+            format!("cgroup {}: hands on {}", folder.display(), names.join(", "))
+        }
         Effect::Sysctl { path, before, after } => {
             let name = path.to_string_lossy().trim_start_matches("/proc/sys/").replace('/', ".");
             format!("setting {name}: {before} -> {after}")

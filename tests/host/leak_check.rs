@@ -43,6 +43,7 @@ fn a_table_and_a_cgroup_are_seen_too() {
     require!("host::leak_check::cgroup", is_root() && has_program("nft"), "needs root and nft(8)");
     let learner = Learner::new();
     let before = HostState::of(&learner);
+    // Where a container's group would be.
     let cgroup = format!("/sys/fs/cgroup/pids/explore-{}", learner.tag());
     learner.program("nft", ["add", "table", "ip", "left"]).run().status(0);
     std::fs::create_dir(&cgroup).unwrap();

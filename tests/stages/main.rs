@@ -13,6 +13,7 @@ mod docker;
 mod forge;
 mod layer;
 mod lifecycle;
+mod limits;
 mod network;
 mod privileges;
 mod rootless;

@@ -1,10 +1,9 @@
 //! cgroups(7): found controller by controller, since one machine may have some on v1 and some on v2.
 
 use super::{Answer, Who};
-use crate::kernel::cgroup::{self, Hierarchy, Version};
+use crate::kernel::cgroup::{self, Version, delegation};
 use crate::state::Roots;
 use nix::unistd::{AccessFlags, access};
-use std::path::PathBuf;
 
 pub(super) fn layout(_: &Roots) -> Answer {
     let trees = cgroup::hierarchies();
@@ -16,28 +15,12 @@ pub(super) fn layout(_: &Roots) -> Answer {
     Answer::met(format!("{}, with {}", cgroup::layout(), names.join(", ")))
 }
 
-/// The folder of our own cgroup in this tree. Where only a part of the tree is mounted (in a container), its path does
-/// not lie below the mount, and the mount itself is the nearest that we can see.
-fn own(tree: &Hierarchy) -> PathBuf {
-    let memberships = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    let ours = memberships.lines().find_map(|line| {
-        // `number:controllers:path`; version 2 names no controllers.
-        let (names, path) = line.split_once(':')?.1.split_once(':')?;
-        let is_this = match tree.version {
-            Version::V2 => names.is_empty(),
-            Version::V1 => names.split(',').any(|name| tree.controllers.iter().any(|one| one == name)),
-        };
-        is_this.then(|| tree.mount.join(path.trim_start_matches('/')))
-    });
-    ours.filter(|folder| folder.is_dir()).unwrap_or_else(|| tree.mount.clone())
-}
-
 fn controller(name: &str) -> Answer {
     let Some(tree) = cgroup::find(name) else {
         let why = format!("no cgroup tree that is mounted here has the {name} controller");
         return Answer::unmet(why, format!("a kernel with it; some need cgroup_enable={name} at boot"), Who::Admin);
     };
-    let folder = own(&tree);
+    let folder = delegation::own(&tree);
     let shown = folder.display();
     let refused = |why: String| match tree.version {
         Version::V1 => {

@@ -73,6 +73,9 @@ pub(super) fn spec(
         mounts.push(bind(&bundle.join(name), Path::new(&format!("/etc/{name}")), false));
     }
     mounts.extend(container.volumes.iter().map(|one| bind(&one.source, &one.target, one.read_only)));
+    let (nodes, rules) = container.limits.devices()?;
+    let mut resources = container.limits.resources()?;
+    resources["devices"] = rules.into();
     let value = json!({
         "ociVersion": "1.0.2",
         "root": { "path": "rootfs", "readonly": false },
@@ -83,8 +86,9 @@ pub(super) fn spec(
             "namespaces": namespaces(),
             "maskedPaths": MASKED,
             "readonlyPaths": READ_ONLY,
-            "resources": resources(container),
             "sysctl": sysctl::settings(&request.sysctls, true)?,
+            "devices": nodes,
+            "resources": resources,
         },
     });
     serde_json::from_value(value).map_err(CreateError::Spec)
@@ -100,6 +104,7 @@ fn process(container: &Container, request: &Request, image: &Image) -> Result<Va
         "args": container.command,
         "env": environment(container, request, image)?,
         "cwd": request.workdir.clone().or(workdir).unwrap_or_else(|| "/".to_owned()),
+        "oomScoreAdj": container.limits.oom_score_adj.or((!user::in_user_namespace()).then_some(0)),
     }))
 }
 
@@ -183,17 +188,6 @@ fn namespaces() -> Vec<Value> {
         kinds.push("cgroup");
     }
     kinds.into_iter().map(|kind| json!({ "type": kind })).collect()
-}
-
-fn resources(container: &Container) -> Value {
-    let mut all = json!({});
-    if let Some(bytes) = container.memory {
-        all["memory"] = json!({ "limit": bytes });
-    }
-    if let Some(tasks) = container.pids {
-        all["pids"] = json!({ "limit": tasks });
-    }
-    all
 }
 
 #[cfg(test)]

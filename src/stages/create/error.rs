@@ -1,6 +1,6 @@
 //! What can be wrong with a wish for a container.
 
-use super::PrivilegeError;
+use super::{LimitError, PrivilegeError};
 use crate::error::Explain;
 use crate::exit::Exit;
 use crate::image::ImageError;
@@ -33,6 +33,9 @@ pub enum CreateError {
     /// A working folder that starts nowhere.
     #[error("the working directory {0:?} is not absolute")]
     RelativeWorkdir(String),
+    /// Not a limit.
+    #[error(transparent)]
+    Limit(#[from] LimitError),
     /// Not a volume.
     #[error("{given:?} is no volume: {why}")]
     Volume {
@@ -100,6 +103,7 @@ impl Explain for CreateError {
             Self::Image(error) => return error.hint(),
             Self::Record(error) => return error.hint(),
             Self::Privileges(error) => return error.hint(),
+            Self::Limit(error) => return error.hint(),
             Self::NameTaken { id, .. } => {
                 format!("choose another --name, or remove that one: `explore rm {}`", id.get(..12).unwrap_or(id))
             }

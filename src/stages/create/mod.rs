@@ -15,6 +15,7 @@ mod config;
 mod error;
 mod host_devices;
 mod init_layer;
+pub mod limits;
 mod names;
 mod privileges;
 mod record;
@@ -22,6 +23,7 @@ mod sysctl;
 
 pub use config::CAPABILITIES;
 pub use error::CreateError;
+pub use limits::{DEFAULT_RULES, LimitError, Limits};
 pub use privileges::{PrivilegeError, Privileges};
 pub use record::{Container, Network, Status, Volume};
 
@@ -60,10 +62,8 @@ pub struct Request {
     pub remove: bool,
     /// `--sysctl`: NAME=VALUE.
     pub sysctls: Vec<String>,
-    /// `--memory`, bytes.
-    pub memory: Option<u64>,
-    /// `--pids-limit`.
-    pub pids: Option<u64>,
+    /// `--memory` and its kin.
+    pub limits: Limits,
     /// What it may do.
     pub privileges: Privileges,
 }
@@ -155,6 +155,21 @@ pub fn save(roots: &Roots, container: &Container) -> Result<(), CreateError> {
     write_record(&path, container, !container.remove).map_err(CreateError::Record)
 }
 
+/// Writes the record and the configuration again, after limits have changed.
+///
+/// # Errors
+/// [`CreateError::Record`], [`CreateError::Limit`].
+pub fn save_limits(roots: &Roots, container: &Container) -> Result<(), CreateError> {
+    let path = folder(roots, &container.id).join("config.json");
+    let mut config: serde_json::Value = read_record(&path)?;
+    let resources = &mut config["linux"]["resources"];
+    let devices = resources["devices"].take();
+    *resources = container.limits.resources()?;
+    resources["devices"] = devices;
+    write_record(&path, &config, !container.remove)?;
+    save(roots, container)
+}
+
 /// All that can be refused is refused here, before a folder exists.
 fn validate(request: &Request, image: &Image) -> Result<(), CreateError> {
     if let Some(name) = &request.name {
@@ -170,6 +185,7 @@ fn validate(request: &Request, image: &Image) -> Result<(), CreateError> {
         std::fs::metadata(&volume.source)
             .map_err(|source| CreateError::VolumeSource { path: volume.source.clone(), source })?;
     }
+    request.limits.validate()?;
     if config::command(request, image).is_empty() {
         return Err(CreateError::NoCommand(request.image.clone()));
     }
@@ -201,8 +217,7 @@ fn describe(request: &Request, image: &Image, name: String) -> Result<Container,
         remove: request.remove,
         network: request.network,
         volumes: request.volumes.clone(),
-        memory: request.memory,
-        pids: request.pids,
+        limits: request.limits.clone(),
         created: now.as_secs(),
         created_nanos: u64::try_from(now.as_nanos()).unwrap_or(u64::MAX),
         status: Status::Created,

@@ -1,6 +1,6 @@
 //! What is remembered of a container, and what is known of it now.
 
-use super::CreateError;
+use super::{CreateError, Limits};
 use crate::kernel::process::Ended;
 use crate::state::{Roots, read_record};
 use serde::{Deserialize, Serialize};
@@ -37,10 +37,8 @@ pub struct Container {
     pub network: Network,
     /// What of this machine is shown inside.
     pub volumes: Vec<Volume>,
-    /// Memory limit, bytes.
-    pub memory: Option<u64>,
-    /// Limit of tasks.
-    pub pids: Option<u64>,
+    /// What it may use.
+    pub limits: Limits,
     /// When it was made, seconds since 1970.
     pub created: u64,
     /// The same in nanoseconds, for the order of those made within one second.
@@ -65,6 +63,9 @@ pub enum Status {
         started: u64,
         /// When it ended.
         at: u64,
+        /// Whether the kernel has killed one of its processes for want of memory.
+        #[serde(default)]
+        oom_killed: bool,
     },
 }
 

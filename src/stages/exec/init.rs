@@ -2,7 +2,7 @@
 //! the order is runc's (libcontainer/standard_init_linux.go).
 
 use super::message::{self, FromInit, Packet, ToInit};
-use super::{devices, privileges, rootfs};
+use super::{devices, nodes, oom, privileges, rootfs};
 use crate::kernel::namespace::{self, Kind};
 use crate::kernel::seccomp::Filter;
 use crate::kernel::{self, fs, mount, process, pty, uts};
@@ -23,6 +23,8 @@ pub(super) struct Plan<'a> {
     pub(super) layer_mounted: bool,
     /// The network namespace that `network up` has made, to be joined.
     pub(super) network: Option<OwnedFd>,
+    /// Device rules are in force, and nodes that are made inside are to be opened.
+    pub(super) opens_nodes: bool,
     /// Its end of the socket to the supervisor.
     pub(super) socket: OwnedFd,
     /// Descriptors 0, 1, 2; none where it makes a terminal for itself.
@@ -71,6 +73,7 @@ fn prepare<'a>(plan: &'a Plan<'_>) -> Result<(&'a Process, Option<Filter>), Fail
             .map_err(Failure::at("join its network"))?;
     }
     let root = rootfs::build(plan.roots, plan.union, plan.layer_mounted, plan.spec)?;
+    nodes::show(root.as_fd(), plan.spec, plan.opens_nodes)?;
     let filter = privileges::filter(plan.spec)?;
     wait_for(plan, ToInit::Connected);
     mount::pivot_into(root.as_fd(), "the union becomes /").map_err(Failure::at("change the root"))?;
@@ -79,6 +82,7 @@ fn prepare<'a>(plan: &'a Plan<'_>) -> Result<(&'a Process, Option<Filter>), Fail
     }
     let process = plan.spec.process().as_ref().ok_or_else(|| missing("a process"))?;
     take_stdio(&plan.socket, plan.stdio.as_ref(), Console::Bind)?;
+    oom::adjust(process)?;
     enter_workdir(process)?;
     privileges::give_up(process, filter.as_ref())?;
     Ok((process, filter))

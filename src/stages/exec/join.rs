@@ -58,6 +58,9 @@ fn begin(orders: &Orders, joining: &Joining) -> Result<(Child, Ends), StartFailu
     let roots = &orders.roots;
     let container = create::find(roots, &orders.id)?;
     let running = running(roots, &container.id).ok_or_else(|| not_running(&container.name))?;
+    if super::is_paused(&running) {
+        return Err(paused(&container.name));
+    }
     let spec: Spec = read_record(&create::folder(roots, &container.id).join("config.json"))?;
     let mut process = process_of(&spec, joining);
     if joining.privileged {
@@ -108,6 +111,14 @@ fn process_of(spec: &Spec, joining: &Joining) -> Process {
         process.set_cwd(folder.into());
     }
     process
+}
+
+fn paused(name: &str) -> StartFailure {
+    StartFailure::Told {
+        chain: vec![format!("container {name} is paused, unpause the container before exec")],
+        hint: Some(format!("`explore unpause {name}`")),
+        code: 1,
+    }
 }
 
 fn not_running(name: &str) -> StartFailure {

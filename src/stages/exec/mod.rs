@@ -9,22 +9,29 @@
 //! A container is cloned by its **supervisor** and by nobody else: single-threaded, it owns the terminal, the log, the
 //! child and its exit code, and it outlives the command that started it. If it dies, the container dies with it.
 
+mod cgroup;
+mod control;
 mod devices;
 mod init;
 mod join;
 mod log;
 pub mod message;
+mod nodes;
+mod oom;
 mod privileges;
 mod rootfs;
 mod running;
 mod seal;
 mod start;
+mod stats;
 mod supervisor;
 mod sysctl;
 mod wiring;
 
+pub use control::{ControlError, is_paused, pause, thaw, unpause, update};
 pub use join::{Joining, join};
 pub use log::{Line, read_log};
 pub use running::{Running, lock_at_rest, running};
 pub use start::{Attachment, StartError, StartFailure, exec, start};
+pub use stats::{Sample, Usage, sample};
 pub use supervisor::{Orders, supervise};

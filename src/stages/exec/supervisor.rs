@@ -4,7 +4,7 @@ use super::log::Log;
 use super::message::{self, FromInit, Packet, ToClient, ToInit};
 use super::running::{self, Running};
 use super::wiring::{self, Ends};
-use super::{StartFailure, init};
+use super::{StartFailure, cgroup, init};
 use crate::error::Explain;
 use crate::kernel::namespace::{self, Kind};
 use crate::kernel::process::{self, Child, Ended};
@@ -23,7 +23,6 @@ use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 pub(super) mod carry;
-mod limits;
 
 /// What the supervisor is told on its command line.
 #[derive(Debug)]
@@ -45,7 +44,7 @@ struct Started {
     child: Child,
     ends: Ends,
     claim: Claim,
-    cgroups: Vec<limits::Joined>,
+    cgroups: Vec<cgroup::Joined>,
 }
 
 /// The whole life of a supervisor.
@@ -111,7 +110,7 @@ fn begin(
 ) -> Result<Started, StartFailure> {
     let roots = &orders.roots;
     let journal = Journal::at(roots.journal());
-    let cgroups = limits::create(&journal, claim, spec)?;
+    let cgroups = cgroup::create(roots, &journal, claim, spec)?;
     let (ours, theirs) = message::pair().map_err(quiet("socketpair"))?;
     let (stdio, mut ends) = if container.terminal {
         (None, Ends::default())
@@ -128,10 +127,11 @@ fn begin(
         union,
         layer_mounted: container.layer_mounted,
         network: pinned,
+        opens_nodes: cgroup::opens_more(spec, &cgroups) && !user::in_user_namespace(),
         socket: theirs,
         stdio,
     };
-    let group = limits::born_into(&cgroups)?;
+    let group = cgroup::born_into(&cgroups)?;
     let hidden = ours.as_raw_fd();
     let child =
         process::clone(Role::Init, flags, group.as_ref().map(AsFd::as_fd), "PID 1, born in its namespaces", || {
@@ -147,7 +147,7 @@ fn begin(
     tell(&ours, ToInit::Go)?;
     // While it makes its mounts: the first move into a cgroup of version 1 waits for all processors to have noticed
     // (an RCU grace period, some milliseconds). Until it hears `Connected` only our own code runs in it.
-    let prepared = limits::join(&cgroups, child.pid).and_then(|()| connect(roots, container, &child, claim, connected));
+    let prepared = cgroup::join(&cgroups, child.pid).and_then(|()| connect(roots, container, &child, claim, connected));
     match prepared {
         Ok(()) => tell(&ours, ToInit::Connected)?,
         // Nothing can be connected to one that is gone: what it has said counts, or how it was ended.
@@ -183,7 +183,7 @@ fn register(
     orders: &Orders,
     container: &Container,
     init: ProcessIdentity,
-    cgroups: &[limits::Joined],
+    cgroups: &[cgroup::Joined],
 ) -> Result<(), StartFailure> {
     let folder = running::folder(&orders.roots, &container.id);
     let failed = |source| crate::state::RecordError::Write { path: folder.clone(), source };
@@ -259,7 +259,8 @@ fn live(orders: &mut Orders, mut container: Container, started: Started) -> i32 
     carry::carry(&started.child, started.ends, client, log);
     let ended = process::wait(started.child.pid).unwrap_or(Ended::Killed(libc::SIGKILL));
     container.layer_mounted = false;
-    container.status = Status::Exited { how: ended, started: started_at, at: seconds() };
+    let oom_killed = started.cgroups.iter().any(|group| kernel::cgroup::oom_kills(&group.folder) > 0);
+    container.status = Status::Exited { how: ended, started: started_at, at: seconds(), oom_killed };
     // Whoever starts it next waits until all of this is taken back.
     let alone = running::lock(&orders.roots, &container.id).ok();
     if !container.remove {

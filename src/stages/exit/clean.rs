@@ -83,7 +83,7 @@ fn settle(roots: &Roots, owner: &str) -> Result<(), ExitError> {
     }
     if started > 0 {
         let at = std::time::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs());
-        container.status = Status::Exited { how: Ended::Killed(libc::SIGKILL), started, at };
+        container.status = Status::Exited { how: Ended::Killed(libc::SIGKILL), started, at, oom_killed: false };
         create::save(roots, &container)?;
     }
     Ok(())
@@ -114,6 +114,7 @@ pub fn clean(roots: &Roots, all: bool) -> Result<Cleaned, ExitError> {
         }
     }
     cleaned.effects += recover(roots)?;
+    undo::unshare_cgroups(&Journal::at(roots.journal()))?;
     network::clean(roots)?;
     sweep(roots);
     Ok(cleaned)

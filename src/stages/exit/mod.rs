@@ -104,6 +104,7 @@ fn end(roots: &Roots, container: &Container, first: i32, patience: u64) -> Resul
     let supervisor = process::pidfd_open(Pid::from_raw(running.supervisor.pid), "to wait until all is taken back").ok();
     if let Some(init) = open_init(&running).map_err(failed)? {
         send(&init, first, "asked to end").map_err(failed)?;
+        exec::thaw(&running).map_err(failed)?;
         if !process::ends_within(init.as_fd(), patience) {
             send(&init, libc::SIGKILL, "it did not end in time").map_err(failed)?;
             process::wait_for_end(init.as_fd());

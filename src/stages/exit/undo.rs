@@ -1,5 +1,6 @@
 //! One entry of the journal, undone: looked at first, because a number or a name may be somebody else's by now.
 
+use crate::kernel::cgroup::delegation::{self, LEAF};
 use crate::kernel::{self, cgroup};
 use crate::stages::layer;
 use crate::stages::network;
@@ -44,6 +45,9 @@ pub(super) fn undo_each<'a>(journal: &Journal, entries: impl Iterator<Item = &'a
             Ok(()) => journal.forget(entry),
             Err(text) => left.push(text),
         }
+        if let Effect::Cgroup { path } = &entry.effect {
+            left.extend(share_no_more(journal, path));
+        }
     }
     if left.is_empty() { Ok(()) } else { Err(UndoError::Left(left)) }
 }
@@ -59,6 +63,9 @@ fn undo(effect: &Effect, entry: &Entry) -> Result<(), String> {
             kernel::netns::unpin(target, "nobody holds this namespace any more").or_else(gone).map_err(call)
         }
         Effect::Cgroup { path } => remove_cgroup(path).map_err(call),
+        Effect::Controllers { folder, names, leaf } => {
+            take_controllers_back(folder, names, leaf.as_deref()).map_err(call)
+        }
         Effect::Path { path } => {
             super::clean::remove_tree(path).map_err(|error| format!("{}: {error}", path.display()))
         }
@@ -73,11 +80,51 @@ fn gone(error: kernel::Error) -> kernel::Result<()> {
     if matches!(error.errno, libc::ENOENT | libc::EINVAL) { Ok(()) } else { Err(error) }
 }
 
-/// The group, and the folder `explore` above it once it is empty.
+/// The group, and the one above it once it is empty.
 fn remove_cgroup(path: &Path) -> kernel::Result<()> {
     cgroup::remove(path, "nobody is in it any more")?;
-    if let Some(parent) = path.parent().filter(|parent| parent.ends_with("explore")) {
+    if let Some(parent) = path.parent().filter(|parent| is_ours(parent)) {
         let _ = std::fs::remove_dir(parent);
     }
     Ok(())
+}
+
+/// The group that those of all containers of a state are in ([`Roots::cgroup`]).
+fn is_ours(group: &Path) -> bool {
+    group.file_name().is_some_and(|name| name.to_string_lossy().starts_with("explore")) && !group.ends_with(LEAF)
+}
+
+/// What was handed on for all containers goes with the last of them: when the group above its group is gone too.
+fn share_no_more(journal: &Journal, group: &Path) -> Option<String> {
+    let ours = group.parent().filter(|parent| is_ours(parent) && !parent.exists())?;
+    // Version 1 has nothing to hand on.
+    let base = ours.parent().filter(|base| base.join("cgroup.subtree_control").exists())?;
+    unshare(journal, |folder| folder == base).err().map(|error| error.to_string())
+}
+
+/// Undoes what [`share_no_more`] would have, where a kill came between.
+pub(super) fn unshare_cgroups(journal: &Journal) -> Result<(), UndoError> {
+    unshare(journal, |folder| {
+        let groups = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+        !groups.into_iter().any(|group| is_ours(&group.path()))
+    })
+}
+
+fn unshare(journal: &Journal, is_meant: impl Fn(&Path) -> bool) -> Result<(), UndoError> {
+    let entries = journal.entries()?;
+    let meant = |entry: &&Entry| matches!(&entry.effect, Effect::Controllers { folder, .. } if is_meant(folder));
+    undo_each(journal, entries.iter().filter(meant))
+}
+
+fn take_controllers_back(folder: &Path, names: &[String], leaf: Option<&Path>) -> kernel::Result<()> {
+    delegation::take_back(folder, names);
+    let Some(leaf) = leaf.filter(|leaf| leaf.exists()) else { return Ok(()) };
+    delegation::move_members(leaf, folder, "back to where they were").or_else(busy)?;
+    let _ = std::fs::remove_dir(leaf);
+    Ok(())
+}
+
+/// Somebody else needs a controller there by now: the members can stay where they are.
+fn busy(error: kernel::Error) -> kernel::Result<()> {
+    if error.errno == libc::EBUSY { Ok(()) } else { Err(error) }
 }

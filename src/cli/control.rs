@@ -1,0 +1,69 @@
+//! `pause`, `unpause`, `update`: what changes while a container runs.
+
+use super::limits::Adjustable;
+use super::{Context, explained};
+use crate::exit::Exit;
+use crate::stages::create::{self, Container};
+use crate::stages::exec::{self, ControlError};
+use crate::state::Roots;
+
+/// Hold all processes of containers
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "They keep their memory and their sockets and get no processor. Cgroups do it: freezer.state in \
+    version 1, cgroup.freeze in version 2."
+)]
+pub(super) struct Pause {
+    /// Names or IDs
+    #[arg(required = true)]
+    containers: Vec<String>,
+}
+
+/// Let containers go on that were paused
+#[derive(Debug, clap::Args)]
+pub(super) struct Unpause {
+    /// Names or IDs
+    #[arg(required = true)]
+    containers: Vec<String>,
+}
+
+/// Change limits of containers, while they run too
+#[derive(Debug, clap::Args)]
+pub(super) struct Update {
+    #[command(flatten)]
+    limits: Adjustable,
+    /// Names or IDs
+    #[arg(required = true)]
+    containers: Vec<String>,
+}
+
+pub(super) fn pause(args: &Pause, context: &mut Context) -> anyhow::Result<Exit> {
+    each(&args.containers, context, exec::pause)
+}
+
+pub(super) fn unpause(args: &Unpause, context: &mut Context) -> anyhow::Result<Exit> {
+    each(&args.containers, context, exec::unpause)
+}
+
+pub(super) fn update(args: &Update, context: &mut Context) -> anyhow::Result<Exit> {
+    if args.limits == Adjustable::default() {
+        anyhow::bail!("you must provide one or more flags when using this command");
+    }
+    let newer = args.limits.limits();
+    each(&args.containers, context, |roots, container| exec::update(roots, container, &newer))
+}
+
+/// Says each name that it was done to, as docker does.
+fn each(
+    names: &[String],
+    context: &mut Context,
+    act: impl Fn(&Roots, &Container) -> Result<(), ControlError>,
+) -> anyhow::Result<Exit> {
+    let roots = context.container_roots()?;
+    for name in names {
+        let container = create::find(&roots, name).map_err(explained)?;
+        act(&roots, &container).map_err(explained)?;
+        context.screen.line(name)?;
+    }
+    Ok(Exit::Ok)
+}

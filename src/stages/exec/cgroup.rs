@@ -1,0 +1,96 @@
+//! The container's cgroups: a folder `explore/<id>` in each tree that is needed, with what was asked for written into it.
+//!
+//! Version 2 takes PID 1 at its birth (CLONE_INTO_CGROUP); version 1 takes it before it becomes its program. There each
+//! further tree costs about 0.1 ms, so trees of which nothing was asked are left alone until they are needed (`update`,
+//! `pause`).
+
+mod devices;
+mod groups;
+mod setting;
+
+pub(super) use devices::opens_more;
+pub(super) use groups::Joined;
+
+use super::StartFailure;
+use super::running::Running;
+use crate::kernel::cgroup::{self, Version};
+use crate::kernel::user;
+use crate::stages::failure::Failure;
+use crate::state::{Claim, Journal, Roots};
+use groups::Groups;
+use nix::unistd::Pid;
+use oci_spec::runtime::{LinuxResources, Spec};
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+
+/// The controllers that every container is put under: three that count for `stats`, and the one that closes devices.
+const ALWAYS: [&str; 4] = ["pids", "memory", "cpuacct", "devices"];
+
+/// Makes the groups and writes the limits. Where the trees are not ours to write (a user without delegation) there are
+/// none, and a limit that was asked for is refused.
+pub(super) fn create(
+    roots: &Roots,
+    journal: &Journal,
+    claim: &Claim,
+    spec: &Spec,
+) -> Result<Vec<Joined>, StartFailure> {
+    let resources = spec.linux().as_ref().and_then(|linux| linux.resources().as_ref());
+    let settings = resources.map(setting::of).unwrap_or_default();
+    let mut groups = Groups::new(roots, journal, claim, Vec::new());
+    groups.have(&ALWAYS, &settings)?;
+    for one in &settings {
+        one.write(&groups.made)?;
+    }
+    match resources {
+        Some(resources) if user::in_user_namespace() => devices::refuse_rules(resources)?,
+        Some(resources) => devices::guard(&groups.made, resources)?,
+        None => {}
+    }
+    Ok(groups.made)
+}
+
+/// Writes limits into a container that runs. Trees that it is not in yet are joined now, by all of its processes.
+pub(super) fn update(
+    roots: &Roots,
+    journal: &Journal,
+    id: &str,
+    running: &mut Running,
+    resources: &LinuxResources,
+) -> Result<(), StartFailure> {
+    let settings = setting::of(resources);
+    let mut groups = groups::of_running(roots, journal, id, running);
+    groups.have(&[], &settings)?;
+    running.cgroups = groups.records();
+    for one in &settings {
+        one.write(&groups.made)?;
+    }
+    Ok(())
+}
+
+/// The group that can be frozen; in version 1 it is made now. What it needs to be undone stands in the journal.
+pub(super) fn freezable(
+    roots: &Roots,
+    journal: &Journal,
+    id: &str,
+    running: &mut Running,
+) -> Result<PathBuf, StartFailure> {
+    let mut groups = groups::of_running(roots, journal, id, running);
+    let folder = groups.freezable()?;
+    running.cgroups = groups.records();
+    Ok(folder)
+}
+
+/// The group that the child is born into, where version 2 makes that possible.
+pub(super) fn born_into(groups: &[Joined]) -> Result<Option<OwnedFd>, StartFailure> {
+    let Some(group) = groups.iter().find(|one| one.version == Version::V2) else { return Ok(None) };
+    Ok(Some(cgroup::open(&group.folder).map_err(Failure::at("open its cgroup"))?))
+}
+
+/// Puts the child into the groups of version 1, before it becomes its program.
+pub(super) fn join(groups: &[Joined], child: Pid) -> Result<(), StartFailure> {
+    for group in groups.iter().filter(|one| one.version == Version::V1) {
+        cgroup::join(&group.folder, child, "before its first instruction of its own")
+            .map_err(Failure::at("put it into its cgroup"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,235 @@
+//! Which groups a container gets, and where they can be made.
+
+use super::super::StartFailure;
+use super::super::running::Running;
+use super::setting::Setting;
+use crate::kernel::cgroup::{self, Hierarchy, Version, delegation};
+use crate::kernel::{self, user};
+use crate::stages::failure::Failure;
+use crate::state::{Claim, Effect, Journal, Roots};
+use nix::errno::Errno;
+use std::path::{Path, PathBuf};
+
+/// Owner, in the journal, of what containers share: controllers that were handed on for them.
+const SHARED: &str = "cgroup";
+
+/// A group that was made for this container.
+#[derive(Debug, Clone)]
+pub(in crate::stages::exec) struct Joined {
+    pub(in crate::stages::exec) version: Version,
+    pub(in crate::stages::exec) folder: PathBuf,
+}
+
+/// The groups of one container, made at need.
+pub(super) struct Groups<'a> {
+    journal: &'a Journal,
+    claim: Claim,
+    /// The name of the group that those of all our containers are in.
+    ours: String,
+    trees: Vec<Hierarchy>,
+    /// What is there.
+    pub(super) made: Vec<Joined>,
+    /// Whose processes are moved along into a new group of version 1.
+    moving: bool,
+}
+
+/// Those of a container that runs: its supervisor holds what is made now, too.
+pub(super) fn of_running<'a>(roots: &Roots, journal: &'a Journal, id: &str, running: &Running) -> Groups<'a> {
+    let claim = Claim { owner: id.to_owned(), holder: Some(running.supervisor) };
+    let joined = |(version, folder): &(Version, PathBuf)| Joined { version: *version, folder: folder.clone() };
+    let mut groups = Groups::new(roots, journal, &claim, running.cgroups.iter().map(joined).collect());
+    groups.moving = true;
+    groups
+}
+
+impl<'a> Groups<'a> {
+    pub(super) fn new(roots: &Roots, journal: &'a Journal, claim: &Claim, made: Vec<Joined>) -> Self {
+        Self { journal, claim: claim.clone(), ours: roots.cgroup(), trees: cgroup::hierarchies(), made, moving: false }
+    }
+
+    /// As `running.json` has them.
+    pub(super) fn records(&self) -> Vec<(Version, PathBuf)> {
+        self.made.iter().map(|one| (one.version, one.folder.clone())).collect()
+    }
+
+    /// Makes what `always` and `settings` need. What nobody asked for is left out where it cannot be had.
+    pub(super) fn have(&mut self, always: &[&'static str], settings: &[Setting]) -> Result<(), StartFailure> {
+        let has = |tree: &Hierarchy, name: &str| tree.controllers.iter().any(|one| one == name);
+        let nowhere = |one: &&Setting| !self.trees.iter().any(|tree| has(tree, one.controller_in(tree.version)));
+        if let Some(one) = settings.iter().find(nowhere) {
+            return Err(no_controller(one));
+        }
+        for tree in self.trees.clone() {
+            let name = |one: &Setting| one.controller_in(tree.version);
+            let asked: Vec<&Setting> = settings.iter().filter(|one| has(&tree, name(one))).collect();
+            let mut names: Vec<&'static str> = always.iter().copied().filter(|one| has(&tree, one)).collect();
+            names.extend(asked.iter().map(|one| name(one)));
+            names.sort_unstable();
+            names.dedup();
+            if !names.is_empty() {
+                self.have_in(&tree, &names, &asked)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The group in one tree.
+    fn have_in(&mut self, tree: &Hierarchy, names: &[&'static str], asked: &[&Setting]) -> Result<(), StartFailure> {
+        let refuse = |why: Refusal<'_>| asked.first().map_or(Ok(()), |one| Err(why.told(one)));
+        let Some(base) = delegation::base(tree) else { return refuse(Refusal::NotDelegated(tree.version)) };
+        let mut names = names.to_vec();
+        if tree.version == Version::V2 {
+            let (off, lacking) = delegation::missing(&base, &names);
+            if let Some(one) = asked.iter().find(|one| lacking.contains(&one.controller_in(Version::V2))) {
+                return Err(Refusal::NotHandedOn(&base).told(one));
+            }
+            names.retain(|name| !lacking.contains(name));
+            self.hand_on(&base, &off)?;
+        }
+        let parent = base.join(&self.ours);
+        let folder = parent.join(&self.claim.owner);
+        let known = self.made.iter().any(|one| one.folder == folder);
+        let entry = (!known)
+            .then(|| self.journal.announce(&self.claim, Effect::Cgroup { path: folder.clone() }))
+            .transpose()?;
+        let why = "what the container uses is counted and limited here";
+        match cgroup::create(tree.version, &parent, &self.claim.owner, &names, why) {
+            Err(error) if asked.is_empty() && matches!(error.errno, libc::EROFS | libc::EACCES | libc::EPERM) => {
+                if let Some(entry) = &entry {
+                    self.journal.forget(entry);
+                }
+                return Ok(());
+            }
+            made => made.map_err(Failure::at(&format!("make a cgroup for {}", names.join(", "))))?,
+        };
+        if tree.controllers.iter().any(|name| name == "cpuset") && tree.version == Version::V1 {
+            fill_cpuset(&base, &folder)?;
+        }
+        if !known {
+            self.adopt(Joined { version: tree.version, folder })?;
+        }
+        Ok(())
+    }
+
+    /// A new group is one of the container's; one that runs already moves into it.
+    fn adopt(&mut self, new: Joined) -> Result<(), StartFailure> {
+        if let Some(old) = self.made.first().filter(|_| self.moving) {
+            let why = "the container is limited here from now on";
+            move_along(&old.folder, &new.folder, why).map_err(Failure::at("move it into a new cgroup"))?;
+        }
+        self.made.push(new);
+        Ok(())
+    }
+
+    /// The group that can be frozen: any of version 2, one with the freezer controller in version 1.
+    pub(super) fn freezable(&mut self) -> Result<PathBuf, StartFailure> {
+        let has = |one: &&Joined| ["freezer.state", "cgroup.freeze"].iter().any(|file| one.folder.join(file).exists());
+        if let Some(one) = self.made.iter().find(has) {
+            return Ok(one.folder.clone());
+        }
+        let Some(tree) = self.tree_of("freezer").cloned() else {
+            let v1 = self.trees.iter().any(|tree| tree.version == Version::V1);
+            return Err(Refusal::NotDelegated(if v1 { Version::V1 } else { Version::V2 }).told(&Setting::pause()));
+        };
+        let setting = Setting::pause();
+        self.have_in(&tree, &["freezer"], &[&setting])?;
+        let found = self.made.iter().find(has).map(|one| one.folder.clone());
+        found.ok_or_else(|| no_controller(&setting))
+    }
+
+    fn tree_of(&self, controller: &str) -> Option<&Hierarchy> {
+        self.trees.iter().find(|tree| tree.controllers.iter().any(|one| one == controller))
+    }
+
+    /// Version 2: what the groups above ours have not handed on. The journal knows what to take back once our last group
+    /// is gone.
+    fn hand_on(&self, base: &Path, off: &[&str]) -> Result<(), StartFailure> {
+        if off.is_empty() {
+            return Ok(());
+        }
+        // Only the top of the tree may have members and children with controllers.
+        let leaf = base.join("cgroup.type").exists().then(|| base.join(delegation::LEAF));
+        let shared = Claim { owner: SHARED.to_owned(), holder: None };
+        let names = off.iter().map(|name| (*name).to_owned()).collect();
+        self.journal.announce(&shared, Effect::Controllers { folder: base.to_owned(), names, leaf: leaf.clone() })?;
+        let step = || Failure::at("share out what was delegated");
+        if let Some(leaf) = leaf {
+            let why = "a group with members hands nothing on: they move to a leaf";
+            cgroup::make_folder(&leaf, why).map_err(step())?;
+            delegation::move_members(base, &leaf, why).map_err(step())?;
+        }
+        delegation::hand_on(base, off, "a controller works below only where it is switched on").map_err(step())?;
+        Ok(())
+    }
+}
+
+/// Moves every process of the container, also those that it starts meanwhile.
+fn move_along(from: &Path, to: &Path, why: &str) -> kernel::Result<()> {
+    for _ in 0..1000 {
+        let there = cgroup::members(to);
+        let left: Vec<i32> = cgroup::members(from).into_iter().filter(|pid| !there.contains(pid)).collect();
+        if left.is_empty() {
+            break;
+        }
+        for pid in left {
+            match cgroup::join(to, nix::unistd::Pid::from_raw(pid), why) {
+                Err(error) if error.errno == libc::ESRCH => {}
+                other => other?,
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Version 1 takes no member into a cpuset that says nothing (cpuset(7)): it begins as the group above.
+fn fill_cpuset(base: &Path, folder: &Path) -> Result<(), StartFailure> {
+    let ours = folder.parent().unwrap_or(base);
+    for (above, group) in [(base, ours), (ours, folder)] {
+        for file in ["cpuset.cpus", "cpuset.mems"] {
+            let read = |folder: &Path| std::fs::read_to_string(folder.join(file)).unwrap_or_default();
+            if read(group).trim().is_empty() {
+                cgroup::limit(group, file, read(above).trim(), "an empty set takes no members")
+                    .map_err(Failure::at("fill its cpuset"))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Why there is no group for what was asked.
+enum Refusal<'a> {
+    NotDelegated(Version),
+    NotHandedOn(&'a Path),
+}
+
+impl Refusal<'_> {
+    fn told(&self, asked: &Setting) -> StartFailure {
+        let (flag, controller) = (asked.flag, asked.controller_in(Version::V2));
+        let (text, hint) = match self {
+            Self::NotDelegated(_) if !user::in_user_namespace() => (
+                format!("{flag} needs a cgroup, and the trees that are mounted here cannot be written"),
+                "inside a container, start that one with its cgroups writable; or leave the limit out".to_owned(),
+            ),
+            Self::NotDelegated(Version::V1) => (
+                format!("{flag} needs a cgroup, and none is delegated to this user"),
+                "version 1 is for root alone: run it as root, or leave the limit out".to_owned(),
+            ),
+            Self::NotDelegated(Version::V2) => (
+                format!("{flag} needs a cgroup, and none is delegated to this user"),
+                "systemd delegates one: `systemd-run --user --scope -p Delegate=yes explore …`; or run it as root"
+                    .into(),
+            ),
+            Self::NotHandedOn(base) => (
+                format!("{flag} needs the {controller} controller, which {} was not given", base.display()),
+                format!("root can: `systemctl edit user@.service`, [Service], Delegate=cpu {controller} memory pids"),
+            ),
+        };
+        StartFailure::Told { chain: vec![text], hint: Some(hint), code: 125 }
+    }
+}
+
+fn no_controller(asked: &Setting) -> StartFailure {
+    let error = kernel::Error::quiet("openat", &format_args!("{:?}", asked.controller), Errno::ENOENT);
+    let step = format!("obey {}: this machine has no {} controller", asked.flag, asked.controller);
+    Failure::at(&step)(error).into()
+}

@@ -1,0 +1,142 @@
+//! What can be done to a container that runs, besides ending it: hold it, let it go on, change its limits.
+
+use super::running::{self, Running};
+use super::{StartError, StartFailure, cgroup};
+use crate::error::Explain;
+use crate::exit::Exit;
+use crate::kernel;
+use crate::kernel::cgroup::freezer;
+use crate::stages::create::{self, Container, CreateError, LimitError, Limits};
+use crate::stages::failure::Failure;
+use crate::state::{Journal, RecordError, Roots, write_record};
+use std::path::Path;
+
+/// Why not.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    /// Only what runs can be held.
+    #[error("container {0} is not running")]
+    NotRunning(String),
+    /// It is held already.
+    #[error("container {0} is already paused")]
+    Paused(String),
+    /// It is not held.
+    #[error("container {0} is not paused")]
+    NotPaused(String),
+    /// The limit makes no sense.
+    #[error(transparent)]
+    Limit(#[from] LimitError),
+    /// A cgroup.
+    #[error(transparent)]
+    Group(#[from] StartError),
+    /// The container.
+    #[error(transparent)]
+    Container(#[from] CreateError),
+    /// A record.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+}
+
+impl From<StartFailure> for ControlError {
+    fn from(failure: StartFailure) -> Self {
+        Self::Group(failure.into())
+    }
+}
+
+impl Explain for ControlError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::NotRunning(name) => Some(format!("`explore start {name}` starts it")),
+            Self::Paused(name) => Some(format!("`explore unpause {name}` lets it go on")),
+            Self::NotPaused(_) => None,
+            Self::Limit(error) => error.hint(),
+            Self::Group(error) => error.hint(),
+            Self::Container(error) => error.hint(),
+            Self::Record(error) => error.hint(),
+        }
+    }
+
+    fn exit(&self) -> Exit {
+        Exit::Failed
+    }
+}
+
+/// Takes the processor away from all of a container, until [`unpause`].
+///
+/// # Errors
+/// All of [`ControlError`]; it goes on then.
+pub fn pause(roots: &Roots, container: &Container) -> Result<(), ControlError> {
+    let _alone = lock(roots, container)?;
+    let mut running = of(roots, container)?;
+    if is_paused(&running) {
+        return Err(ControlError::Paused(container.name.clone()));
+    }
+    let group = cgroup::freezable(roots, &Journal::at(roots.journal()), &container.id, &mut running)?;
+    keep(roots, container, &running)?;
+    freezer::freeze(&group, "held until it is let go")
+        .map_err(Failure::at("pause it"))
+        .map_err(|failure| StartFailure::from(failure).into())
+}
+
+/// Lets it go on.
+///
+/// # Errors
+/// All of [`ControlError`].
+pub fn unpause(roots: &Roots, container: &Container) -> Result<(), ControlError> {
+    let _alone = lock(roots, container)?;
+    let running = of(roots, container)?;
+    if !is_paused(&running) {
+        return Err(ControlError::NotPaused(container.name.clone()));
+    }
+    thaw(&running).map_err(Failure::at("let it go on")).map_err(|failure| StartFailure::from(failure).into())
+}
+
+/// Whether all of it is held.
+pub fn is_paused(running: &Running) -> bool {
+    running.cgroups.iter().any(|(_, group)| freezer::is_frozen(group))
+}
+
+/// Lets a container go on that is to be ended: in version 1 no signal reaches it before.
+///
+/// # Errors
+/// The write(2) that failed.
+pub fn thaw(running: &Running) -> kernel::Result<()> {
+    running.cgroups.iter().try_for_each(|(_, group)| freezer::thaw(group))
+}
+
+/// Changes limits, of one that runs at once and of all for their next start.
+///
+/// # Errors
+/// All of [`ControlError`]; the record is then as before, and so is what runs but for what was written already.
+pub fn update(roots: &Roots, container: &Container, newer: &Limits) -> Result<(), ControlError> {
+    let _alone = lock(roots, container)?;
+    let mut container = create::find(roots, &container.id)?;
+    container.limits.merge(newer);
+    container.limits.validate()?;
+    if let Some(mut running) = running::running(roots, &container.id) {
+        // What was not named is not written again: it may be what another program has set since.
+        let mut changed = container.limits.clone();
+        changed.keep_only(newer);
+        let resources = changed.typed()?;
+        let journal = Journal::at(roots.journal());
+        let written = cgroup::update(roots, &journal, &container.id, &mut running, &resources);
+        keep(roots, &container, &running)?;
+        written?;
+    }
+    create::save_limits(roots, &container)?;
+    Ok(())
+}
+
+fn lock(roots: &Roots, container: &Container) -> Result<crate::state::Lock, ControlError> {
+    let path = create::folder(roots, &container.id);
+    running::lock(roots, &container.id).map_err(|source| CreateError::Folder { path, source }.into())
+}
+
+fn of(roots: &Roots, container: &Container) -> Result<Running, ControlError> {
+    running::running(roots, &container.id).ok_or_else(|| ControlError::NotRunning(container.name.clone()))
+}
+
+fn keep(roots: &Roots, container: &Container, running: &Running) -> Result<(), ControlError> {
+    let file = running::folder(roots, &container.id).join(Path::new("running.json"));
+    Ok(write_record(&file, running, false)?)
+}

@@ -1,0 +1,87 @@
+//! `--device`: further devices in the container's `/dev`, one by one.
+//!
+//! The `/dev` of a container is mounted MS_NODEV, so that no node made there opens. What is to open is a mount of its own:
+//! root makes the node anew, with the owner and mode that the configuration says; in a user namespace nobody can make one
+//! (mknod(2), EPERM), and the host's own is shown.
+
+use crate::kernel::fs::{self, Links, Shape};
+use crate::kernel::{self, mount, user};
+use crate::stages::failure::Failure;
+use nix::errno::Errno;
+use nix::sys::stat::{Mode, SFlag, makedev};
+use oci_spec::runtime::{LinuxDevice, LinuxDeviceType, Spec};
+use std::ffi::CString;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+/// Shows what `linux.devices` lists. With `opens_nodes`, nodes that are made on the root later open too: then device rules
+/// of the cgroup are what guards the host's.
+pub(super) fn show(root: BorrowedFd<'_>, spec: &Spec, opens_nodes: bool) -> Result<(), Failure> {
+    if opens_nodes {
+        let why = "the device rules say which nodes may be opened";
+        mount::clear_attributes(&root, libc::MOUNT_ATTR_NODEV, why).map_err(Failure::at("let nodes be opened"))?;
+    }
+    let listed = spec.linux().as_ref().and_then(|linux| linux.devices().as_ref());
+    let mut opener = None;
+    for device in listed.into_iter().flatten() {
+        let text = format!("show the device {}", device.path().display());
+        let step = || Failure::at(&text);
+        let dev = fs::resolve(root, Path::new("dev"), Links::Refused).map_err(step())?;
+        let name = device
+            .path()
+            .strip_prefix("/dev")
+            .map_err(|_| kernel::Error::quiet("mknodat", &format_args!("{}", device.path().display()), Errno::EXDEV))
+            .map_err(step())?;
+        let copy = if user::in_user_namespace() {
+            of_host(device).map_err(step())?
+        } else {
+            if opener.is_none() {
+                opener = Some(open_view(&dev).map_err(step())?);
+            }
+            make(opener.as_ref().unwrap_or(&dev), name, device).map_err(step())?
+        };
+        let place = fs::mount_point(dev.as_fd(), name, Shape::File, Links::Refused).map_err(step())?;
+        mount::attach(&copy, place.as_fd(), "this device, and no other").map_err(step())?;
+    }
+    Ok(())
+}
+
+/// The same `/dev`, seen through a mount on which nodes open, and which is nowhere to be found.
+fn open_view(dev: &OwnedFd) -> kernel::Result<OwnedFd> {
+    let view = mount::copy_tree(dev.as_fd(), c"", false, "a second view of /dev, for ourselves")?;
+    mount::clear_attributes(&view, libc::MOUNT_ATTR_NODEV, "on which devices open")?;
+    Ok(view)
+}
+
+/// A new node, as a detached mount.
+fn make(view: &OwnedFd, name: &Path, device: &LinuxDevice) -> kernel::Result<OwnedFd> {
+    let folder = match name.parent() {
+        Some(parent) if parent != Path::new("") => {
+            fs::mount_point(view.as_fd(), parent, Shape::Folder, Links::Refused)?
+        }
+        _ => fs::resolve(view.as_fd(), Path::new("."), Links::Refused)?,
+    };
+    let name = Path::new(name.file_name().unwrap_or_default());
+    let kind = if device.typ() == LinuxDeviceType::B { SFlag::S_IFBLK } else { SFlag::S_IFCHR };
+    let number = makedev(device.major().cast_unsigned(), device.minor().cast_unsigned());
+    let mode = Mode::from_bits_truncate(device.file_mode().unwrap_or(0o666));
+    let owner = (device.uid().unwrap_or(0), device.gid().unwrap_or(0));
+    fs::make_node(folder.as_fd(), name, kind, mode, number, owner, "a node for exactly this device")?;
+    let text = CString::new(name.as_os_str().as_encoded_bytes()).unwrap_or_default();
+    mount::copy_tree(folder.as_fd(), &text, false, "the node as a mount of its own")
+}
+
+/// The host's node: the kernel tells under which name a device number was made.
+fn of_host(device: &LinuxDevice) -> kernel::Result<OwnedFd> {
+    let kind = if device.typ() == LinuxDeviceType::B { "block" } else { "char" };
+    let told = std::fs::read_to_string(format!("/sys/dev/{kind}/{}:{}/uevent", device.major(), device.minor()));
+    let name = told.unwrap_or_default().lines().find_map(|line| line.strip_prefix("DEVNAME=").map(PathBuf::from));
+    let path = Path::new("/dev")
+        .join(name.unwrap_or_else(|| device.path().strip_prefix("/dev").unwrap_or(device.path()).to_owned()));
+    let text = CString::new(path.as_os_str().as_encoded_bytes()).unwrap_or_default();
+    let copy = mount::copy_tree(mount::here(), &text, false, "one device of the host, to be shown inside")?;
+    if fs::device_number(&copy)? == makedev(device.major().cast_unsigned(), device.minor().cast_unsigned()) {
+        return Ok(copy);
+    }
+    Err(kernel::Error::quiet("fstat", &format_args!("{}", path.display()), Errno::ENODEV))
+}
