@@ -43,7 +43,7 @@ pub(super) struct Wish {
     #[arg(long, value_name = "NAME=VALUE")]
     sysctl: Vec<String>,
     #[command(flatten)]
-    limits: super::limits::Flags,
+    limits: super::limits::LimitFlags,
     #[command(flatten)]
     privileges: super::privileges::Flags,
     /// The image: `demo` is made from this machine

@@ -65,7 +65,7 @@ impl Adjustable {
 /// All of them.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Limits")]
-pub(super) struct Flags {
+pub(super) struct LimitFlags {
     #[command(flatten)]
     adjustable: Adjustable,
     /// Show a device of this machine inside: /dev/here, or /dev/here:/dev/inside:rwm
@@ -91,7 +91,7 @@ pub(super) struct Flags {
     oom_score_adj: Option<i32>,
 }
 
-impl Flags {
+impl LimitFlags {
     /// As the stages have them.
     pub(super) fn limits(&self) -> Result<Limits, LimitError> {
         let lists = [
