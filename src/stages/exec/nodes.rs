@@ -22,28 +22,36 @@ pub(super) fn show(root: BorrowedFd<'_>, spec: &Spec, opens_nodes: bool) -> Resu
         mount::clear_attributes(&root, libc::MOUNT_ATTR_NODEV, why).map_err(Failure::at("let nodes be opened"))?;
     }
     let listed = spec.linux().as_ref().and_then(|linux| linux.devices().as_ref());
-    let mut opener = None;
-    for device in listed.into_iter().flatten() {
+    let Some(listed) = listed.filter(|list| !list.is_empty()) else { return Ok(()) };
+    let step = || Failure::at("open the new /dev");
+    let dev = fs::resolve(root, Path::new("dev"), Links::Refused).map_err(step())?;
+    let view = if user::in_user_namespace() { None } else { Some(open_view(&dev).map_err(step())?) };
+    for device in listed {
         let text = format!("show the device {}", device.path().display());
-        let step = || Failure::at(&text);
-        let dev = fs::resolve(root, Path::new("dev"), Links::Refused).map_err(step())?;
-        let name = device
-            .path()
-            .strip_prefix("/dev")
-            .map_err(|_| kernel::Error::quiet("mknodat", &format_args!("{}", device.path().display()), Errno::EXDEV))
-            .map_err(step())?;
-        let copy = if user::in_user_namespace() {
-            of_host(device).map_err(step())?
-        } else {
-            if opener.is_none() {
-                opener = Some(open_view(&dev).map_err(step())?);
-            }
-            make(opener.as_ref().unwrap_or(&dev), name, device).map_err(step())?
-        };
-        let place = fs::mount_point(dev.as_fd(), name, Shape::File, Links::Refused).map_err(step())?;
-        mount::attach(&copy, place.as_fd(), "this device, and no other").map_err(step())?;
+        show_one(&dev, view.as_ref(), device).map_err(Failure::at(&text))?;
     }
     Ok(())
+}
+
+fn show_one(dev: &OwnedFd, view: Option<&OwnedFd>, device: &LinuxDevice) -> kernel::Result<()> {
+    let outside =
+        |_| kernel::Error::quiet("mknodat", &format_args!("{}: not in /dev", device.path().display()), Errno::EXDEV);
+    let name = device.path().strip_prefix("/dev").map_err(outside)?;
+    // `--privileged` lists all, also those that every container has.
+    if fs::resolve(dev.as_fd(), name, Links::Refused).and_then(|found| fs::device_number(&found)) == Ok(number(device))
+    {
+        return Ok(());
+    }
+    let copy = match view {
+        Some(view) => make(view, name, device)?,
+        None => of_host(device)?,
+    };
+    let place = fs::mount_point(dev.as_fd(), name, Shape::File, Links::Refused)?;
+    mount::attach(&copy, place.as_fd(), "this device, and no other")
+}
+
+fn number(device: &LinuxDevice) -> u64 {
+    makedev(device.major().cast_unsigned(), device.minor().cast_unsigned())
 }
 
 /// The same `/dev`, seen through a mount on which nodes open, and which is nowhere to be found.
@@ -63,10 +71,9 @@ fn make(view: &OwnedFd, name: &Path, device: &LinuxDevice) -> kernel::Result<Own
     };
     let name = Path::new(name.file_name().unwrap_or_default());
     let kind = if device.typ() == LinuxDeviceType::B { SFlag::S_IFBLK } else { SFlag::S_IFCHR };
-    let number = makedev(device.major().cast_unsigned(), device.minor().cast_unsigned());
     let mode = Mode::from_bits_truncate(device.file_mode().unwrap_or(0o666));
     let owner = (device.uid().unwrap_or(0), device.gid().unwrap_or(0));
-    fs::make_node(folder.as_fd(), name, kind, mode, number, owner, "a node for exactly this device")?;
+    fs::make_node(folder.as_fd(), name, kind, mode, number(device), owner, "a node for exactly this device")?;
     let text = CString::new(name.as_os_str().as_encoded_bytes()).unwrap_or_default();
     mount::copy_tree(folder.as_fd(), &text, false, "the node as a mount of its own")
 }
@@ -80,7 +87,7 @@ fn of_host(device: &LinuxDevice) -> kernel::Result<OwnedFd> {
         .join(name.unwrap_or_else(|| device.path().strip_prefix("/dev").unwrap_or(device.path()).to_owned()));
     let text = CString::new(path.as_os_str().as_encoded_bytes()).unwrap_or_default();
     let copy = mount::copy_tree(mount::here(), &text, false, "one device of the host, to be shown inside")?;
-    if fs::device_number(&copy)? == makedev(device.major().cast_unsigned(), device.minor().cast_unsigned()) {
+    if fs::device_number(&copy)? == number(device) {
         return Ok(copy);
     }
     Err(kernel::Error::quiet("fstat", &format_args!("{}", path.display()), Errno::ENODEV))

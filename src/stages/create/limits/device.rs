@@ -48,7 +48,9 @@ impl Device {
             [path, inside, access] if is_access(access) => (path, inside, access),
             _ => return Err(LimitError::DeviceForm(given.to_owned())),
         };
-        if !path.starts_with('/') || !inside.starts_with('/') || inside == "/" {
+        let is_below =
+            |folder: &str| inside.strip_prefix(folder).is_some_and(|name| !name.is_empty() && !name.contains(".."));
+        if !path.starts_with('/') || !is_below("/dev/") {
             return Err(LimitError::DeviceForm(given.to_owned()));
         }
         Ok(Self { path: path.into(), inside: inside.into(), access: access.to_owned() })
@@ -174,7 +176,17 @@ mod tests {
         assert_eq!(read("/dev/fuse"), Ok(("/dev/fuse".into(), "rwm".into())));
         assert_eq!(read("/dev/fuse:r"), Ok(("/dev/fuse".into(), "r".into())));
         assert_eq!(read("/dev/fuse:/dev/x:rw"), Ok(("/dev/x".into(), "rw".into())));
-        for bad in ["", "fuse", "/dev/a:b", "/dev/a:/dev/b:x", "/dev/a:/dev/b:rr", "/dev/a:/", "/a:/b:r:w"] {
+        for bad in [
+            "",
+            "fuse",
+            "/dev/a:b",
+            "/dev/a:/dev/b:x",
+            "/dev/a:/dev/b:rr",
+            "/dev/a:/",
+            "/dev/a:/b",
+            "/dev/a:/dev/../b",
+            "/a:/b:r:w",
+        ] {
             assert!(read(bad).is_err(), "{bad:?}");
         }
     }

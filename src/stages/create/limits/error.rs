@@ -59,7 +59,7 @@ pub enum LimitError {
     #[error("invalid value {0}, range for oom score adj is [-1000, 1000]")]
     OomScore(i32),
     /// Not `PATH[:PATH][:rwm]`.
-    #[error("{0:?} is no device: /dev/here, /dev/here:/dev/inside or /dev/here:/dev/inside:rwm")]
+    #[error("{0:?} is no device: /dev/here, or where it is to be in the container's /dev: /dev/here:/dev/inside:rwm")]
     DeviceForm(String),
     /// Not a rule.
     #[error(
