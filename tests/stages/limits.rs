@@ -188,8 +188,10 @@ fn a_device_opens_only_where_it_was_given() {
     run(&learner, &["--device-cgroup-rule", "c 10:237 r"], &made).status(2).stdout("read\n");
     run(&learner, &["--device-cgroup-rule", "c 10:* rw"], &made).stdout("read\nwrite\n");
     run(&learner, &["--device-cgroup-rule", "b 10:237 rwm"], &made).stdout("");
+    run(&learner, &["--privileged"], &shown).stdout("read\nwrite\n");
+    run(&learner, &["--privileged"], &made).stdout("read\nwrite\n");
     run(&learner, &["--device", "/dev/no-such"], "true").fails(125, "cannot use /dev/no-such as a device");
-    run(&learner, &["--device", "/etc/passwd"], "true").fails(125, "it is not a device node");
+    run(&learner, &["--device", "/etc/passwd:/dev/x"], "true").fails(125, "it is not a device node");
     run(&learner, &["--device-cgroup-rule", "c 1"], "true").fails(125, "invalid device cgroup format");
 }
 
