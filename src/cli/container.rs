@@ -1,6 +1,7 @@
 //! `create`, `run` and `start`: from a wish to a container that runs.
 
 use super::attach::{self, Wanted};
+use super::program::ProgramFlags;
 use super::{Context, explained};
 use crate::exit::Exit;
 use crate::image;
@@ -46,6 +47,8 @@ pub(super) struct Wish {
     limits: super::limits::LimitFlags,
     #[command(flatten)]
     privileges: super::privileges::Flags,
+    #[command(flatten)]
+    program: ProgramFlags,
     /// The image: `demo` is made from this machine
     image: String,
     /// The command and its arguments; the image's own without
@@ -156,6 +159,8 @@ fn request(wish: Wish) -> anyhow::Result<Request> {
         name: wish.name,
         hostname: wish.hostname,
         env: wish.env,
+        program: wish.program.program(),
+        env_files: wish.program.env_file,
         workdir: wish.workdir,
         volumes,
         network: wish.network,

@@ -11,6 +11,7 @@ use std::os::fd::AsFd;
 
 /// Run one more command in a running container, or in a place made by `ns create`
 #[derive(Debug, clap::Args)]
+#[allow(clippy::struct_excessive_bools)] // each is a flag of docker's
 pub(super) struct Args {
     /// Keep its standard input open
     #[arg(short, long)]
@@ -27,6 +28,12 @@ pub(super) struct Args {
     /// Give it all capabilities; the filter on system calls stays
     #[arg(long)]
     privileged: bool,
+    /// Who it is, as in `run`; the container's own user without
+    #[arg(short, long)]
+    user: Option<String>,
+    /// Run it in the background
+    #[arg(short, long)]
+    detach: bool,
     /// Name of the place, or name or ID of the container
     container: String,
     /// The command and its arguments
@@ -59,7 +66,7 @@ fn in_place(place: &Place, args: Args) -> anyhow::Result<Exit> {
 }
 
 fn in_container(args: Args, context: &mut Context) -> anyhow::Result<Exit> {
-    let wanted = Wanted { input: args.interactive, terminal: args.tty };
+    let wanted = Wanted { input: args.interactive && !args.detach, terminal: args.tty };
     attach::check(wanted)?;
     let roots = context.container_roots()?;
     let container = create::find(&roots, &args.container).map_err(explained)?;
@@ -70,8 +77,13 @@ fn in_container(args: Args, context: &mut Context) -> anyhow::Result<Exit> {
         env: args.env,
         workdir: args.workdir,
         privileged: args.privileged,
+        user: args.user,
+        detach: args.detach,
     };
     attach::hold_signals()?;
     let attachment = exec::exec(&roots, &container, &joining).map_err(explained)?;
+    if args.detach {
+        return Ok(Exit::Ok);
+    }
     attach::attach(&attachment, wanted)
 }

@@ -1,10 +1,12 @@
 //! `ps`, `logs`, `stop`, `wait`, `rm`: what becomes of a container.
 
+use super::several::each;
 use super::{Context, explained};
 use crate::exit::Exit;
 use crate::image::time;
 use crate::stages::create::{self, Container, Status};
 use crate::stages::exec::message::Stream;
+use crate::stages::exit::Signal;
 use crate::stages::{exec, exit};
 use crate::state::Roots;
 use serde_json::json;
@@ -34,12 +36,26 @@ pub(super) struct Logs {
     container: String,
 }
 
-/// End containers: SIGTERM, and SIGKILL if that does not help
+/// End containers: their stop signal, and SIGKILL if that does not help
 #[derive(Debug, clap::Args)]
 pub(super) struct Stop {
-    /// Seconds between the two
-    #[arg(short, long, alias = "time", default_value_t = 10)]
-    timeout: u64,
+    /// Seconds between the two; -1 waits as long as it takes
+    #[arg(short, long, visible_alias = "time", allow_negative_numbers = true)]
+    timeout: Option<i64>,
+    /// Send this signal instead of the container's own
+    #[arg(short, long)]
+    signal: Option<Signal>,
+    /// Names or IDs
+    #[arg(required = true)]
+    containers: Vec<String>,
+}
+
+/// Send a signal to PID 1 of containers: SIGKILL ends it, another one it may handle
+#[derive(Debug, clap::Args)]
+pub(super) struct Kill {
+    /// A name such as TERM, or a number
+    #[arg(short, long, default_value = "KILL")]
+    signal: Signal,
     /// Names or IDs
     #[arg(required = true)]
     containers: Vec<String>,
@@ -142,29 +158,35 @@ pub(super) fn logs(args: &Logs, context: &mut Context) -> anyhow::Result<Exit> {
 
 pub(super) fn stop(args: &Stop, context: &mut Context) -> anyhow::Result<Exit> {
     let roots = context.container_roots()?;
-    for name in &args.containers {
+    each(&args.containers, |name| {
         let container = create::find(&roots, name).map_err(explained)?;
-        exit::stop(&roots, &container, args.timeout).map_err(explained)?;
-        context.screen.line(name)?;
-    }
-    Ok(Exit::Ok)
+        exit::stop(&roots, &container, args.signal, args.timeout).map_err(explained)?;
+        Ok(context.screen.line(name)?)
+    })
+}
+
+pub(super) fn kill(args: &Kill, context: &mut Context) -> anyhow::Result<Exit> {
+    let roots = context.container_roots()?;
+    each(&args.containers, |name| {
+        let container = create::find(&roots, name).map_err(explained)?;
+        exit::signal(&roots, &container, args.signal).map_err(explained)?;
+        Ok(context.screen.line(name)?)
+    })
 }
 
 pub(super) fn wait(args: &Wait, context: &mut Context) -> anyhow::Result<Exit> {
     let roots = context.container_roots_to_look()?;
-    for name in &args.containers {
+    each(&args.containers, |name| {
         let code = exit::wait(&roots, name).map_err(explained)?;
-        context.screen.line(&code.to_string())?;
-    }
-    Ok(Exit::Ok)
+        Ok(context.screen.line(&code.to_string())?)
+    })
 }
 
 pub(super) fn rm(args: &Rm, context: &mut Context) -> anyhow::Result<Exit> {
     let roots = context.container_roots()?;
-    for name in &args.containers {
+    each(&args.containers, |name| {
         let container = create::find(&roots, name).map_err(explained)?;
         exit::remove(&roots, &container, args.force).map_err(explained)?;
-        context.screen.line(name)?;
-    }
-    Ok(Exit::Ok)
+        Ok(context.screen.line(name)?)
+    })
 }

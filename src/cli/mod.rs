@@ -21,6 +21,7 @@ mod narrator;
 mod network;
 mod ns;
 mod privileges;
+mod program;
 mod progress;
 mod pull;
 mod pulling;
@@ -28,6 +29,7 @@ mod registry;
 mod report;
 mod screen;
 mod sealed;
+mod several;
 mod stats;
 mod walk;
 
@@ -105,6 +107,8 @@ enum Command {
     Update(control::Update),
     #[command(display_order = 40)]
     Stop(lifecycle::Stop),
+    #[command(display_order = 40)]
+    Kill(lifecycle::Kill),
     #[command(display_order = 41)]
     Wait(lifecycle::Wait),
     #[command(display_order = 42)]
@@ -178,6 +182,7 @@ fn dispatch(command: Command, context: &mut Context) -> anyhow::Result<Exit> {
         Command::Unpause(args) => control::unpause(&args, context),
         Command::Update(args) => control::update(&args, context),
         Command::Stop(args) => lifecycle::stop(&args, context),
+        Command::Kill(args) => lifecycle::kill(&args, context),
         Command::Wait(args) => lifecycle::wait(&args, context),
         Command::Rm(args) => lifecycle::rm(&args, context),
         Command::Clean(args) => clean::run(&args, context),

@@ -8,8 +8,10 @@ use std::io::Write;
 use std::process::ExitCode;
 
 /// Commands that docker has: a wrong flag answers 125 there (docker-run(1)); our own commands answer 2.
-const LIKE_DOCKER_RUN: [&str; 13] =
-    ["run", "create", "exec", "start", "ps", "images", "pull", "logs", "rm", "stats", "pause", "unpause", "update"];
+const LIKE_DOCKER_RUN: [&str; 16] = [
+    "run", "create", "exec", "start", "ps", "images", "pull", "logs", "rm", "stats", "pause", "unpause", "update",
+    "kill", "stop", "wait",
+];
 
 /// An error with its hint and its exit code, as anyhow carries it up to main.
 #[derive(Debug)]
@@ -67,7 +69,7 @@ pub(super) fn finish(result: anyhow::Result<Exit>) -> ExitCode {
 }
 
 /// The error and its causes; a cause that repeats what was said is left out.
-fn chain(error: &anyhow::Error) -> String {
+pub(super) fn chain(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for part in error.chain().map(ToString::to_string) {
         if text.is_empty() {

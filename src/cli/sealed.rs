@@ -36,7 +36,7 @@ pub(super) fn supervise(args: &Args) -> Exit {
 
 pub(super) fn join(args: &Args) -> Exit {
     let joining: Joining = serde_json::from_str(&args.what).unwrap_or_default();
-    code(exec::join(&args.orders(None), &joining))
+    code(exec::join(args.orders(None), &joining))
 }
 
 fn code(status: i32) -> Exit {

@@ -197,6 +197,12 @@ pub fn make_node(
         .map_err(failed("fchmodat"))
 }
 
+/// Whether a descriptor is a whiteout, overlayfs' sign that something below was deleted: a character device 0:0.
+pub fn is_whiteout<Fd: AsFd>(fd: &Fd) -> bool {
+    nix::sys::stat::fstatat(fd.as_fd(), "", AtFlags::AT_EMPTY_PATH)
+        .is_ok_and(|found| found.st_mode & SFlag::S_IFMT.bits() == SFlag::S_IFCHR.bits() && found.st_rdev == 0)
+}
+
 /// Marks every descriptor from `first` on to close at the next execve(2): what we hold must not be inherited by a
 /// program of an image (CVE-2024-21626 was one descriptor too many).
 ///

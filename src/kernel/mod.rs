@@ -24,6 +24,7 @@ pub mod nsfs;
 pub mod overlay;
 pub mod process;
 pub mod pty;
+pub mod rlimit;
 pub mod rootfs;
 pub mod seccomp;
 pub mod sysctl;

@@ -17,3 +17,4 @@ pub mod failure;
 pub mod keeper;
 pub mod place;
 mod sibling;
+pub mod user;

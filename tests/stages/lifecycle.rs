@@ -35,6 +35,53 @@ fn one_that_does_not_listen_is_killed_when_the_time_is_up() {
 }
 
 #[test]
+fn the_signal_that_stops_it_is_the_images_or_the_one_that_was_asked_for() {
+    let learner = learner();
+    crate::crafted::image(&learner, "usr1:1", crate::forge::Forge::default().end(), |config| {
+        config["config"]["StopSignal"] = serde_json::json!("SIGUSR1");
+    });
+    let script = "trap 'exit 4' USR1; trap 'exit 5' USR2; trap 'exit 6' TERM; echo up; while :; do sleep 0.05; done";
+    let ends = |image: &str, flags: &[&str], stop: &[&str]| {
+        let words = [flags, &[image, "sh", "-c", script]].concat();
+        learner.explore(["run", "-d", "--name", "box"]).args(words).run().status(0).stderr("");
+        eventually("the handlers are set", || learner.explore(["logs", "box"]).run().out == "up\n");
+        learner.explore(["stop"]).args(stop).arg("box").run().status(0).stdout("box\n").stderr("");
+        let code = learner.explore(["wait", "box"]).run().status(0).out;
+        learner.explore(["rm", "box"]).run().status(0);
+        code
+    };
+    assert_eq!(ends("demo", &[], &[]), "6\n");
+    assert_eq!(ends("usr1:1", &[], &[]), "4\n");
+    assert_eq!(ends("usr1:1", &["--stop-signal", "USR2"], &[]), "5\n");
+    assert_eq!(ends("usr1:1", &[], &["-s", "12"]), "5\n");
+    // One that does nothing with it is killed after as long as it was made for.
+    assert_eq!(ends("demo", &["--stop-signal", "URG", "--stop-timeout", "0"], &[]), "137\n");
+    let told = learner.explore(["run", "--stop-signal", "NOSUCH", "demo", "true"]).run().status(125);
+    told.stdout("").stderr_has("invalid signal: NOSUCH");
+}
+
+#[test]
+fn kill_sends_one_signal_and_tries_every_container_that_was_named() {
+    let learner = learner();
+    background(&learner, "deaf", "echo up; sleep 1000");
+    background(&learner, "hears", "trap 'exit 9' TERM; echo up; while :; do sleep 0.05; done");
+    for name in ["deaf", "hears"] {
+        eventually("it is up", || learner.explore(["logs", name]).run().out == "up\n");
+    }
+    let told = learner.explore(["kill", "-s", "TERM", "nosuch", "deaf", "neither", "hears"]).run().status(1);
+    assert_eq!(told.out, "deaf\nhears\n");
+    assert_eq!(told.err, "explore: no such container: nosuch\nexplore: no such container: neither\n");
+    learner.explore(["wait", "hears"]).run().status(0).stdout("9\n");
+    // A PID 1 without a handler is not ended by TERM; by KILL from outside it is.
+    learner.explore(["exec", "deaf", "true"]).run().status(0);
+    learner.explore(["kill", "deaf"]).run().status(0).stdout("deaf\n").stderr("");
+    learner.explore(["wait", "deaf"]).run().status(0).stdout("137\n");
+    learner.explore(["kill", "deaf"]).run().fails(1, "cannot kill container deaf: it is not running");
+    learner.explore(["kill", "-s", "NOPE", "deaf"]).run().status(125).stderr_has("invalid signal: NOPE");
+    learner.explore(["rm", "hears", "deaf"]).run().status(0).stdout("hears\ndeaf\n");
+}
+
+#[test]
 fn whoever_is_attached_hears_of_the_end_that_another_command_made() {
     let learner = learner();
     let attached = learner.explore(["run", "--name", "box", "demo", "sleep", "1000"]).spawn();

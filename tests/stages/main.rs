@@ -16,6 +16,7 @@ mod lifecycle;
 mod limits;
 mod network;
 mod privileges;
+mod program;
 mod rootless;
 mod safety;
 mod seccomp;

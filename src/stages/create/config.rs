@@ -1,11 +1,12 @@
 //! `config.json`: the wish in the words of the OCI runtime specification, with Docker's defaults. It is all that
 //! `start` reads; `runc run` and `crun run` read the same file.
 
-use super::{Container, CreateError, Request, sysctl};
+use super::{Container, CreateError, Request, environment, init_layer, sysctl};
 use crate::image::Image;
 use crate::kernel::cgroup::{self, Version};
 use crate::kernel::user;
-use oci_spec::runtime::Spec;
+use crate::stages::user::Files;
+use oci_spec::runtime::{Process, Spec};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -48,19 +49,6 @@ const MASKED: [&str; 13] = [
 /// What may be read and not written.
 const READ_ONLY: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
-/// The command: what was typed, or the image's own; the image's entry point before either.
-pub(super) fn command(request: &Request, image: &Image) -> Vec<String> {
-    let config = image.config.config();
-    let listed = |list: Option<&Vec<String>>| list.cloned().unwrap_or_default();
-    let mut command = listed(config.as_ref().and_then(|config| config.entrypoint().as_ref()));
-    if request.command.is_empty() {
-        command.extend(listed(config.as_ref().and_then(|config| config.cmd().as_ref())));
-    } else {
-        command.extend(request.command.iter().cloned());
-    }
-    command
-}
-
 /// The whole configuration. `bundle` is where the container's folder will be.
 pub(super) fn spec(
     container: &Container,
@@ -94,60 +82,25 @@ pub(super) fn spec(
     serde_json::from_value(value).map_err(CreateError::Spec)
 }
 
-fn process(container: &Container, request: &Request, image: &Image) -> Result<Value, CreateError> {
+fn process(container: &Container, request: &Request, image: &Image) -> Result<Process, CreateError> {
     let config = image.config.config();
     let workdir = config.as_ref().and_then(|config| config.working_dir().clone()).filter(|folder| !folder.is_empty());
-    let (uid, gid) = user_of(config.as_ref().and_then(|config| config.user().as_deref()).unwrap_or_default())?;
-    Ok(json!({
+    let limits: Vec<Value> = container.program.ulimits.iter().map(|one| one.oci()).collect();
+    let value = json!({
         "terminal": container.terminal,
-        "user": { "uid": uid, "gid": gid },
+        "user": { "uid": 0, "gid": 0 },
         "args": container.command,
-        "env": environment(container, request, image)?,
+        "env": environment::environment(container, request, image)?,
         "cwd": request.workdir.clone().or(workdir).unwrap_or_else(|| "/".to_owned()),
+        "rlimits": limits,
         "oomScoreAdj": container.limits.oom_score_adj.or((!user::in_user_namespace()).then_some(0)),
-    }))
-}
-
-/// Docker's order: what the image says, then what was typed; a later word for the same name replaces the earlier.
-fn environment(container: &Container, request: &Request, image: &Image) -> Result<Vec<String>, CreateError> {
-    let mut env: Vec<String> = vec![
-        "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned(),
-        format!("HOSTNAME={}", container.hostname),
-    ];
-    if container.terminal {
-        env.push("TERM=xterm".to_owned());
-    }
-    let of_image = image.config.config().as_ref().and_then(|config| config.env().clone()).unwrap_or_default();
-    let typed = request.env.iter().map(|entry| variable(entry)).collect::<Result<Vec<_>, _>>()?;
-    for entry in of_image.into_iter().chain(typed.into_iter().flatten()) {
-        let name = entry.split_once('=').map_or(entry.as_str(), |(name, _)| name).to_owned();
-        env.retain(|old| old.split_once('=').is_none_or(|(old, _)| old != name));
-        env.push(entry);
-    }
-    if !env.iter().any(|entry| entry.starts_with("HOME=")) {
-        env.push("HOME=/root".to_owned());
-    }
-    Ok(env)
-}
-
-/// `NAME=VALUE`, or `NAME` alone for this shell's value: nothing where it has none.
-fn variable(typed: &str) -> Result<Option<String>, CreateError> {
-    match typed.split_once('=') {
-        Some(("", _)) => Err(CreateError::Variable(typed.to_owned())),
-        Some(_) => Ok(Some(typed.to_owned())),
-        None if typed.is_empty() => Err(CreateError::Variable(typed.to_owned())),
-        None => Ok(std::env::var(typed).ok().map(|value| format!("{typed}={value}"))),
-    }
-}
-
-/// `1000`, `1000:50`; names wait for the image's own /etc/passwd to be read safely.
-fn user_of(text: &str) -> Result<(u32, u32), CreateError> {
-    let number = |part: &str| part.parse::<u32>().map_err(|_| CreateError::User(text.to_owned()));
-    match text.split_once(':') {
-        None if text.is_empty() || text == "root" => Ok((0, 0)),
-        None => Ok((number(text)?, 0)),
-        Some((user, group)) => Ok((number(user)?, number(group)?)),
-    }
+    });
+    let mut process: Process = serde_json::from_value(value).map_err(CreateError::Spec)?;
+    // What `runc run` is told. `start` looks again: what the container has written counts then.
+    let layers = init_layer::open_layers(image).map_err(|source| CreateError::Layers { source })?;
+    let who = container.program.who().identify(&Files::in_layers(&layers)?)?;
+    who.apply(&mut process);
+    Ok(process)
 }
 
 /// The filesystems that the kernel makes up. Docker's, in Docker's order and with its options.
@@ -197,14 +150,5 @@ mod tests {
     #[test]
     fn the_capabilities_are_dockers_number() {
         assert_eq!(crate::kernel::capability::Set::of(&CAPABILITIES).0, 0xa804_25fb);
-    }
-
-    #[test]
-    fn a_user_is_a_number_or_refused() {
-        assert_eq!(user_of("").unwrap(), (0, 0));
-        assert_eq!(user_of("7:8").unwrap(), (7, 8));
-        for bad in ["daemon", "1x", ":5", "a:b"] {
-            assert!(user_of(bad).is_err(), "{bad:?}");
-        }
     }
 }

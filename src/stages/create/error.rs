@@ -1,9 +1,10 @@
 //! What can be wrong with a wish for a container.
 
-use super::{LimitError, PrivilegeError};
+use super::{LimitError, PrivilegeError, UlimitError};
 use crate::error::Explain;
 use crate::exit::Exit;
 use crate::image::ImageError;
+use crate::stages::user::UserError;
 use crate::state::RecordError;
 use std::io;
 use std::path::PathBuf;
@@ -66,9 +67,36 @@ pub enum CreateError {
     /// Neither the image nor the command line says what to run.
     #[error("the image {0:?} names no command, and none was given")]
     NoCommand(String),
-    /// The image wants a user that we cannot look up.
-    #[error("the image wants to run as {0:?}, and only numbers can be taken so far")]
-    User(String),
+    /// Who its program is to be.
+    #[error(transparent)]
+    User(#[from] UserError),
+    /// A limit of its program.
+    #[error(transparent)]
+    Ulimit(#[from] UlimitError),
+    /// A file of variables.
+    #[error("cannot read the variables in {}", path.display())]
+    EnvFile {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A line of it; 0 for the whole.
+    #[error("{}{} holds no variables: {why}", path.display(), if *line == 0 { String::new() } else { format!(":{line}") })]
+    EnvLine {
+        /// Which.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// What is wrong.
+        why: &'static str,
+    },
+    /// The image's layers.
+    #[error("cannot look into the image's layers")]
+    Layers {
+        /// Why.
+        source: io::Error,
+    },
     /// No randomness for an ID.
     #[error("cannot draw a random ID")]
     Random(#[source] io::Error),
@@ -104,6 +132,11 @@ impl Explain for CreateError {
             Self::Record(error) => return error.hint(),
             Self::Privileges(error) => return error.hint(),
             Self::Limit(error) => return error.hint(),
+            Self::User(error) => return error.hint(),
+            Self::Ulimit(error) => return error.hint(),
+            Self::EnvLine { .. } => {
+                "each line is NAME=VALUE, or NAME for this shell's value; '#' begins a comment line".into()
+            }
             Self::NameTaken { id, .. } => {
                 format!("choose another --name, or remove that one: `explore rm {}`", id.get(..12).unwrap_or(id))
             }

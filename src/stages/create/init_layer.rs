@@ -53,7 +53,7 @@ enum Found {
 }
 
 /// Topmost first, as the union is.
-fn open_layers(image: &Image) -> io::Result<Vec<OwnedFd>> {
+pub(super) fn open_layers(image: &Image) -> io::Result<Vec<OwnedFd>> {
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let open = |folder: &Path| nix::fcntl::open(folder, flags, Mode::empty()).map_err(io::Error::from);
     image.layers.iter().rev().map(|layer| open(&layer.folder)).collect()

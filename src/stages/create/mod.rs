@@ -12,20 +12,25 @@
 //! Afterwards there is no process, no mount, no cgroup and no network: `docker create` leaves no more either.
 
 mod config;
+mod environment;
 mod error;
 mod host_devices;
 mod init_layer;
 pub mod limits;
 mod names;
 mod privileges;
+mod program;
 mod record;
 mod sysctl;
+mod ulimit;
 
 pub use config::CAPABILITIES;
 pub use error::CreateError;
 pub use limits::{DEFAULT_RULES, LimitError, Limits};
 pub use privileges::{PrivilegeError, Privileges};
+pub use program::Program;
 pub use record::{Container, Network, Status, Volume};
+pub use ulimit::{Ulimit, UlimitError};
 
 use self::privileges::Rights;
 use crate::image::{self, Image};
@@ -48,6 +53,10 @@ pub struct Request {
     pub hostname: Option<String>,
     /// `-e`: NAME=VALUE.
     pub env: Vec<String>,
+    /// `--env-file`.
+    pub env_files: Vec<PathBuf>,
+    /// Who it is, how it is ended, its limits.
+    pub program: Program,
     /// `-w`.
     pub workdir: Option<String>,
     /// `-v`.
@@ -186,7 +195,10 @@ fn validate(request: &Request, image: &Image) -> Result<(), CreateError> {
             .map_err(|source| CreateError::VolumeSource { path: volume.source.clone(), source })?;
     }
     request.limits.validate()?;
-    if config::command(request, image).is_empty() {
+    for ulimit in &request.program.ulimits {
+        ulimit.check()?;
+    }
+    if request.program.command(&request.command, image).is_empty() {
         return Err(CreateError::NoCommand(request.image.clone()));
     }
     Ok(())
@@ -211,7 +223,8 @@ fn describe(request: &Request, image: &Image, name: String) -> Result<Container,
         name,
         image: image.reference.clone(),
         image_id: image.id.clone(),
-        command: config::command(request, image),
+        command: request.program.command(&request.command, image),
+        program: request.program.of_image(image),
         terminal: request.terminal,
         interactive: request.interactive,
         remove: request.remove,

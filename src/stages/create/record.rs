@@ -1,6 +1,6 @@
 //! What is remembered of a container, and what is known of it now.
 
-use super::{CreateError, Limits};
+use super::{CreateError, Limits, Program};
 use crate::kernel::process::Ended;
 use crate::state::{Roots, read_record};
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,9 @@ pub struct Container {
     pub image_id: String,
     /// What PID 1 will be.
     pub command: Vec<String>,
+    /// Who that is, how it is ended, its limits.
+    #[serde(default)]
+    pub program: Program,
     /// Its host name.
     pub hostname: String,
     /// `-t`: it gets a terminal.

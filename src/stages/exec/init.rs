@@ -2,17 +2,19 @@
 //! the order is runc's (libcontainer/standard_init_linux.go).
 
 use super::message::{self, FromInit, Packet, ToInit};
-use super::{devices, nodes, oom, privileges, rootfs};
+use super::{StartFailure, devices, nodes, oom, privileges, rootfs};
 use crate::kernel::namespace::{self, Kind};
+use crate::kernel::rlimit::{self, Limit, Resource};
 use crate::kernel::seccomp::Filter;
 use crate::kernel::{self, fs, mount, process, pty, uts};
 use crate::stages::failure::Failure;
 use crate::stages::layer::Union;
+use crate::stages::user::{Files, UserError, Wanted};
 use crate::state::Roots;
 use nix::errno::Errno;
-use oci_spec::runtime::{Process, Spec};
+use oci_spec::runtime::{PosixRlimit, Process, Spec};
 use std::ffi::CString;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 /// What the supervisor has prepared.
 pub(super) struct Plan<'a> {
@@ -21,6 +23,8 @@ pub(super) struct Plan<'a> {
     pub(super) union: &'a Union,
     /// The union is mounted on the host already.
     pub(super) layer_mounted: bool,
+    /// Who its program is, to be looked up in its own files.
+    pub(super) who: Wanted,
     /// The network namespace that `network up` has made, to be joined.
     pub(super) network: Option<OwnedFd>,
     /// Device rules are in force, and nodes that are made inside are to be opened.
@@ -34,36 +38,46 @@ pub(super) struct Plan<'a> {
 /// The whole life of it; returns only where it could not become its program.
 pub(super) fn run(plan: &Plan<'_>) -> i32 {
     let failure = match prepare(plan) {
-        Ok((process, filter)) => become_program(process, filter.as_ref()),
+        Ok((process, filter)) => become_program(&process, filter.as_ref()).into(),
         Err(failure) => failure,
     };
-    let code = i32::from(failure.exit().code());
+    let code = i32::from(failure.code());
     let _ = message::send(&plan.socket, &FromInit::Failed(failure));
     code
 }
 
 /// The life of one more process in a container: it stands in its namespaces already.
 pub(super) fn run_beside(
-    process: &Process,
+    process: Process,
+    who: &Wanted,
     filter: Option<&Filter>,
     socket: &OwnedFd,
     stdio: Option<&[OwnedFd; 3]>,
 ) -> i32 {
-    let ready = process::die_with_parent("nobody could collect it otherwise")
-        .map_err(Failure::at("tie it to the command"))
-        .and_then(|()| take_stdio(socket, stdio, Console::Leave))
-        .and_then(|()| enter_workdir(process))
-        .and_then(|()| privileges::give_up(process, filter));
-    let failure = match ready {
-        Ok(()) => become_program(process, filter),
+    let failure = match prepare_beside(process, who, filter, socket, stdio) {
+        Ok(process) => become_program(&process, filter).into(),
         Err(failure) => failure,
     };
-    let code = i32::from(failure.exit().code());
+    let code = i32::from(failure.code());
     let _ = message::send(socket, &FromInit::Failed(failure));
     code
 }
 
-fn prepare<'a>(plan: &'a Plan<'_>) -> Result<(&'a Process, Option<Filter>), Failure> {
+fn prepare_beside(
+    mut process: Process,
+    who: &Wanted,
+    filter: Option<&Filter>,
+    socket: &OwnedFd,
+    stdio: Option<&[OwnedFd; 3]>,
+) -> Result<Process, StartFailure> {
+    process::die_with_parent("nobody could collect it otherwise").map_err(Failure::at("tie it to the command"))?;
+    become_known(who, root()?.as_fd(), &mut process)?;
+    take_stdio(socket, stdio, Console::Leave)?;
+    settle(&process, filter, Missing::Refuse)?;
+    Ok(process)
+}
+
+fn prepare(plan: &Plan<'_>) -> Result<(Process, Option<Filter>), StartFailure> {
     wait_for(plan, ToInit::Go);
     process::set_name(c"explore: init");
     process::die_with_parent("a container without its supervisor could not be ended")
@@ -72,7 +86,11 @@ fn prepare<'a>(plan: &'a Plan<'_>) -> Result<(&'a Process, Option<Filter>), Fail
         namespace::setns(network, &[Kind::Net], "the network that `network up` has made")
             .map_err(Failure::at("join its network"))?;
     }
-    let root = rootfs::build(plan.roots, plan.union, plan.layer_mounted, plan.spec)?;
+    let mut process = plan.spec.process().clone().ok_or_else(|| missing("a process"))?;
+    let root = rootfs::take(plan.roots, plan.union, plan.layer_mounted)?;
+    // Before a volume can cover the files that say so, as docker does.
+    become_known(&plan.who, root.as_fd(), &mut process)?;
+    rootfs::furnish(root.as_fd(), plan.spec)?;
     nodes::show(root.as_fd(), plan.spec, plan.opens_nodes)?;
     let filter = privileges::filter(plan.spec)?;
     wait_for(plan, ToInit::Connected);
@@ -80,12 +98,43 @@ fn prepare<'a>(plan: &'a Plan<'_>) -> Result<(&'a Process, Option<Filter>), Fail
     if let Some(hostname) = plan.spec.hostname() {
         uts::sethostname(hostname, "its own host name").map_err(Failure::at("set its host name"))?;
     }
-    let process = plan.spec.process().as_ref().ok_or_else(|| missing("a process"))?;
     take_stdio(&plan.socket, plan.stdio.as_ref(), Console::Bind)?;
-    oom::adjust(process)?;
-    enter_workdir(process)?;
-    privileges::give_up(process, filter.as_ref())?;
+    oom::adjust(&process)?;
+    settle(&process, filter.as_ref(), Missing::Make)?;
     Ok((process, filter))
+}
+
+/// Limits, working directory, and what it must not be able to do. The folder is entered by root, as runc does: a user
+/// need not be able to reach it. Where not even root can (a network filesystem may take root for nobody), the user may.
+fn settle(process: &Process, filter: Option<&Filter>, missing: Missing) -> Result<(), Failure> {
+    for one in process.rlimits().iter().flatten() {
+        limit(one)?;
+    }
+    let entered = enter_workdir(process, missing);
+    privileges::give_up(process, filter)?;
+    match entered {
+        Err(failure) if failure.error.errno() == Errno::EACCES => enter_workdir(process, Missing::Refuse),
+        other => other,
+    }
+}
+
+fn limit(wanted: &PosixRlimit) -> Result<(), Failure> {
+    let name = wanted.typ().to_string();
+    let step = || format!("set the limit {name}");
+    let Some(resource) = Resource::of_oci(&name) else {
+        let error = kernel::Error::quiet("setrlimit", &format_args!("{name}"), Errno::EINVAL);
+        return Err(Failure::at(&step())(error));
+    };
+    rlimit::set(resource, Limit { soft: wanted.soft(), hard: wanted.hard() }, "as it was asked for")
+        .map_err(Failure::at(&step()))
+}
+
+/// Who the program is, by the files of its own root, and where it is at home.
+fn become_known(who: &Wanted, root: BorrowedFd<'_>, process: &mut Process) -> Result<(), UserError> {
+    let identity = who.identify(&Files::under(root)?)?;
+    identity.apply(process);
+    identity.bring_home(process);
+    Ok(())
 }
 
 /// End of file instead of the message: the supervisor has died, and nothing that was begun may go on.
@@ -129,23 +178,38 @@ fn terminal(socket: &OwnedFd, console: Console) -> Result<OwnedFd, Failure> {
     Ok(slave)
 }
 
-/// Goes where the program is to start, and makes it where it is missing, as docker does: while it is still root, who
-/// may enter more than the program's user (runc, `finalizeNamespace`). A name such as
+/// What is done about a working directory that is not there: docker makes it for a container, and not for one more
+/// process in it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Missing {
+    Make,
+    Refuse,
+}
+
+/// Goes where the program is to start. A name such as
 /// /proc/self/fd/7 would lead out through a descriptor of ours (CVE-2024-21626): the kernel is told to follow no such
 /// link, and what cannot be named from the root is not inside it.
-fn enter_workdir(process: &Process) -> Result<(), Failure> {
+fn enter_workdir(process: &Process, missing: Missing) -> Result<(), Failure> {
     let folder = process.cwd();
     let step = format!("enter the working directory {}", folder.display());
-    let root = nix::fcntl::open("/", nix::fcntl::OFlag::O_PATH, nix::sys::stat::Mode::empty())
-        .map_err(quiet("openat"))
-        .map_err(Failure::at(&step))?;
-    let place =
-        fs::mount_point(root.as_fd(), folder, fs::Shape::Folder, fs::Links::Inside).map_err(Failure::at(&step))?;
+    let root = root()?;
+    let place = match missing {
+        Missing::Make => fs::mount_point(root.as_fd(), folder, fs::Shape::Folder, fs::Links::Inside),
+        Missing::Refuse => fs::resolve(root.as_fd(), folder, fs::Links::Inside),
+    };
+    let place = place.map_err(Failure::at(&step))?;
     nix::unistd::fchdir(&place).map_err(quiet("fchdir")).map_err(Failure::at(&step))?;
     match nix::unistd::getcwd() {
         Ok(path) if path.starts_with("/") => Ok(()),
         _ => Err(Failure::at(&step)(kernel::Error::quiet("getcwd", &format_args!(""), Errno::ENOENT))),
     }
+}
+
+fn root() -> Result<OwnedFd, Failure> {
+    let flags = nix::fcntl::OFlag::O_PATH | nix::fcntl::OFlag::O_DIRECTORY | nix::fcntl::OFlag::O_CLOEXEC;
+    nix::fcntl::open("/", flags, nix::sys::stat::Mode::empty())
+        .map_err(quiet("openat"))
+        .map_err(Failure::at("open the root"))
 }
 
 fn become_program(process: &Process, filter: Option<&Filter>) -> Failure {

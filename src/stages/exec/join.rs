@@ -21,6 +21,7 @@ use std::os::fd::AsRawFd;
 
 /// What is to run.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[allow(clippy::struct_excessive_bools)] // each is a flag of docker's
 pub struct Joining {
     /// The command.
     pub argv: Vec<String>,
@@ -34,14 +35,24 @@ pub struct Joining {
     pub workdir: Option<String>,
     /// `--privileged`.
     pub privileged: bool,
+    /// `-u`: the container's own user without.
+    pub user: Option<String>,
+    /// `-d`: nobody waits for its end.
+    pub detach: bool,
 }
 
 /// The whole life of the process that joins for us.
-pub fn join(orders: &Orders, joining: &Joining) -> i32 {
+pub fn join(mut orders: Orders, joining: &Joining) -> i32 {
+    let orders = &mut orders;
     super::supervisor::settle_in(orders, c"explore: exec", Role::Exec);
     match begin(orders, joining) {
         Ok((child, ends)) => {
             let _ = message::send(&orders.client, &ToClient::Started(child.pid.as_raw()));
+            if joining.detach {
+                // A reader that waits for the end of what we tell must see it.
+                crate::narrate::silence();
+                orders.narrate = None;
+            }
             carry::carry(&child, ends, Some(&orders.client), None);
             let ended = process::wait(child.pid).unwrap_or(Ended::Killed(libc::SIGKILL));
             let _ = message::send(&orders.client, &ToClient::Ended(ended));
@@ -67,6 +78,10 @@ fn begin(orders: &Orders, joining: &Joining) -> Result<(Child, Ends), StartFailu
         privileges::privileged(&mut process)?;
     }
     let filter = privileges::filter(&spec)?;
+    let mut who = container.program.who();
+    if let Some(user) = &joining.user {
+        who.user.clone_from(user);
+    }
     let (ours, theirs) = message::pair().map_err(super::supervisor::quiet("socketpair"))?;
     let (stdio, mut ends) = if joining.terminal {
         (None, Ends::default())
@@ -86,7 +101,7 @@ fn begin(orders: &Orders, joining: &Joining) -> Result<(Child, Ends), StartFailu
         enter(running.init.pid)?;
         let flags = libc::CLONE_PARENT as u64;
         let child = process::clone(Role::Exec, flags, None, "the PID namespace takes only children", || {
-            init::run_beside(&process, filter.as_ref(), &theirs, stdio.as_ref())
+            init::run_beside(process, &who, filter.as_ref(), &theirs, stdio.as_ref())
         })
         .map_err(Failure::at("fork in the container"))?;
         Ok(child.pid.as_raw())
@@ -96,7 +111,7 @@ fn begin(orders: &Orders, joining: &Joining) -> Result<(Child, Ends), StartFailu
     Ok((child, ends))
 }
 
-/// The container's own process, with another command: same user, same capabilities, same environment.
+/// The container's own process, with another command: same capabilities, same environment. Who it is is looked up anew.
 fn process_of(spec: &Spec, joining: &Joining) -> Process {
     let mut process = spec.process().clone().unwrap_or_default();
     process.set_args(Some(joining.argv.clone()));

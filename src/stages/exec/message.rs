@@ -21,7 +21,6 @@
 
 use super::StartFailure;
 use crate::kernel::process::Ended;
-use crate::stages::failure::Failure;
 use nix::sys::socket::{
     AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recvmsg, sendmsg, socketpair,
 };
@@ -47,7 +46,7 @@ pub enum FromInit {
     /// The master of its terminal comes with this packet.
     Terminal,
     /// It cannot go on.
-    Failed(Failure),
+    Failed(StartFailure),
 }
 
 /// Which of the two.

@@ -19,27 +19,31 @@ use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-/// Makes the root of the container in this mount namespace, and returns it.
-pub(super) fn build(roots: &Roots, union: &Union, mounted: bool, spec: &Spec) -> Result<OwnedFd, Failure> {
+/// Makes the root of the container in this mount namespace, and returns it: the union, and nothing over it yet.
+pub(super) fn take(roots: &Roots, union: &Union, mounted: bool) -> Result<OwnedFd, Failure> {
     let how = MsFlags::MS_REC | MsFlags::MS_SLAVE;
     mount::set_propagation(Path::new("/"), how, "mounts made here stay here; the host's new ones still come in")
         .map_err(Failure::at("separate its mounts"))?;
-    let root = root(roots, union, mounted)?;
+    root(roots, union, mounted)
+}
+
+/// Mounts what its configuration lists, furnishes `/dev`, covers what is not to be seen.
+pub(super) fn furnish(root: BorrowedFd<'_>, spec: &Spec) -> Result<(), Failure> {
     for one in spec.mounts().iter().flatten() {
-        place(root.as_fd(), one)?;
+        place(root, one)?;
     }
-    let dev = fs::resolve(root.as_fd(), Path::new("dev"), Links::Refused).map_err(Failure::at("open the new /dev"))?;
+    let dev = fs::resolve(root, Path::new("dev"), Links::Refused).map_err(Failure::at("open the new /dev"))?;
     devices::furnish(dev.as_fd())?;
     sysctl::write(root.as_fd(), spec)?;
     if let Some(linux) = spec.linux() {
         for path in linux.readonly_paths().iter().flatten() {
-            make_read_only(root.as_fd(), Path::new(path))?;
+            make_read_only(root, Path::new(path))?;
         }
         for path in linux.masked_paths().iter().flatten() {
-            mask(root.as_fd(), Path::new(path))?;
+            mask(root, Path::new(path))?;
         }
     }
-    Ok(root)
+    Ok(())
 }
 
 /// The union as a mount, for pivot_root(2) takes nothing else. Where `layer mount` has mounted it, it is shown again.

@@ -10,6 +10,7 @@ use crate::stages::create::{Container, CreateError};
 use crate::stages::failure::Failure;
 use crate::stages::layer::LayerError;
 use crate::stages::network::NetworkError;
+use crate::stages::user::UserError;
 use crate::state::{RecordError, Roots};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
@@ -41,6 +42,14 @@ pub enum StartFailure {
 }
 
 impl StartFailure {
+    /// The exit code, as docker-run(1) has it.
+    pub(super) fn code(&self) -> u8 {
+        match self {
+            Self::Call(failure) => failure.exit().code(),
+            Self::Told { code, .. } => *code,
+        }
+    }
+
     /// Of an error that knows what helps.
     pub(super) fn of<E: Explain>(error: &E) -> Self {
         let mut chain = vec![error.to_string()];
@@ -62,7 +71,7 @@ macro_rules! told {
         }
     )+};
 }
-told!(CreateError, LayerError, NetworkError, RecordError);
+told!(CreateError, LayerError, NetworkError, RecordError, UserError);
 
 impl From<Failure> for StartFailure {
     fn from(failure: Failure) -> Self {

@@ -126,6 +126,7 @@ fn begin(
         spec,
         union,
         layer_mounted: container.layer_mounted,
+        who: container.program.who(),
         network: pinned,
         opens_nodes: cgroup::opens_more(spec, &cgroups) && !user::in_user_namespace(),
         socket: theirs,
@@ -234,7 +235,7 @@ pub(super) fn hear_out(socket: &OwnedFd, ends: &mut Ends) -> Result<(), StartFai
         match message::receive(socket).map_err(quiet("recvmsg"))? {
             Packet::Message(bytes, descriptor) => match (Packet::parse::<FromInit>(&bytes), descriptor) {
                 (Some(FromInit::Terminal), Some(master)) => ends.output = Some(master),
-                (Some(FromInit::Failed(failure)), _) => return Err(failure.into()),
+                (Some(FromInit::Failed(failure)), _) => return Err(failure),
                 _ => return Err(gone("it was to speak").into()),
             },
             Packet::Data(..) => {}

@@ -7,9 +7,11 @@
 //! A supervisor takes back what it made. Where it was killed, the next command does ([`recover`]), by the journal.
 
 mod clean;
+mod signal;
 mod undo;
 
 pub use clean::{Cleaned, clean, recover};
+pub use signal::Signal;
 pub use undo::UndoError;
 
 use crate::error::Explain;
@@ -33,8 +35,11 @@ pub enum ExitError {
     /// It runs.
     #[error("container {0} is running, and is not removed while it does")]
     Running(String),
+    /// It does not run.
+    #[error("cannot kill container {0}: it is not running")]
+    NotRunning(String),
     /// Not the name or number of a signal.
-    #[error("{0:?} is no signal")]
+    #[error("invalid signal: {0}")]
     Signal(String),
     /// It cannot be ended.
     #[error("cannot end container {name}")]
@@ -68,6 +73,7 @@ impl Explain for ExitError {
         match self {
             Self::Container(error) => error.hint(),
             Self::Running(name) => Some(format!("stop it first: `explore stop {name}`, or use `explore rm -f {name}`")),
+            Self::NotRunning(name) => Some(format!("`explore start {name}` starts it again")),
             Self::Signal(_) => Some("a name such as TERM, or a number: `kill -l` lists them".into()),
             Self::Kill { source, .. } => kernel::hint(source),
             Self::Layer(error) => error.hint(),
@@ -81,13 +87,25 @@ impl Explain for ExitError {
     }
 }
 
-/// Ends a container as `docker stop` does: SIGTERM, which PID 1 may handle; SIGKILL after `seconds`, which from
-/// outside its PID namespace it cannot refuse. Waits until everything is taken back.
+/// How long `stop` waits where nobody says anything else: docker's ten seconds.
+const PATIENCE: u64 = 10;
+
+/// Ends a container as `docker stop` does: its stop signal, which PID 1 may handle; SIGKILL after some seconds, which
+/// from outside its PID namespace it cannot refuse; -1 is never. Waits until everything is taken back.
 ///
 /// # Errors
 /// [`ExitError::Kill`].
-pub fn stop(roots: &Roots, container: &Container, seconds: u64) -> Result<(), ExitError> {
-    end(roots, container, libc::SIGTERM, seconds.saturating_mul(1000))
+pub fn stop(
+    roots: &Roots,
+    container: &Container,
+    signal: Option<Signal>,
+    seconds: Option<i64>,
+) -> Result<(), ExitError> {
+    let signal = signal.unwrap_or(container.program.stop_signal());
+    let own = container.program.stop_timeout.unwrap_or(PATIENCE);
+    // Docker takes any negative number for "as long as it takes".
+    let seconds = seconds.map_or(own, |seconds| u64::try_from(seconds).unwrap_or(u64::from(u32::MAX)));
+    end(roots, container, signal.number(), seconds.saturating_mul(1000))
 }
 
 /// Ends a container at once.
@@ -135,17 +153,19 @@ fn open_init(running: &Running) -> kernel::Result<Option<OwnedFd>> {
     }
 }
 
-/// Sends a signal to PID 1.
+/// Sends a signal to PID 1; one that it cannot refuse is waited for.
 ///
 /// # Errors
-/// [`ExitError::Kill`].
-pub fn signal(roots: &Roots, container: &Container, number: i32) -> Result<(), ExitError> {
+/// [`ExitError::Kill`], [`ExitError::NotRunning`].
+pub fn signal(roots: &Roots, container: &Container, signal: Signal) -> Result<(), ExitError> {
     let failed = |source| ExitError::Kill { name: container.name.clone(), source };
-    let Some(running) = exec::running(roots, &container.id) else { return Ok(()) };
-    match open_init(&running).map_err(failed)? {
-        Some(init) => send(&init, number, "as it was asked").map_err(failed),
-        None => Ok(()),
+    let not_running = || ExitError::NotRunning(container.name.clone());
+    let running = exec::running(roots, &container.id).ok_or_else(not_running)?;
+    if signal == Signal::KILL {
+        return kill(roots, container);
     }
+    let init = open_init(&running).map_err(failed)?.ok_or_else(not_running)?;
+    send(&init, signal.number(), "as it was asked").map_err(failed)
 }
 
 /// Waits until a container has ended, and says how; 0 for one that was never started, as docker has it.
