@@ -23,9 +23,6 @@ pub(super) struct ProgramFlags {
     /// What one process may use: `nofile=1024`, or with the most it may ask for `nofile=1024:4096`
     #[arg(long, value_name = "LIMIT")]
     ulimit: Vec<Ulimit>,
-    /// Be PID 1 for it: collect its orphans, pass signals on
-    #[arg(long)]
-    init: bool,
     /// The signal that `stop` sends; SIGTERM where the image names none
     #[arg(long, value_name = "SIGNAL")]
     stop_signal: Option<Signal>,
@@ -43,7 +40,6 @@ impl ProgramFlags {
             ulimits: last_of_each(&self.ulimit),
             stop_signal: self.stop_signal,
             stop_timeout: self.stop_timeout,
-            init: self.init,
         }
     }
 }

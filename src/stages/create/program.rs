@@ -22,8 +22,6 @@ pub struct Program {
     pub stop_signal: Option<Signal>,
     /// `--stop-timeout`: seconds.
     pub stop_timeout: Option<u64>,
-    /// `--init`: a PID 1 of ours that collects the dead and passes signals on.
-    pub init: bool,
 }
 
 impl Program {
