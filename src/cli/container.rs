@@ -5,9 +5,11 @@ use super::program::ProgramFlags;
 use super::{Context, explained};
 use crate::exit::Exit;
 use crate::image;
+use crate::kernel::user;
 use crate::stages::create::{self, Container, Network, Privileges, Request, Volume};
 use crate::stages::exec;
 use crate::state::Roots;
+use std::io::Write;
 
 /// What `create` and `run` share, named as docker names it.
 #[derive(Debug, clap::Args)]
@@ -37,9 +39,8 @@ pub(super) struct Wish {
     /// Show a folder or file of this machine inside: `/here:/inside`, or `/here:/inside:ro`
     #[arg(short, long, value_name = "VOLUME")]
     volume: Vec<String>,
-    /// How it is connected
-    #[arg(long, value_enum, default_value = "bridge")]
-    network: Network,
+    #[command(flatten)]
+    network: super::network::flags::NetworkFlags,
     /// Set a setting of its namespaces: `net.core.somaxconn=1024`
     #[arg(long, value_name = "NAME=VALUE")]
     sysctl: Vec<String>,
@@ -153,6 +154,7 @@ fn request(wish: Wish) -> anyhow::Result<Request> {
     let limits = wish.limits.limits().map_err(explained)?;
     let privileges: Privileges = wish.privileges.into();
     privileges.check().map_err(explained)?;
+    let (network, networking) = wish.network.into_wish();
     Ok(Request {
         image: wish.image,
         command: wish.command,
@@ -163,7 +165,8 @@ fn request(wish: Wish) -> anyhow::Result<Request> {
         env_files: wish.program.env_file,
         workdir: wish.workdir,
         volumes,
-        network: wish.network,
+        network,
+        wish: networking,
         terminal: wish.tty,
         interactive: wish.interactive,
         remove: wish.rm,
@@ -182,5 +185,23 @@ fn make(roots: &Roots, request: &Request, context: &mut Context) -> anyhow::Resu
         pulled?;
     }
     context.enter(roots)?;
+    if let Some(warning) = warning(request) {
+        writeln!(std::io::stderr(), "explore: warning: {warning}")?;
+    }
     create::create(roots, request).map_err(explained)
+}
+
+/// What becomes of `-p` where it does not do what it usually does.
+fn warning(request: &Request) -> Option<&'static str> {
+    let publishes = !request.wish.publish.is_empty() || request.wish.publish_all;
+    match request.network {
+        _ if !publishes => None,
+        Network::Host => Some("published ports are discarded when using host network mode"),
+        Network::None => Some("published ports are discarded without a network"),
+        _ if user::in_user_namespace() => Some(
+            "without root, published ports are those of the network namespace that is kept for you: your containers \
+             reach them, this machine does not",
+        ),
+        _ => None,
+    }
 }

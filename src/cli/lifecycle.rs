@@ -7,7 +7,7 @@ use crate::image::time;
 use crate::stages::create::{self, Container, Status};
 use crate::stages::exec::message::Stream;
 use crate::stages::exit::Signal;
-use crate::stages::{exec, exit};
+use crate::stages::{exec, exit, network};
 use crate::state::Roots;
 use serde_json::json;
 use std::io::Write;
@@ -104,13 +104,20 @@ pub(super) fn ps(args: &Ps, context: &mut Context) -> anyhow::Result<Exit> {
             command(one, args.no_trunc),
             since(one.created),
             status(&roots, one),
-            String::new(),
+            ports(&roots, one),
             one.name.clone(),
         ]
     };
     let rows: Vec<[String; 7]> = all.iter().map(row).collect();
     context.screen.table(["CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAMES"], &rows)?;
     Ok(Exit::Ok)
+}
+
+/// Of one that runs: what leads to it, and what could.
+fn ports(roots: &Roots, one: &Container) -> String {
+    let runs = exec::running(roots, &one.id).is_some();
+    let leases = network::leases_of(roots, &one.id).unwrap_or_default();
+    if runs { super::port::column(&leases, &one.wish.exposed) } else { String::new() }
 }
 
 /// In quotes, cut to twenty characters, as docker shows it.

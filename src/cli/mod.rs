@@ -20,6 +20,7 @@ mod limits;
 mod narrator;
 mod network;
 mod ns;
+mod port;
 mod privileges;
 mod program;
 mod progress;
@@ -95,6 +96,8 @@ enum Command {
     Exec(exec::Args),
     #[command(display_order = 33)]
     Ps(lifecycle::Ps),
+    #[command(display_order = 34)]
+    Port(port::Args),
     #[command(display_order = 34)]
     Logs(lifecycle::Logs),
     #[command(display_order = 35)]
@@ -189,7 +192,8 @@ fn dispatch(command: Command, context: &mut Context) -> anyhow::Result<Exit> {
         Command::Walk(args) => walk::run(&args, context),
         Command::Supervise(args) => Ok(sealed::supervise(&args)),
         Command::Join(args) => Ok(sealed::join(&args)),
-        Command::Network(args) => network::run(&args, context),
+        Command::Network(args) => network::run(args, context),
+        Command::Port(args) => port::run(&args, context),
         Command::Ns(args) => ns::run(args, context),
         Command::Pull(args) => pull::run(&args, context),
         Command::Images(args) => images::run(&args, context),

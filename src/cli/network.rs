@@ -1,11 +1,15 @@
 //! `explore network`: stage 4 alone. A container that does not run yet gets its cable; show both ends; take it back.
+//! And networks with names of their own.
 
+pub(super) mod flags;
+mod manage;
 mod render;
 
 use super::{Context, explained};
 use crate::exit::Exit;
 use crate::kernel::netns;
-use crate::stages::create;
+use crate::stages::connection;
+use crate::stages::create::{self, Container};
 use crate::stages::exec::running;
 use crate::stages::network::{self, Lease};
 use crate::state::Roots;
@@ -39,61 +43,92 @@ enum Verb {
         container: String,
     },
     /// List who has which address
-    Ls,
+    Leases,
+    Create(manage::Create),
+    /// List networks
+    #[command(visible_alias = "list")]
+    Ls {
+        /// IDs only
+        #[arg(short, long)]
+        quiet: bool,
+        /// Whole IDs
+        #[arg(long)]
+        no_trunc: bool,
+    },
+    /// Remove networks that no container is on
+    #[command(visible_alias = "remove")]
+    Rm {
+        /// Names or IDs
+        #[arg(required = true)]
+        networks: Vec<String>,
+    },
+    /// Show networks and who is on them, as JSON
+    Inspect {
+        /// Names or IDs
+        #[arg(required = true)]
+        networks: Vec<String>,
+    },
+    /// Connect a container to one more network, at once and at each start
+    Connect {
+        /// Name or ID of the network
+        network: String,
+        /// Name or ID of the container
+        container: String,
+    },
+    /// Take a container off a network
+    Disconnect {
+        /// Name or ID of the network
+        network: String,
+        /// Name or ID of the container
+        container: String,
+    },
+    /// Remove all networks that no container is made for
+    Prune,
 }
 
 /// Runs `explore network`.
-pub(super) fn run(args: &Args, context: &mut Context) -> anyhow::Result<Exit> {
-    let roots = match args.verb {
-        Verb::Up { .. } | Verb::Down { .. } => context.container_roots()?,
-        Verb::Show { .. } | Verb::Ls => context.container_roots_to_look()?,
-    };
-    let find = |wanted: &str| create::find(&roots, wanted).map(|container| container.id).map_err(explained);
-    match &args.verb {
-        Verb::Up { container } => up(&roots, &find(container)?, context),
-        Verb::Show { container } => show(&roots, &find(container)?, context),
-        Verb::Down { container } => down(&roots, container, &find(container)?, context),
-        Verb::Ls => ls(&roots, context),
+pub(super) fn run(args: Args, context: &mut Context) -> anyhow::Result<Exit> {
+    match args.verb {
+        Verb::Up { container } => {
+            let roots = context.container_roots()?;
+            let container = create::find(&roots, &container).map_err(explained)?;
+            up(&roots, &container, context)
+        }
+        Verb::Show { container } => {
+            let roots = context.container_roots_to_look()?;
+            let id = create::find(&roots, &container).map_err(explained)?.id;
+            show(&roots, &id, context)
+        }
+        Verb::Down { container } => {
+            let roots = context.container_roots()?;
+            let id = create::find(&roots, &container).map_err(explained)?.id;
+            down(&roots, &container, &id, context)
+        }
+        Verb::Leases => leases(context),
+        Verb::Create(args) => manage::create(args, context),
+        Verb::Ls { quiet, no_trunc } => manage::ls(quiet, no_trunc, context),
+        Verb::Rm { networks } => manage::rm(&networks, context),
+        Verb::Inspect { networks } => manage::inspect(&networks, context),
+        Verb::Connect { network, container } => manage::connect(&network, &container, context),
+        Verb::Disconnect { network, container } => manage::disconnect(&network, &container, context),
+        Verb::Prune => manage::prune(context),
     }
 }
 
-fn up(roots: &Roots, id: &str, context: &mut Context) -> anyhow::Result<Exit> {
-    // Of a container that runs, the namespace that it is in; it is kept by its processes, and goes with them.
-    if let Some(it) = running(roots, id)
-        && let Some(netns) = netns_of(it.init.pid)
-    {
-        let lease = network::set_up(roots, id, netns.as_fd(), Some(it.supervisor)).map_err(explained)?;
-        say(&lease, context)?;
-        return Ok(Exit::Ok);
-    }
-    let was_pinned = network::pinned(roots, id).is_some();
-    let netns = network::pin(roots, id, None).map_err(explained)?;
-    match network::set_up(roots, id, netns.as_fd(), None) {
-        Ok(lease) => {
-            say(&lease, context)?;
-            Ok(Exit::Ok)
-        }
-        Err(error) => {
-            if !was_pinned {
-                // The first error is the one to tell; a pin that stays is in the journal.
-                let _ = network::unpin(roots, id);
-            }
-            Err(explained(error))
+fn up(roots: &Roots, container: &Container, context: &mut Context) -> anyhow::Result<Exit> {
+    let leases = connection::up(roots, container).map_err(explained)?;
+    if context.screen.json {
+        context.screen.data(&json!({"schema": 1, "lease": leases.first(), "others": leases.get(1..)}))?;
+    } else {
+        for lease in &leases {
+            context.screen.print(&render::lease(lease, context.screen.width))?;
         }
     }
+    Ok(Exit::Ok)
 }
 
 fn netns_of(pid: i32) -> Option<OwnedFd> {
     netns::open(Path::new(&format!("/proc/{pid}/ns/net"))).ok()
-}
-
-fn say(lease: &Lease, context: &mut Context) -> anyhow::Result<()> {
-    if context.screen.json {
-        context.screen.data(&json!({"schema": 1, "lease": lease}))?;
-    } else {
-        context.screen.print(&render::lease(lease, context.screen.width))?;
-    }
-    Ok(())
 }
 
 fn show(roots: &Roots, id: &str, context: &mut Context) -> anyhow::Result<Exit> {
@@ -120,21 +155,22 @@ fn down(roots: &Roots, wanted: &str, id: &str, context: &mut Context) -> anyhow:
     Ok(Exit::Ok)
 }
 
-fn ls(roots: &Roots, context: &mut Context) -> anyhow::Result<Exit> {
-    let leases = network::leases(roots).map_err(explained)?;
+fn leases(context: &mut Context) -> anyhow::Result<Exit> {
+    let roots = context.container_roots_to_look()?;
+    let leases = network::leases(&roots).map_err(explained)?;
     if context.screen.json {
-        let row = |(id, lease): &(String, Lease)| json!({"schema": 1, "container": id, "lease": lease});
+        let row = |lease: &Lease| json!({"schema": 1, "container": lease.container, "lease": lease});
         let rows: Vec<_> = leases.iter().map(row).collect();
         context.screen.data(&rows)?;
         return Ok(Exit::Ok);
     }
-    let rows: Vec<[String; 4]> = leases
+    let rows: Vec<[String; 5]> = leases
         .into_iter()
-        .map(|(id, lease)| {
+        .map(|lease| {
             let address = format!("{}/{}", lease.ip, lease.prefix);
-            [id.chars().take(12).collect(), address, lease.host_link, lease.bridge]
+            [lease.container.chars().take(12).collect(), lease.network, address, lease.host_link, lease.bridge]
         })
         .collect();
-    context.screen.table(["CONTAINER", "ADDRESS", "HOST END", "BRIDGE"], &rows)?;
+    context.screen.table(["CONTAINER", "NETWORK", "ADDRESS", "HOST END", "BRIDGE"], &rows)?;
     Ok(Exit::Ok)
 }

@@ -22,6 +22,7 @@ pub mod netns;
 pub mod nft;
 pub mod nsfs;
 pub mod overlay;
+pub mod port;
 pub mod process;
 pub mod pty;
 pub mod rlimit;

@@ -7,7 +7,9 @@ mod exec;
 mod inherit;
 
 pub use exec::{exec, exec_fd};
-pub use inherit::{borrow, close_from, ignore_terminal_signals, own, restore_signals, silence_stdio, take_stdio};
+pub use inherit::{
+    borrow, close_all_but, close_from, ignore_terminal_signals, own, restore_signals, silence_stdio, take_stdio,
+};
 
 use super::{Error, Result, call};
 use crate::narrate::{self, Role};

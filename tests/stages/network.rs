@@ -3,6 +3,8 @@
 
 mod faults;
 mod lab;
+mod named;
+mod published;
 mod strangers;
 
 use crate::support::{HostState, Learner, has_program, is_root, require};

@@ -10,7 +10,7 @@ const LABEL: usize = 12;
 /// What `network up` has given.
 pub(super) fn lease(lease: &Lease, width: usize) -> String {
     let mut page = Page::of(width);
-    page.row("inside", &format!("eth0   {}/{}   {}", lease.ip, lease.prefix, mac(&lease.mac)));
+    page.row("inside", &format!("{}   {}/{}   {}", lease.interface, lease.ip, lease.prefix, mac(&lease.mac)));
     page.row("", &format!("default via {}", lease.gateway));
     page.row("outside", &format!("{}, a port of {}", lease.host_link, lease.bridge));
     page.end(lease)
@@ -113,6 +113,9 @@ impl Page {
     }
 
     fn end(mut self, lease: &Lease) -> String {
+        for one in &lease.published {
+            self.row("published", &format!("{}:{} -> {}/{}", one.at, one.port, one.to, one.protocol.name()));
+        }
         match &lease.outside {
             Outside::Reachable => self.row("beyond", "what this machine reaches, with its address"),
             Outside::NoUplink(why) => self.row("beyond", &format!("nothing: {why}")),

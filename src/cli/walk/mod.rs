@@ -12,7 +12,7 @@ use crate::kernel::process::Ended;
 use crate::kernel::user;
 use crate::probe;
 use crate::stages::create::{self, Container, Network, Request};
-use crate::stages::{exec, exit, layer, network};
+use crate::stages::{connection, exec, exit, layer, network};
 use crate::state::{Claim, Effect, Entry, Journal, ProcessIdentity, Roots};
 use crate::walk::{self, Change, DockerCommand, Observed, Stage};
 use serde::Serialize;
@@ -165,8 +165,8 @@ impl Walk<'_> {
         let Some(container) = &self.container else { return Ok(()) };
         let holder = Some(ProcessIdentity::myself());
         let netns = network::pin(&self.roots, &container.id, holder).map_err(explained)?;
-        let lease = network::set_up(&self.roots, &container.id, netns.as_fd(), holder).map_err(explained)?;
-        for note in &lease.notes {
+        let made = connection::set_up(&self.roots, container, netns.as_fd(), holder).map_err(explained)?;
+        for note in made.leases.iter().flat_map(|lease| &lease.notes) {
             self.print(&render::paragraph(&format!("Note: {note}"), self.context.screen.width))?;
         }
         self.show(Stage::Network)
@@ -221,6 +221,7 @@ impl Walk<'_> {
     }
 
     fn exit(&mut self) -> anyhow::Result<()> {
+        network::settle(&self.roots).map_err(explained)?;
         self.show(Stage::Exit)?;
         let Some(container) = self.container.clone() else { return Ok(()) };
         let container = create::find(&self.roots, &container.id).map_err(explained)?;

@@ -12,7 +12,7 @@ use netlink_packet_core::NetlinkBuffer;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{MsgFlags, recv};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 /// The news of a link that goes is a kilobyte or two.
 const LARGEST_NEWS: usize = 32 * 1024;
@@ -46,7 +46,7 @@ pub fn delete_link(index: u32, why: &str) -> Result<()> {
 /// What the child does: nothing else of ours may be kept open by it, or whoever waits for an end of file waits for it.
 fn ask(index: u32, answer: &OwnedFd, why: &str) -> i32 {
     let answer = answer.as_raw_fd();
-    close_all_but(&[Some(answer), narrate::sink()]);
+    process::close_all_but(&[Some(answer), narrate::sink()]);
     let result = super::Socket::open().and_then(|mut socket| socket.delete(index, why));
     let text = serde_json::to_vec(&result).unwrap_or_default();
     // SAFETY: the one descriptor that was kept open for this; it is borrowed until the process leaves.
@@ -97,21 +97,6 @@ fn tells_of(mut bytes: &[u8], index: u32) -> bool {
         bytes = bytes.get(length..).unwrap_or_default();
     }
     false
-}
-
-/// close_range(2), Linux 5.9; where it is missing nothing is closed, and an end of file comes a little later.
-fn close_all_but(kept: &[Option<RawFd>]) {
-    let mut kept: Vec<u32> = kept.iter().flatten().map(|fd| *fd as u32).collect();
-    kept.sort_unstable();
-    let mut first = 0;
-    for last in kept.into_iter().map(Some).chain([None]) {
-        let end = last.map_or(u32::MAX, |fd| fd.saturating_sub(1));
-        if first <= end && last != Some(0) {
-            // SAFETY: this process has no other thread, and uses none of its descriptors but the kept ones from here.
-            unsafe { libc::syscall(libc::SYS_close_range, first, end, 0) };
-        }
-        first = last.map_or(0, |fd| fd + 1);
-    }
 }
 
 #[cfg(test)]

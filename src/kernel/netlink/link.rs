@@ -5,8 +5,8 @@ use crate::kernel::Result;
 use netlink_packet_core::{NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL};
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{
-    AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo,
-    LinkMessage, State,
+    AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoBridgePort, InfoData, InfoKind, InfoPortData, InfoPortKind,
+    InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, State,
 };
 use nix::errno::Errno;
 use serde::{Deserialize, Serialize};
@@ -186,6 +186,18 @@ impl Socket {
             shown.push("addr_gen_mode=IN6_ADDR_GEN_MODE_NONE".into());
         }
         self.change(0, RouteNetlinkMessage::SetLink(message), &shown.join(", "), why)
+    }
+
+    /// Lets a bridge send out by this port what came in by it (`hairpin on`).
+    ///
+    /// # Errors
+    /// ENODEV: there is no such link. EOPNOTSUPP: it is no port of a bridge.
+    pub fn set_hairpin(&mut self, name: &str, why: &str) -> Result<()> {
+        let port = InfoPortData::BridgePort(vec![InfoBridgePort::HairpinMode(true)]);
+        let info = vec![LinkInfo::PortKind(InfoPortKind::Bridge), LinkInfo::PortData(port)];
+        let message = message(0, vec![LinkAttribute::IfName(name.to_owned()), LinkAttribute::LinkInfo(info)]);
+        let shown = format!("ifname={name:?}, port_kind=\"bridge\", hairpin_mode=1");
+        self.change(0, RouteNetlinkMessage::NewLink(message), &shown, why)
     }
 
     /// Sets the loopback up; it is down in a new namespace, and even 127.0.0.1 is unreachable.

@@ -24,7 +24,7 @@ pub use interface::{Interface, InterfaceAddress};
 pub use link::{Bridge, Change, Link, VethEnd, Which};
 pub(in crate::kernel) use wire::{Wire, datagram};
 
-use super::{Result, netns};
+use super::Result;
 use netlink_packet_core::{NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkBuffer, NetlinkMessage, NetlinkPayload};
 use netlink_packet_route::RouteNetlinkMessage;
 use nix::errno::Errno;
@@ -52,8 +52,7 @@ impl Socket {
     /// # Errors
     /// The fork(2), setns(2) or socket(2) that failed.
     pub fn open_in(netns: BorrowedFd<'_>, why: &str) -> Result<Self> {
-        let socket = netns::fetch_from(netns, why, || wire::open(SockProtocol::NetlinkRoute))?;
-        Ok(Self { wire: Wire::over(socket) })
+        Ok(Self { wire: Wire::open_in(netns, SockProtocol::NetlinkRoute, why)? })
     }
 
     /// Asks for one change, and waits for the kernel's word that it is made.

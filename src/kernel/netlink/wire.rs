@@ -1,7 +1,7 @@
 //! The datagrams themselves, the same for every netlink protocol: send one, read until the kernel has said its last
 //! word about it.
 
-use crate::kernel::{Error, Result, call};
+use crate::kernel::{Error, Result, call, netns};
 use netlink_packet_core::{NLM_F_DUMP_INTR, NetlinkBuffer, NetlinkMessage, NetlinkSerializable};
 use nix::errno::Errno;
 use nix::sys::socket::{
@@ -9,7 +9,7 @@ use nix::sys::socket::{
     sockopt,
 };
 use nix::sys::time::{TimeVal, TimeValLike};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 /// The kernel never sends more than 32 KiB at once (NLMSG_GOODSIZE and the larger buffer for lists, af_netlink.c).
 const LARGEST_ANSWER: usize = 64 * 1024;
@@ -68,6 +68,11 @@ impl Wire {
 
     pub(in crate::kernel) fn open(protocol: SockProtocol) -> Result<Self> {
         Ok(Self::over(open(protocol)?))
+    }
+
+    /// As [`Wire::open`], in another network namespace: a child joins it and hands the socket back.
+    pub(in crate::kernel) fn open_in(netns: BorrowedFd<'_>, protocol: SockProtocol, why: &str) -> Result<Self> {
+        netns::fetch_from(netns, why, || open(protocol)).map(Self::over)
     }
 
     /// The number that the next question carries and that its answers repeat.

@@ -29,7 +29,14 @@ pub(super) fn nf_tables(_: &Roots) -> Answer {
     as_this_user("a table that masquerades was made in a new network namespace", || {
         unshare(&[Kind::Net])?;
         let network = (Ipv4Addr::new(192, 0, 2, 0), 24);
-        let wanted = nft::Masquerade { table: "trial", mark: "trial", network, bridge: "switch", answers_only: &[] };
+        let wanted = nft::NetworkTable {
+            table: "trial",
+            mark: "trial",
+            network,
+            bridge: "switch",
+            answers_only: &[],
+            internal: false,
+        };
         nft::Socket::open()?.create(&wanted, WHY)
     })
 }

@@ -1,7 +1,7 @@
 //! `config.json`: the wish in the words of the OCI runtime specification, with Docker's defaults. It is all that
 //! `start` reads; `runc run` and `crun run` read the same file.
 
-use super::{Container, CreateError, Request, environment, init_layer, sysctl};
+use super::{Container, CreateError, Network, Request, environment, init_layer, sysctl};
 use crate::image::Image;
 use crate::kernel::cgroup::{self, Version};
 use crate::kernel::user;
@@ -71,10 +71,10 @@ pub(super) fn spec(
         "mounts": mounts,
         "process": process(container, request, image)?,
         "linux": {
-            "namespaces": namespaces(),
+            "namespaces": namespaces(container),
             "maskedPaths": MASKED,
             "readonlyPaths": READ_ONLY,
-            "sysctl": sysctl::settings(&request.sysctls, true)?,
+            "sysctl": sysctl::settings(&request.sysctls, container.network.is_own())?,
             "devices": nodes,
             "resources": resources,
         },
@@ -134,9 +134,12 @@ fn bind(source: &Path, target: &Path, read_only: bool) -> Value {
     json!({ "destination": target, "type": "bind", "source": source, "options": ["rbind", "rprivate", mode] })
 }
 
-/// Docker's set: no user namespace, and a cgroup namespace on version 2 only.
-fn namespaces() -> Vec<Value> {
-    let mut kinds = vec!["mount", "network", "uts", "pid", "ipc"];
+/// Docker's set: no user namespace, and a cgroup namespace on version 2 only. `--network host` makes no network namespace.
+fn namespaces(container: &Container) -> Vec<Value> {
+    let mut kinds = vec!["mount", "uts", "pid", "ipc"];
+    if container.network != Network::Host {
+        kinds.insert(1, "network");
+    }
     if cgroup::hierarchies().iter().all(|tree| tree.version == Version::V2) {
         kinds.push("cgroup");
     }

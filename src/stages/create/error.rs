@@ -4,6 +4,7 @@ use super::{LimitError, PrivilegeError, UlimitError};
 use crate::error::Explain;
 use crate::exit::Exit;
 use crate::image::ImageError;
+use crate::stages::network::NetworkError;
 use crate::stages::user::UserError;
 use crate::state::RecordError;
 use std::io;
@@ -117,6 +118,17 @@ pub enum CreateError {
     /// A record of one.
     #[error(transparent)]
     Record(#[from] RecordError),
+    /// Its network.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    /// The image exposes what is no port.
+    #[error("the image exposes {text:?}: {why}")]
+    Exposed {
+        /// What stands in its configuration.
+        text: String,
+        /// What is wrong with it.
+        why: String,
+    },
     /// No such container.
     #[error("no such container: {0}")]
     NoSuchContainer(String),
@@ -137,6 +149,7 @@ impl Explain for CreateError {
             Self::EnvLine { .. } => {
                 "each line is NAME=VALUE, or NAME for this shell's value; '#' begins a comment line".into()
             }
+            Self::Network(error) => return error.hint(),
             Self::NameTaken { id, .. } => {
                 format!("choose another --name, or remove that one: `explore rm {}`", id.get(..12).unwrap_or(id))
             }

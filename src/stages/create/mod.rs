@@ -18,23 +18,26 @@ mod host_devices;
 mod init_layer;
 pub mod limits;
 mod names;
+mod networking;
 mod privileges;
 mod program;
 mod record;
 mod sysctl;
 mod ulimit;
 
+pub use crate::stages::network::Mode as Network;
 pub use config::CAPABILITIES;
 pub use error::CreateError;
 pub use limits::{DEFAULT_RULES, LimitError, Limits};
 pub use privileges::{PrivilegeError, Privileges};
 pub use program::Program;
-pub use record::{Container, Network, Status, Volume};
+pub use record::{Container, Status, Volume};
 pub use ulimit::{Ulimit, UlimitError};
 
 use self::privileges::Rights;
 use crate::image::{self, Image};
 use crate::kernel::namespace::Kind;
+use crate::stages::network::Wish;
 use crate::state::{Lock, Roots, read_record, write_record};
 use oci_spec::runtime::{LinuxNamespace, LinuxNamespaceType, Spec};
 use std::path::{Path, PathBuf};
@@ -63,6 +66,8 @@ pub struct Request {
     pub volumes: Vec<Volume>,
     /// `--network`.
     pub network: Network,
+    /// `-p`, `--dns`, and the like.
+    pub wish: Wish,
     /// `-t`.
     pub terminal: bool,
     /// `-i`.
@@ -94,7 +99,8 @@ pub fn create(roots: &Roots, request: &Request) -> Result<Container, CreateError
     let _held = Lock::wait(&lock).map_err(|source| CreateError::Folder { path: lock.clone(), source })?;
     let taken = record::list(roots)?;
     let name = names::choose(request.name.as_deref(), &taken)?;
-    let container = describe(request, &image, name)?;
+    let networking = networking::resolve(roots, request, &image)?;
+    let container = describe(request, &image, name, networking)?;
     write(roots, &container, request, &image, rights)?;
     Ok(container)
 }
@@ -213,13 +219,21 @@ fn check_hostname(hostname: &str) -> Result<(), CreateError> {
     Ok(())
 }
 
-fn describe(request: &Request, image: &Image, name: String) -> Result<Container, CreateError> {
+fn describe(
+    request: &Request,
+    image: &Image,
+    name: String,
+    networking: networking::Networking,
+) -> Result<Container, CreateError> {
     let id = names::random_id().map_err(CreateError::Random)?;
     let now = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
     Ok(Container {
         schema: 1,
         // The host name is the first twelve digits of the ID: what the prompt of `docker run` shows.
-        hostname: request.hostname.clone().unwrap_or_else(|| id[..12].to_owned()),
+        hostname: networking::full_hostname(
+            networking.hostname.unwrap_or_else(|| id[..12].to_owned()),
+            &networking.wish,
+        ),
         name,
         image: image.reference.clone(),
         image_id: image.id.clone(),
@@ -228,7 +242,8 @@ fn describe(request: &Request, image: &Image, name: String) -> Result<Container,
         terminal: request.terminal,
         interactive: request.interactive,
         remove: request.remove,
-        network: request.network,
+        network: networking.mode,
+        wish: networking.wish,
         volumes: request.volumes.clone(),
         limits: request.limits.clone(),
         created: now.as_secs(),

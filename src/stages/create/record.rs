@@ -2,6 +2,7 @@
 
 use super::{CreateError, Limits, Program};
 use crate::kernel::process::Ended;
+use crate::stages::network::{Mode, Wish};
 use crate::state::{Roots, read_record};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -37,7 +38,10 @@ pub struct Container {
     /// `--rm`: it goes when it ends.
     pub remove: bool,
     /// How it is connected.
-    pub network: Network,
+    pub network: Mode,
+    /// What else it wants of the network.
+    #[serde(default)]
+    pub wish: Wish,
     /// What of this machine is shown inside.
     pub volumes: Vec<Volume>,
     /// What it may use.
@@ -70,17 +74,6 @@ pub enum Status {
         #[serde(default)]
         oom_killed: bool,
     },
-}
-
-/// `--network`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Network {
-    /// A cable to a bridge of ours, an address, and NAT to the outside
-    #[default]
-    Bridge,
-    /// Only the loopback interface
-    None,
 }
 
 /// `-v SOURCE:TARGET[:ro]`.

@@ -8,13 +8,13 @@ use super::{StartFailure, cgroup, init};
 use crate::error::Explain;
 use crate::kernel::namespace::{self, Kind};
 use crate::kernel::process::{self, Child, Ended};
-use crate::kernel::{self, fs, nsfs, user};
+use crate::kernel::{self, fs, user};
 use crate::narrate::{self, Role};
-use crate::stages::create::{self, Container, Network, Status};
+use crate::stages::create::{self, Container, Status};
 use crate::stages::exit::Extent;
 use crate::stages::failure::Failure;
 use crate::stages::layer::Union;
-use crate::stages::{exit, keeper, network};
+use crate::stages::{exit, keeper};
 use crate::state::{Claim, Effect, Journal, ProcessIdentity, Roots, read_record, write_record};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -23,6 +23,7 @@ use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 pub(super) mod carry;
+mod networking;
 
 /// What the supervisor is told on its command line.
 #[derive(Debug)]
@@ -45,6 +46,7 @@ struct Started {
     ends: Ends,
     claim: Claim,
     cgroups: Vec<cgroup::Joined>,
+    network: networking::Networking,
 }
 
 /// The whole life of a supervisor.
@@ -118,8 +120,8 @@ fn begin(
         let (theirs, ours) = wiring::pipes(container.interactive).map_err(quiet("pipe2"))?;
         (Some(theirs), ours)
     };
-    let pinned = network::pinned(roots, &container.id);
-    let connected = pinned.is_some();
+    let joined = networking::joined(roots, container)?;
+    let connected = joined.is_some();
     let flags = flags(spec, connected);
     let plan = init::Plan {
         roots,
@@ -127,7 +129,7 @@ fn begin(
         union,
         layer_mounted: container.layer_mounted,
         who: container.program.who(),
-        network: pinned,
+        network: joined,
         opens_nodes: cgroup::opens_more(spec, &cgroups) && !user::in_user_namespace(),
         socket: theirs,
         stdio,
@@ -148,15 +150,19 @@ fn begin(
     tell(&ours, ToInit::Go)?;
     // While it makes its mounts: the first move into a cgroup of version 1 waits for all processors to have noticed
     // (an RCU grace period, some milliseconds). Until it hears `Connected` only our own code runs in it.
-    let prepared = cgroup::join(&cgroups, child.pid).and_then(|()| connect(roots, container, &child, claim, connected));
-    match prepared {
-        Ok(()) => tell(&ours, ToInit::Connected)?,
+    let prepared = cgroup::join(&cgroups, child.pid)
+        .and_then(|()| networking::connect(roots, container, child.pid.as_raw(), claim, connected));
+    let network = match prepared {
+        Ok(network) => {
+            tell(&ours, ToInit::Connected)?;
+            network
+        }
         // Nothing can be connected to one that is gone: what it has said counts, or how it was ended.
-        Err(_) if has_spoken(&ours) => {}
+        Err(_) if has_spoken(&ours) => networking::Networking::default(),
         Err(failure) => return Err(failure),
-    }
+    };
     hear_out(&ours, &mut ends)?;
-    Ok(Started { child, ends, claim: claim.clone(), cgroups })
+    Ok(Started { child, ends, claim: claim.clone(), cgroups, network })
 }
 
 /// One that cannot hear it any more has said why, or was killed: both are heard next.
@@ -200,35 +206,6 @@ fn register(
     Ok(write_record(&folder.join("running.json"), &record, false)?)
 }
 
-/// Cable, address, route; and the three files of /etc, which are mounted already and are written in place.
-fn connect(
-    roots: &Roots,
-    container: &Container,
-    child: &Child,
-    claim: &Claim,
-    connected: bool,
-) -> Result<(), StartFailure> {
-    let lease = if connected {
-        network::lease_of(roots, &container.id)?
-    } else {
-        let netns = nsfs::open(child.pid.as_raw(), Kind::Net).map_err(Failure::at("find its network namespace"))?;
-        match container.network {
-            Network::None => {
-                network::bring_up_loopback(netns.as_fd())?;
-                None
-            }
-            Network::Bridge => Some(network::set_up(roots, &container.id, netns.as_fd(), claim.holder)?),
-        }
-    };
-    let bundle = create::folder(roots, &container.id);
-    let files = network::etc_files(lease.as_ref(), &container.hostname);
-    for (name, text) in [("hosts", files.hosts), ("hostname", files.hostname), ("resolv.conf", files.resolv_conf)] {
-        let path = bundle.join(name);
-        std::fs::write(&path, text).map_err(|source| crate::state::RecordError::Write { path, source })?;
-    }
-    Ok(())
-}
-
 /// Waits until PID 1 has become its program, or has said why not.
 pub(super) fn hear_out(socket: &OwnedFd, ends: &mut Ends) -> Result<(), StartFailure> {
     loop {
@@ -267,6 +244,7 @@ fn live(orders: &mut Orders, mut container: Container, started: Started) -> i32 
     if !container.remove {
         let _ = create::save(&orders.roots, &container);
     }
+    started.network.end(&orders.roots, &container.id);
     take_back(&orders.roots, &container, Extent::Everything);
     if container.remove {
         let _ = exit::remove_files(&orders.roots, &container);

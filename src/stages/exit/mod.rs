@@ -132,7 +132,8 @@ fn end(roots: &Roots, container: &Container, first: i32, patience: u64) -> Resul
     if let Some(supervisor) = supervisor.filter(|_| running.supervisor.is_alive()) {
         process::wait_for_end(supervisor.as_fd());
     }
-    Ok(())
+    // Who ends a container by hand wants to see everything gone.
+    Ok(network::settle(roots)?)
 }
 
 fn send(init: &OwnedFd, number: i32, why: &str) -> kernel::Result<()> {
@@ -213,6 +214,7 @@ pub fn remove(roots: &Roots, container: &Container, force: bool) -> Result<(), E
     layer::unmount(&create::folder(roots, &container.id).join("rootfs"))?;
     network::unpin(roots, &container.id)?;
     take_back(roots, &container.id, Extent::Everything)?;
+    network::settle(roots)?;
     remove_files(roots, container)
 }
 

@@ -1,103 +1,187 @@
-//! The switch and the way out, shared by all containers of a state: bridge, forwarding, masquerading. Made with the
-//! first container, gone with the last.
+//! The switch and the way out of one network, shared by all its containers: bridge, forwarding, masquerading. Made with
+//! the first container, gone with the last.
 
+use super::definition::{self, Definition, Subnet};
 use super::lease::{BridgeRecord, Held, Outside};
-use super::mark::{Marks, mac_of_alias};
+use super::mark::{Marks, is_ours, mac_of_alias};
 use super::{NetworkError, forward, subnet, undo};
-use crate::kernel::netlink::{Bridge, Change, Link, Route, Socket, Which};
+use crate::kernel::netlink::{Address, Bridge, Change, Link, Route, Socket, Which};
 use crate::kernel::nft;
 use crate::state::{Claim, Effect, Journal, Roots};
 use nix::errno::Errno;
 use std::net::Ipv4Addr;
 
-/// Whose the shared effects are in the journal.
-pub(super) const OWNER: &str = "network";
 /// How often another state may take the network that we wanted before we give up.
 const ROUNDS: usize = 8;
+/// Said where there is no way out; it may come later.
+const NO_ROUTE: &str = "this network namespace has no route to anywhere else";
 
-/// The bridge of this state: the one that is there, or a new one.
-pub(super) fn ensure(roots: &Roots, held: &mut Held, socket: &mut Socket) -> Result<BridgeRecord, NetworkError> {
-    if let Some(mut record) = held.record.bridge.take()
-        && is_standing(&record, socket)?
+/// Whose the effects that a network's containers share are in the journal.
+pub(super) fn owner_of(network: &str) -> String {
+    if network == definition::DEFAULT { "network".into() } else { format!("network/{network}") }
+}
+
+/// The other way round; `None` for the owners of other effects.
+pub(super) fn network_of(owner: &str) -> Option<&str> {
+    if owner == "network" {
+        return Some(definition::DEFAULT);
+    }
+    owner.strip_prefix("network/").filter(|name| !name.starts_with('/'))
+}
+
+/// The bridge of a network: the one that is there, or a new one.
+pub(super) fn ensure(
+    roots: &Roots,
+    held: &mut Held,
+    network: &Definition,
+    socket: &mut Socket,
+) -> Result<BridgeRecord, NetworkError> {
+    if let Some(mut record) = held.record.bridges.remove(&network.name)
+        && let Some(index) = standing(&record, socket)?
     {
-        mend_rules(roots, &mut record)?;
-        held.record.bridge = Some(record.clone());
+        let marks = Marks::of(roots);
+        mend_rules(&marks, network, &mut record)?;
+        follow_uplinks(roots, network, &mut record, index, socket)?;
+        held.record.bridges.insert(network.name.clone(), record.clone());
         return Ok(record);
     }
     // Whatever is left of a bridge that is not complete, by a kill or by a foreign hand, goes first.
-    remove(roots)?;
-    let made = make(roots, held.record.last_gateway, socket);
-    match made {
+    remove(roots, &network.name)?;
+    match make(roots, held, network, socket) {
         Ok(record) => {
-            held.record.last_gateway = Some(record.gateway);
-            held.record.bridge = Some(record.clone());
+            if !network.is_own() {
+                held.record.last_gateway = Some(record.gateway);
+            }
+            held.record.bridges.insert(network.name.clone(), record.clone());
             Ok(record)
         }
         Err(error) => {
             // The first error is the one to tell; what cannot be removed now stays in the journal.
-            let _ = remove(roots);
+            let _ = remove(roots, &network.name);
             Err(error)
         }
     }
 }
 
-/// Undoes every shared effect, newest first, and goes on past what fails.
-pub(super) fn remove(roots: &Roots) -> Result<(), NetworkError> {
-    undo::all_of(roots, OWNER)
+/// Undoes every effect that the containers of a network share, newest first, and goes on past what fails.
+pub(super) fn remove(roots: &Roots, network: &str) -> Result<(), NetworkError> {
+    undo::all_of(roots, &owner_of(network))
 }
 
-/// Whether the link is there, ours and up.
-fn is_standing(record: &BridgeRecord, socket: &mut Socket) -> Result<bool, NetworkError> {
+/// The number of the link, where it is there, ours and up.
+fn standing(record: &BridgeRecord, socket: &mut Socket) -> Result<Option<u32>, NetworkError> {
     let link = socket
         .link_named(&record.name, "is our bridge still there")
         .map_err(|source| NetworkError::Look { what: "links", source })?;
-    Ok(link.is_some_and(|link| link.alias.as_ref() == Some(&record.alias) && link.up))
+    Ok(link.filter(|link| is_ours(link, &record.alias) && link.up).map(|link| link.index))
 }
 
 /// Somebody may have flushed all rules of the machine; the journal still has the entry of our table.
-fn mend_rules(roots: &Roots, record: &mut BridgeRecord) -> Result<(), NetworkError> {
-    if record.outside != Outside::Reachable {
+fn mend_rules(marks: &Marks, network: &Definition, record: &mut BridgeRecord) -> Result<(), NetworkError> {
+    let found = match nft::Socket::open()
+        .and_then(|mut socket| socket.comment_of(&marks.table(network), "are our rules still there"))
+    {
+        Err(error) if lacks_filter(error.errno()) => return Ok(()),
+        other => other.map_err(|source| NetworkError::Look { what: "packet filter", source })?,
+    };
+    if found.is_none() { make_table(marks, network, record) } else { Ok(()) }
+}
+
+/// A way out may have come since the bridge was made: a cable plugged in, a VPN. Forwarding is switched on there now,
+/// in the order that [`forward`] asks for.
+fn follow_uplinks(
+    roots: &Roots,
+    network: &Definition,
+    record: &mut BridgeRecord,
+    index: u32,
+    socket: &mut Socket,
+) -> Result<(), NetworkError> {
+    if network.internal {
         return Ok(());
     }
+    let look = |what| move |source| NetworkError::Look { what, source };
+    let links = socket.links("has a way out come or gone").map_err(look("links"))?;
+    let routes = socket.routes("where do they lead").map_err(look("routes"))?;
+    let mut new = uplinks(&links, &routes);
+    let no_route = Outside::NoUplink(NO_ROUTE.into());
+    if new.is_empty() && record.outside == Outside::Reachable {
+        record.outside = no_route;
+        return Ok(());
+    }
+    if !new.is_empty() && record.outside == no_route {
+        record.outside = Outside::Reachable;
+    }
+    new.retain(|link| !record.forwards.contains(link));
+    let switches = forward::needed(&new, socket)?;
+    if switches.is_empty() {
+        return Ok(());
+    }
+    let (journal, claim) = (Journal::at(roots.journal()), claim_of(network));
+    for switch in &switches {
+        journal.announce(&claim, switch.effect())?;
+    }
     let marks = Marks::of(roots);
-    let found = nft::Socket::open()
-        .and_then(|mut socket| socket.comment_of(&marks.table(), "are our rules still there"))
-        .map_err(|source| NetworkError::Look { what: "packet filter", source })?;
-    if found.is_none() { masquerade(&marks, record) } else { Ok(()) }
+    record.forwards.extend(switches.iter().map(|switch| switch.link.clone()));
+    record.alias = marks.bridge_alias(network, &record.forwards);
+    let change = Change { alias: Some(&record.alias), ..Change::default() };
+    socket
+        .set_link(Which::Index(index), change, "more links forward because of it")
+        .map_err(|source| NetworkError::Bridge { name: record.name.clone(), source })?;
+    let (table, mark) = (marks.table(network), marks.table_comment(network));
+    let wanted = table_of(&table, &mark, record);
+    let ruled = nft::Socket::open().and_then(|mut filter| {
+        let mut rule = |link: &String| filter.add_answers_only(&wanted, link, "only answers come in by this link");
+        switches.iter().try_for_each(|switch| rule(&switch.link))
+    });
+    ruled.map_err(|source| NetworkError::Nat { name: table.clone(), source })?;
+    if let Err(why) = forward::switch_on(&record.name, &switches) {
+        record.outside = Outside::NoUplink(why);
+    }
+    Ok(())
+}
+
+fn claim_of(network: &Definition) -> Claim {
+    Claim { owner: owner_of(&network.name), holder: None }
 }
 
 /// Order matters twice: what is announced first is undone last, so the settings go back after the bridge whose alias
 /// says that it needs them; and the alias stands before the settings change ([`forward`]).
-fn make(roots: &Roots, preferred: Option<Ipv4Addr>, socket: &mut Socket) -> Result<BridgeRecord, NetworkError> {
+fn make(roots: &Roots, held: &Held, network: &Definition, socket: &mut Socket) -> Result<BridgeRecord, NetworkError> {
     let look = |what| move |source| NetworkError::Look { what, source };
     let marks = Marks::of(roots);
-    let journal = Journal::at(roots.journal());
-    let claim = Claim { owner: OWNER.into(), holder: None };
+    let (journal, claim) = (Journal::at(roots.journal()), claim_of(network));
 
     let links = socket.links("which links are there").map_err(look("links"))?;
     let routes = socket.routes("where do they lead, and which networks are taken").map_err(look("routes"))?;
-    let uplinks = uplinks(&links, &routes);
+    let uplinks = if network.internal { Vec::new() } else { uplinks(&links, &routes) };
     let switches = forward::needed(&uplinks, socket)?;
     let forwards: Vec<String> = switches.iter().map(|switch| switch.link.clone()).collect();
     for switch in &switches {
         journal.announce(&claim, switch.effect())?;
     }
 
-    let (name, alias) = (marks.bridge_name(), marks.bridge_alias(&forwards));
+    let (name, alias) = (marks.bridge_name(network), marks.bridge_alias(network, &forwards));
     let index = make_link(&journal, &claim, &name, &alias, socket)?;
-    let gateway = take_network(&marks, preferred, &name, index, &routes, socket)?;
-    let mut outside = if uplinks.is_empty() {
-        Outside::NoUplink("this network namespace has no route to anywhere else".into())
+    let gateway = if let (Some(gateway), Some(subnet)) = (network.gateway, network.subnet) {
+        take_fixed(network, gateway, subnet, &name, index, &routes, socket)?
     } else {
-        Outside::Reachable
+        let reserved = reserved(roots, held)?;
+        take_network(&marks, held.record.last_gateway, &reserved, &name, index, &routes, socket)?
     };
-    if let Err(why) = forward::switch_on(&name, &switches) {
-        outside = Outside::NoUplink(why);
+    let outside = match (network.internal, uplinks.is_empty()) {
+        (true, _) => Outside::NoUplink(format!("{} is an internal network", network.name)),
+        (false, true) => Outside::NoUplink(NO_ROUTE.into()),
+        (false, false) => Outside::Reachable,
+    };
+    let prefix = network.subnet.map_or(subnet::PREFIX, |subnet| subnet.prefix);
+    let mut record = BridgeRecord { name, alias, gateway, prefix, forwards, internal: network.internal, outside };
+    if !network.internal
+        && let Err(why) = forward::switch_on(&record.name, &switches)
+    {
+        record.outside = Outside::NoUplink(why);
     }
-    let mut record =
-        BridgeRecord { name, alias, gateway, prefix: subnet::PREFIX, forwards, outside, notes: Vec::new() };
-    journal.announce(&claim, Effect::NftTable { name: marks.table() })?;
-    masquerade(&marks, &mut record)?;
+    journal.announce(&claim, Effect::NftTable { name: marks.table(network) })?;
+    make_table(&marks, network, &mut record)?;
     Ok(record)
 }
 
@@ -137,6 +221,7 @@ fn make_link(
 fn take_network(
     marks: &Marks,
     preferred: Option<Ipv4Addr>,
+    reserved: &[Subnet],
     name: &str,
     index: u32,
     routes: &[Route],
@@ -146,13 +231,16 @@ fn take_network(
     let look = |source| NetworkError::Look { what: "addresses", source };
     let mut addresses = socket.addresses("which networks are taken").map_err(look)?;
     let mut wanted = subnet::ordered(marks.first_candidate(), preferred);
+    let is_free = |gateway: Ipv4Addr, addresses: &[Address], routes: &[Route]| {
+        let own = Subnet::around(gateway, subnet::PREFIX);
+        reserved.iter().all(|other| !other.meets(own))
+            && subnet::is_free(gateway, subnet::PREFIX, addresses, routes, Some(index))
+    };
     for _ in 0..ROUNDS {
-        let Some(gateway) = wanted.find(|gateway| subnet::is_free(*gateway, &addresses, routes, Some(index))) else {
-            break;
-        };
+        let Some(gateway) = wanted.find(|gateway| is_free(*gateway, &addresses, routes)) else { break };
         socket.add_address(index, gateway, subnet::PREFIX, "the gateway of our containers").map_err(failed)?;
         addresses = socket.addresses("has somebody else taken the same network meanwhile").map_err(look)?;
-        if subnet::is_free(gateway, &addresses, &[], Some(index)) {
+        if is_free(gateway, &addresses, &[]) {
             return Ok(gateway);
         }
         socket.remove_address(index, gateway, subnet::PREFIX, "somebody else has it").map_err(failed)?;
@@ -162,35 +250,61 @@ fn take_network(
     Err(NetworkError::NoSubnet { tried: subnet::candidates().count() })
 }
 
-/// The table, and what the reader should know about the tables of others.
-fn masquerade(marks: &Marks, record: &mut BridgeRecord) -> Result<(), NetworkError> {
-    let (table, comment) = (marks.table(), marks.table_comment());
-    let hosts = u32::MAX.checked_shr(u32::from(record.prefix)).unwrap_or(0);
-    let network = Ipv4Addr::from(u32::from(record.gateway) & !hosts);
-    let wanted = nft::Masquerade {
-        table: &table,
-        mark: &comment,
-        network: (network, record.prefix),
+/// The addresses of networks that have a record: the default one keeps out of them.
+fn reserved(roots: &Roots, held: &Held) -> Result<Vec<Subnet>, NetworkError> {
+    let standing = held.record.bridges.values().map(|one| Subnet::around(one.gateway, one.prefix));
+    let defined = definition::list(roots)?.into_iter().filter_map(|one| one.subnet);
+    Ok(defined.chain(standing).collect())
+}
+
+/// Gives the bridge of a named network its address, unless somebody else has come to use its addresses.
+fn take_fixed(
+    network: &Definition,
+    gateway: Ipv4Addr,
+    subnet: Subnet,
+    name: &str,
+    index: u32,
+    routes: &[Route],
+    socket: &mut Socket,
+) -> Result<Ipv4Addr, NetworkError> {
+    let failed = |source| NetworkError::Bridge { name: name.to_owned(), source };
+    let look = |source| NetworkError::Look { what: "addresses", source };
+    let addresses: Vec<Address> = socket.addresses("are its addresses still free").map_err(look)?;
+    if !subnet::is_free(gateway, subnet.prefix, &addresses, routes, Some(index)) {
+        return Err(NetworkError::Taken { network: network.name.clone(), subnet: subnet.to_string() });
+    }
+    socket.add_address(index, gateway, subnet.prefix, "the gateway of our containers").map_err(failed)?;
+    Ok(gateway)
+}
+
+fn table_of<'a>(table: &'a str, mark: &'a str, record: &'a BridgeRecord) -> nft::NetworkTable<'a> {
+    let subnet = Subnet::around(record.gateway, record.prefix);
+    nft::NetworkTable {
+        table,
+        mark,
+        network: (subnet.ip, subnet.prefix),
         bridge: &record.name,
         answers_only: &record.forwards,
-    };
-    let made = nft::Socket::open().and_then(|mut socket| {
-        socket.create(&wanted, "outside, our containers have the host's address")?;
-        socket.forward_chains("does another firewall drop what we forward")
-    });
-    match made {
-        Ok(chains) => {
-            let subnet = format!("{network}/{}", record.prefix);
-            record.notes.extend(chains.iter().filter(|chain| chain.drops).map(|chain| forward::note(chain, &subnet)));
-            Ok(())
-        }
+        internal: record.internal,
+    }
+}
+
+fn make_table(marks: &Marks, network: &Definition, record: &mut BridgeRecord) -> Result<(), NetworkError> {
+    let (table, mark) = (marks.table(network), marks.table_comment(network));
+    let why = "outside, our containers have the host's address";
+    match nft::Socket::open().and_then(|mut socket| socket.create(&table_of(&table, &mark, record), why)) {
+        Ok(()) => Ok(()),
         Err(error) if error.errno() == Errno::EEXIST => Err(NetworkError::Foreign { what: "table", name: table }),
         // A kernel without it is no reason to have no network at all.
-        Err(error) if matches!(error.errno(), Errno::EOPNOTSUPP | Errno::ENOENT | Errno::EPROTONOSUPPORT) => {
+        Err(error) if lacks_filter(error.errno()) => {
             record.outside =
                 Outside::NoUplink(format!("this kernel cannot masquerade (nf_tables, nft_masq, nft_ct): {error}"));
             Ok(())
         }
         Err(source) => Err(NetworkError::Nat { name: table, source }),
     }
+}
+
+fn lacks_filter(errno: Errno) -> bool {
+    matches!(errno, Errno::EOPNOTSUPP | Errno::ENOENT | Errno::EPROTONOSUPPORT)
 }

@@ -43,6 +43,87 @@ pub enum NetworkError {
         /// How many were looked at.
         tried: usize,
     },
+    /// Two flags, or a flag and a network, that do not go together; in docker's words.
+    #[error("{0}")]
+    Conflict(String),
+    /// No network of that name.
+    #[error("network {0} not found")]
+    NoSuchNetwork(String),
+    /// Not a name.
+    #[error("{0:?} is no name for a network: letters, digits, '_', '.' and '-', a letter or digit first")]
+    Name(String),
+    /// Two networks of ours would have the same addresses.
+    #[error("Pool overlaps with other one on this address space: {subnet} meets that of the network {network}")]
+    Overlaps {
+        /// What was wanted.
+        subnet: String,
+        /// Who has it.
+        network: String,
+    },
+    /// Somebody on this machine has come to use a network's addresses.
+    #[error("an address or a route of this machine overlaps {subnet}, the addresses of the network {network}")]
+    Taken {
+        /// The network.
+        network: String,
+        /// Its addresses.
+        subnet: String,
+    },
+    /// A network is used.
+    #[error("error while removing network: network {name} has active endpoints ({})", users.join(", "))]
+    InUse {
+        /// The network.
+        name: String,
+        /// IDs of the containers on it.
+        users: Vec<String>,
+    },
+    /// A container is not on that network.
+    #[error("container {} is not connected to network {network}", short(id))]
+    NotOn {
+        /// The container.
+        id: String,
+        /// The network.
+        network: String,
+    },
+    /// The container whose network is to be shared does not run.
+    #[error("cannot join network of a non running container: {0}")]
+    NotRunning(String),
+    /// No randomness for an ID.
+    #[error("cannot draw a random ID")]
+    Random(#[source] io::Error),
+    /// Another container of ours publishes there.
+    #[error("Bind for {ip}:{port} failed: port is already allocated")]
+    PortAllocated {
+        /// The address of this machine.
+        ip: std::net::Ipv4Addr,
+        /// The port.
+        port: u16,
+    },
+    /// Another program has the port, or it cannot be had.
+    #[error("failed to bind host port {ip}:{port}/{}: {}", protocol.name(), super::publish::reason(source.errno()))]
+    PortInUse {
+        /// The address of this machine.
+        ip: std::net::Ipv4Addr,
+        /// The port.
+        port: u16,
+        /// TCP or UDP.
+        protocol: kernel::nft::Protocol,
+        /// The bind(2).
+        source: kernel::Error,
+    },
+    /// The ports cannot be redirected.
+    #[error("cannot publish ports with the nf_tables table {name}")]
+    Publish {
+        /// Its name.
+        name: String,
+        /// The request.
+        source: kernel::Error,
+    },
+    /// The name server of a container cannot be started.
+    #[error("cannot start the name server of the container")]
+    Resolver(#[source] kernel::Error),
+    /// What remains cannot be left to another process.
+    #[error("cannot leave the rest of the network to be removed later")]
+    Sweep(#[source] kernel::Error),
     /// All addresses are given out.
     #[error("no free address in {subnet}")]
     Full {
@@ -154,6 +235,9 @@ impl NetworkError {
             | Self::Forwarding { source, .. }
             | Self::Undo { source, .. }
             | Self::Pin { source, .. }
+            | Self::Publish { source, .. }
+            | Self::Resolver(source)
+            | Self::Sweep(source)
             | Self::Inside(source) => Some(source),
             _ => None,
         }
@@ -170,7 +254,29 @@ impl Explain for NetworkError {
             }
             Self::Foreign { name, .. } => Some(format!("see `nft list table ip {name}`; it was left alone")),
             Self::NoSubnet { .. } => Some("see `ip -4 address; ip route`; --network none needs none".into()),
-            Self::Full { .. } => Some("`explore network ls` lists who has them".into()),
+            Self::Full { .. } => Some("`explore network leases` lists who has them".into()),
+            Self::NoSuchNetwork(name) => {
+                Some(format!("`explore network create {name}` makes it; `explore network ls` lists all"))
+            }
+            Self::Overlaps { .. } => Some("choose other addresses with --subnet".into()),
+            Self::Taken { network, .. } => Some(format!(
+                "see `ip -4 address; ip route`; `explore network rm {network}`, and make it again with another --subnet"
+            )),
+            Self::InUse { .. } => {
+                Some("`explore stop` ends a container, `explore network disconnect` takes it off".into())
+            }
+            Self::NotRunning(name) => Some(format!("`explore start {name}` starts it")),
+            Self::PortAllocated { .. } => Some("`explore ps` says which container publishes it".into()),
+            Self::PortInUse { ip, port, source, .. } => match source.errno() {
+                nix::errno::Errno::EADDRINUSE => Some(format!("`ss -ltnup sport = :{port}` says which program has it")),
+                nix::errno::Errno::EADDRNOTAVAIL => {
+                    Some(format!("{ip} is no address of this machine: see `ip address`"))
+                }
+                _ => kernel::hint(source),
+            },
+            Self::Publish { source, .. } if source.errno() == nix::errno::Errno::ENOENT => {
+                Some("the kernel lacks the `nft_fib_ipv4` or the `nft_nat` module".into())
+            }
             Self::AlreadyUp { .. } => Some("`explore network show` shows it, `explore network down` removes it".into()),
             Self::NotUp { id } => Some(format!("`explore network up {}` gives it one", short(id))),
             Self::Bridge { source, .. } | Self::Veth { source, .. }
@@ -184,7 +290,14 @@ impl Explain for NetworkError {
 
     fn exit(&self) -> Exit {
         match self {
-            Self::AlreadyUp { .. } | Self::NotUp { .. } => Exit::Failed,
+            Self::AlreadyUp { .. }
+            | Self::NotUp { .. }
+            | Self::Conflict(_)
+            | Self::NoSuchNetwork(_)
+            | Self::Name(_)
+            | Self::Overlaps { .. }
+            | Self::InUse { .. }
+            | Self::NotOn { .. } => Exit::Failed,
             _ => Exit::Engine,
         }
     }

@@ -3,12 +3,15 @@
 //!
 //! Contents as moby makes them for its default bridge and for `--network none` (libnetwork/etchosts,
 //! libnetwork/internal/resolvconf). That network has no name server of its own, so the host's are handed on, without
-//! those that only the host can reach.
+//! those that only the host can reach. A named network has one: [`super::resolver`].
 
-use super::Lease;
+use super::resolver::RESOLVER;
+use super::{Lease, Mode, Wish};
 use std::fmt::Write;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
+
+const RESOLV_CONF: &str = "/etc/resolv.conf";
 
 /// Docker's fallback where the host names no server that a container could reach.
 const FALLBACK: [&str; 2] = ["8.8.8.8", "8.8.4.4"];
@@ -26,13 +29,31 @@ pub struct EtcFiles {
     pub resolv_conf: String,
 }
 
-/// The files of a container with this host name; without a lease it is on `--network none`.
-pub fn etc_files(lease: Option<&Lease>, hostname: &str) -> EtcFiles {
-    let (path, text) = host_resolv_conf();
-    EtcFiles { hosts: hosts(lease, hostname), hostname: format!("{hostname}\n"), resolv_conf: resolv_conf(&text, path) }
+/// What the three files are made from.
+#[derive(Debug, Clone, Copy)]
+pub struct Names<'a> {
+    /// `--network`.
+    pub mode: &'a Mode,
+    /// `--dns`, `--add-host` and their kind.
+    pub wish: &'a Wish,
+    /// The container's host name.
+    pub hostname: &'a str,
+    /// Its addresses; none on `--network none` and `host`.
+    pub leases: &'a [Lease],
 }
 
-fn hosts(lease: Option<&Lease>, hostname: &str) -> String {
+/// The files of a container.
+pub fn etc_files(names: &Names<'_>) -> EtcFiles {
+    let (path, text) = host_resolv_conf();
+    let resolv_conf = match names.mode {
+        // It asks as this machine asks.
+        Mode::Host if !names.wish.changes_names() => std::fs::read_to_string(RESOLV_CONF).unwrap_or(text),
+        _ => resolv_conf(&text, path, names),
+    };
+    EtcFiles { hosts: hosts(names), hostname: format!("{}\n", names.hostname), resolv_conf }
+}
+
+fn hosts(names: &Names<'_>) -> String {
     let mut text = String::from(
         "127.0.0.1\tlocalhost\n\
          ::1\tlocalhost ip6-localhost ip6-loopback\n\
@@ -41,37 +62,73 @@ fn hosts(lease: Option<&Lease>, hostname: &str) -> String {
          ff02::1\tip6-allnodes\n\
          ff02::2\tip6-allrouters\n",
     );
-    if let Some(lease) = lease {
-        let short = hostname.split_once('.').map(|(short, _)| format!(" {short}")).unwrap_or_default();
+    if *names.mode == Mode::Host {
+        text = std::fs::read_to_string("/etc/hosts").unwrap_or(text);
+    }
+    let gateway = names.leases.first().map_or(Ipv4Addr::LOCALHOST, |lease| lease.gateway);
+    for (name, ip) in &names.wish.hosts {
+        let ip = if ip == "host-gateway" { gateway.to_string() } else { ip.clone() };
+        let _ = writeln!(text, "{ip}\t{name}");
+    }
+    let hostname = names.hostname;
+    let short = hostname.split_once('.').map(|(short, _)| format!(" {short}")).unwrap_or_default();
+    for lease in names.leases {
         let _ = writeln!(text, "{}\t{hostname}{short}", lease.ip);
     }
     text
 }
 
+/// Whom the name server of a container asks what it does not know itself: `--dns`, or this machine's servers. It asks
+/// from this machine, so that a server at 127.0.0.53 will do.
+pub(super) fn upstream(wish: &Wish) -> Vec<IpAddr> {
+    if !wish.dns.is_empty() {
+        return wish.dns.iter().map(|ip| IpAddr::V4(*ip)).collect();
+    }
+    let text = read(Path::new(RESOLV_CONF));
+    lines(&text).filter_map(|line| value(line, "nameserver")).filter_map(|ip| ip.parse().ok()).collect()
+}
+
+fn read(path: &Path) -> String {
+    let bytes = std::fs::read(path).unwrap_or_default();
+    String::from_utf8_lossy(&bytes[..bytes.len().min(LIMIT)]).into_owned()
+}
+
 /// systemd-resolved puts its own address, 127.0.0.53, into /etc/resolv.conf; what it asks itself stands elsewhere.
 fn host_resolv_conf() -> (&'static Path, String) {
-    let (usual, resolved) = (Path::new("/etc/resolv.conf"), Path::new("/run/systemd/resolve/resolv.conf"));
-    let read = |path: &Path| {
-        let bytes = std::fs::read(path).unwrap_or_default();
-        String::from_utf8_lossy(&bytes[..bytes.len().min(LIMIT)]).into_owned()
-    };
+    let (usual, resolved) = (Path::new(RESOLV_CONF), Path::new("/run/systemd/resolve/resolv.conf"));
     let text = read(usual);
     let servers: Vec<&str> = lines(&text).filter_map(|line| value(line, "nameserver")).collect();
     if servers == ["127.0.0.53"] && resolved.exists() { (resolved, read(resolved)) } else { (usual, text) }
 }
 
-fn resolv_conf(host: &str, path: &Path) -> String {
-    let kept: Vec<&str> = lines(host).filter_map(|line| value(line, "nameserver")).filter(|ip| reachable(ip)).collect();
+fn resolv_conf(host: &str, path: &Path, names: &Names<'_>) -> String {
+    let wish = names.wish;
+    let is_named = names.leases.iter().any(|lease| !lease.names.is_empty());
+    let given: Vec<String> = wish.dns.iter().map(ToString::to_string).collect();
+    let of_host = lines(host).filter_map(|line| value(line, "nameserver")).filter(|ip| reachable(ip));
+    let kept: Vec<String> = if given.is_empty() { of_host.map(str::to_owned).collect() } else { given };
     let mut text = String::from("# Generated by explore, as Docker would; changes stay in this container.\n\n");
-    for server in if kept.is_empty() { FALLBACK.to_vec() } else { kept.clone() } {
+    let servers = match (is_named, kept.is_empty()) {
+        (true, _) => vec![RESOLVER.to_string()],
+        (false, true) => FALLBACK.map(str::to_owned).to_vec(),
+        (false, false) => kept.clone(),
+    };
+    for server in servers {
         let _ = writeln!(text, "nameserver {server}");
     }
     // "domain" is the older word for "search"; the last of them counts, options add up.
     let search = lines(host).filter_map(|line| value(line, "search").or_else(|| value(line, "domain"))).next_back();
-    if let Some(search) = search {
+    let search =
+        if wish.dns_search.is_empty() { search.unwrap_or_default().to_owned() } else { wish.dns_search.join(" ") };
+    // `--dns-search .` means none.
+    if !matches!(search.as_str(), "" | ".") {
         let _ = writeln!(text, "search {search}");
     }
-    let options: Vec<&str> = lines(host).filter_map(|line| value(line, "options")).collect();
+    let of_host = || lines(host).filter_map(|line| value(line, "options")).map(str::to_owned).collect();
+    let mut options: Vec<String> = if wish.dns_options.is_empty() { of_host() } else { wish.dns_options.clone() };
+    if is_named && !options.iter().any(|option| option.contains("ndots:")) {
+        options.push("ndots:0".into());
+    }
     if !options.is_empty() {
         let _ = writeln!(text, "options {}", options.join(" "));
     }
@@ -79,8 +136,9 @@ fn resolv_conf(host: &str, path: &Path) -> String {
     for line in lines(host).filter(|line| known.iter().all(|word| value(line, word).is_none())) {
         let _ = writeln!(text, "{line}");
     }
-    let _ = writeln!(text, "\n# Based on host file: '{}' (legacy)", path.display());
-    if kept.is_empty() {
+    let how = if is_named { "internal resolver" } else { "legacy" };
+    let _ = writeln!(text, "\n# Based on host file: '{}' ({how})", path.display());
+    if kept.is_empty() && !is_named {
         text.push_str("# Used default nameservers.\n");
     }
     text
@@ -103,12 +161,20 @@ fn reachable(server: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::lease::tests::lease;
     use super::*;
-    use crate::stages::network::Outside;
+
+    fn names<'a>(wish: &'a Wish, leases: &'a [Lease], hostname: &'a str) -> Names<'a> {
+        Names { mode: &Mode::Bridge, wish, hostname, leases }
+    }
+
+    fn resolv_of(host: &str, wish: &Wish, leases: &[Lease]) -> String {
+        let text = resolv_conf(host, Path::new(RESOLV_CONF), &names(wish, leases, "box"));
+        text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).collect::<Vec<_>>().join("\n")
+    }
 
     fn resolv(host: &str) -> String {
-        let text = resolv_conf(host, Path::new("/etc/resolv.conf"));
-        text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).collect::<Vec<_>>().join("\n")
+        resolv_of(host, &Wish::default(), &[])
     }
 
     #[test]
@@ -126,21 +192,37 @@ mod tests {
     }
 
     #[test]
-    fn only_a_container_with_an_address_stands_in_its_hosts_file() {
-        let lease = Lease {
-            ip: "172.30.0.2".parse().unwrap(),
-            prefix: 24,
-            gateway: "172.30.0.1".parse().unwrap(),
-            mac: [0; 6],
-            host_link: String::new(),
-            bridge: String::new(),
-            outside: Outside::Reachable,
-            notes: Vec::new(),
-            holder: None,
+    fn what_was_typed_stands_instead_of_what_the_host_has() {
+        let wish = Wish {
+            dns: vec!["192.0.2.53".parse().unwrap()],
+            dns_search: vec!["x".into(), "y".into()],
+            dns_options: vec!["rotate".into()],
+            ..Wish::default()
         };
-        let last = |lease, name| hosts(lease, name).lines().last().map(str::to_owned).unwrap();
-        assert_eq!(last(Some(&lease), "3f2a1b4c5d6e"), "172.30.0.2\t3f2a1b4c5d6e");
-        assert_eq!(last(Some(&lease), "box.example.org"), "172.30.0.2\tbox.example.org box");
-        assert_eq!(last(None, "box"), "ff02::2\tip6-allrouters");
+        let host = "nameserver 192.0.2.7\nsearch a\noptions ndots:2\n";
+        assert_eq!(resolv_of(host, &wish, &[]), "nameserver 192.0.2.53\nsearch x y\noptions rotate");
+        let none = Wish { dns_search: vec![".".into()], ..Wish::default() };
+        assert_eq!(resolv_of("nameserver 192.0.2.7\nsearch a\n", &none, &[]), "nameserver 192.0.2.7");
+    }
+
+    #[test]
+    fn on_a_named_network_the_resolver_is_asked() {
+        let named = Lease { names: vec!["box".into()], ..lease("172.30.0.2") };
+        let host = "nameserver 192.0.2.7\nsearch a\n";
+        assert_eq!(resolv_of(host, &Wish::default(), &[named]), "nameserver 127.0.0.11\nsearch a\noptions ndots:0");
+    }
+
+    #[test]
+    fn only_a_container_with_an_address_stands_in_its_hosts_file() {
+        let (wish, lease) = (Wish::default(), lease("172.30.0.2"));
+        let last =
+            |leases: &[Lease], name| hosts(&names(&wish, leases, name)).lines().last().map(str::to_owned).unwrap();
+        let one = std::slice::from_ref(&lease);
+        assert_eq!(last(one, "3f2a1b4c5d6e"), "172.30.0.2\t3f2a1b4c5d6e");
+        assert_eq!(last(one, "box.example.org"), "172.30.0.2\tbox.example.org box");
+        assert_eq!(last(&[], "box"), "ff02::2\tip6-allrouters");
+        let wish = Wish { hosts: vec![("gate".into(), "host-gateway".into())], ..Wish::default() };
+        let text = hosts(&names(&wish, one, "box"));
+        assert!(text.contains("172.30.0.1\tgate\n"), "{text}");
     }
 }

@@ -13,7 +13,6 @@
 use super::NetworkError;
 use super::mark::forwarding_claimed_by;
 use crate::kernel::netlink::Socket;
-use crate::kernel::nft::ForwardChain;
 use crate::kernel::sysctl;
 use crate::state::Effect;
 use std::path::{Path, PathBuf};
@@ -89,17 +88,4 @@ pub(super) fn put_back(path: &Path, before: &str, after: &str) -> Result<(), Net
         sysctl::write(path, after, "somebody has come to need it").map_err(failed)?;
     }
     Ok(())
-}
-
-/// Beside a firewall that drops what it does not know, one rule lets our containers out: it is named, never made.
-///
-/// It speaks of connections that a container has opened, so that it holds for the answers too.
-pub(super) fn note(chain: &ForwardChain, subnet: &str) -> String {
-    let ForwardChain { family, table, name, .. } = chain;
-    let rule = if (family.as_str(), table.as_str(), name.as_str()) == ("ip", "filter", "FORWARD") {
-        format!("iptables -I FORWARD -m conntrack --ctorigsrc {subnet} -j ACCEPT")
-    } else {
-        format!("nft insert rule {family} {table} {name} ct original ip saddr {subnet} accept")
-    };
-    format!("the chain {name} of the table {family} {table} drops what it does not know; to let containers out: {rule}")
 }

@@ -1,27 +1,39 @@
 //! Who has which address: `<run>/network.json`, written by rename under the lock `<run>/network.lock`.
 
 use super::NetworkError;
+use super::definition::{Definition, Subnet};
+use crate::kernel::nft::{Forwarded, Protocol};
 use crate::state::{Lock, ProcessIdentity, Roots, read_record, write_record};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
-/// What a container has been given.
+/// What a container has been given on one network.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
+    /// Whose it is: the container's ID.
+    pub container: String,
+    /// The network's name.
+    pub network: String,
+    /// Name of the container's end of the cable.
+    pub interface: String,
     /// Its address.
     pub ip: Ipv4Addr,
     /// Bits of the address that name the network.
     pub prefix: u8,
     /// The bridge's address, where its default route leads.
     pub gateway: Ipv4Addr,
-    /// Its address on the wire: `02:42:` and the IPv4 address, as Docker did it up to 27.
+    /// Its address on the wire: `02:42:` and the IPv4 address, as Docker did it up to 27; or what was asked for.
     pub mac: [u8; 6],
     /// The host's end of the cable; written once everything is made, so that a kill leaves it empty.
     pub host_link: String,
     /// The switch that it is plugged into.
     pub bridge: String,
+    /// By what the others of its network can call it; empty on the default network, which has no names.
+    pub names: Vec<String>,
+    /// Ports of this machine that lead to it.
+    pub published: Vec<Published>,
     /// Whether packets get any further than that.
     pub outside: Outside,
     /// What the reader should know, a sentence each.
@@ -35,6 +47,36 @@ impl Lease {
     pub(super) fn is_complete(&self) -> bool {
         !self.host_link.is_empty()
     }
+
+    /// The network's addresses.
+    pub fn subnet(&self) -> Subnet {
+        Subnet::around(self.ip, self.prefix)
+    }
+}
+
+/// A port of this machine that leads to a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Published {
+    /// The container's port.
+    pub to: u16,
+    /// TCP or UDP.
+    pub protocol: Protocol,
+    /// At which address of this machine; 0.0.0.0 for all.
+    pub at: Ipv4Addr,
+    /// This machine's port.
+    pub port: u16,
+}
+
+impl Published {
+    /// Whether somebody who wants this port at this address cannot have it.
+    pub(super) fn holds(&self, at: Ipv4Addr, port: u16, protocol: Protocol) -> bool {
+        let same_address = self.at == at || self.at.is_unspecified() || at.is_unspecified();
+        self.port == port && self.protocol == protocol && same_address
+    }
+
+    pub(super) fn forwarded(&self, ip: Ipv4Addr) -> Forwarded {
+        Forwarded { protocol: self.protocol, at: self.at, port: self.port, to: (ip, self.to) }
+    }
 }
 
 /// Whether a container can reach what its host reaches.
@@ -47,7 +89,7 @@ pub enum Outside {
     NoUplink(String),
 }
 
-/// The bridge of this state, complete: written only once all that belongs to it is there.
+/// The bridge of a network, complete: written only once all that belongs to it is there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct BridgeRecord {
     pub name: String,
@@ -56,20 +98,35 @@ pub(super) struct BridgeRecord {
     pub prefix: u8,
     /// Links on which we switched forwarding on.
     pub forwards: Vec<String>,
+    /// Nothing passes to any other network.
+    pub internal: bool,
     pub outside: Outside,
-    pub notes: Vec<String>,
 }
 
 /// The record of one state.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Record {
     pub schema: u32,
-    /// There while the bridge is.
-    pub bridge: Option<BridgeRecord>,
-    /// The network used last: the first choice next time.
+    /// The bridges that stand, by the name of their network.
+    pub bridges: BTreeMap<String, BridgeRecord>,
+    /// The addresses that the default network had last: its first choice next time.
     pub last_gateway: Option<Ipv4Addr>,
-    /// By container ID.
-    pub leases: BTreeMap<String, Lease>,
+    /// All that is given out.
+    pub leases: Vec<Lease>,
+    /// Who takes back what the last containers have left (`sweep`).
+    pub sweeper: Option<super::sweep::Sweeper>,
+}
+
+impl Record {
+    /// What a container has, in the order of its interfaces.
+    pub(super) fn of<'a>(&'a self, container: &'a str) -> impl Iterator<Item = &'a Lease> {
+        self.leases.iter().filter(move |lease| lease.container == container)
+    }
+
+    /// Who is on a network.
+    pub(super) fn on<'a>(&'a self, network: &'a str) -> impl Iterator<Item = &'a Lease> {
+        self.leases.iter().filter(move |lease| lease.network == network)
+    }
 }
 
 /// The record, while nobody else may change it.
@@ -106,13 +163,38 @@ pub(super) fn read(roots: &Roots) -> Result<Record, NetworkError> {
     }
 }
 
-/// The lowest address of the network that nobody has: .1 is the bridge's, the last is the broadcast address.
-pub(super) fn lowest_free(gateway: Ipv4Addr, prefix: u8, record: &Record) -> Option<Ipv4Addr> {
-    let hosts = u32::MAX.checked_shr(u32::from(prefix)).unwrap_or(0);
-    let network = u32::from(gateway) & !hosts;
-    (1..hosts)
-        .map(|host| Ipv4Addr::from(network | host))
-        .find(|ip| *ip != gateway && record.leases.values().all(|lease| lease.ip != *ip))
+/// The lowest address of the network that nobody has. The bridge has one, and the last is the broadcast address.
+pub(super) fn lowest_free(bridge: &BridgeRecord, record: &Record) -> Option<Ipv4Addr> {
+    let subnet = Subnet::around(bridge.gateway, bridge.prefix);
+    let first = u32::from(subnet.ip);
+    (first + 1..=first | u32::MAX.checked_shr(u32::from(bridge.prefix)).unwrap_or(0))
+        .map(Ipv4Addr::from)
+        .find(|ip| subnet.can_give(*ip) && !is_taken(*ip, bridge, record))
+}
+
+/// The address that a container has asked for.
+pub(super) fn chosen(
+    ip: Ipv4Addr,
+    network: &Definition,
+    bridge: &BridgeRecord,
+    record: &Record,
+) -> Result<Ipv4Addr, NetworkError> {
+    if !network.chosen {
+        let text =
+            "user specified IP address is supported only when connecting to networks with user configured subnets";
+        return Err(NetworkError::Conflict(text.into()));
+    }
+    if !Subnet::around(bridge.gateway, bridge.prefix).can_give(ip) {
+        return Err(NetworkError::Conflict(format!("no configured subnet or ip-range contain the IP address {ip}")));
+    }
+    if is_taken(ip, bridge, record) {
+        return Err(NetworkError::Conflict(format!("Address already in use: {ip}")));
+    }
+    Ok(ip)
+}
+
+fn is_taken(ip: Ipv4Addr, bridge: &BridgeRecord, record: &Record) -> bool {
+    ip == bridge.gateway || record.leases.iter().any(|lease| lease.bridge == bridge.name && lease.ip == ip)
 }
 
 /// `02:42:` and the four bytes of the address.
@@ -122,42 +204,67 @@ pub(super) fn mac_of(ip: Ipv4Addr) -> [u8; 6] {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn lease(ip: &str) -> Lease {
+    pub(in super::super) fn lease(ip: &str) -> Lease {
         Lease {
+            container: "a".into(),
+            network: "bridge".into(),
+            interface: "eth0".into(),
             ip: ip.parse().unwrap(),
             prefix: 24,
             gateway: "172.30.0.1".parse().unwrap(),
             mac: [0; 6],
             host_link: String::new(),
-            bridge: String::new(),
+            bridge: "explore0".into(),
+            names: Vec::new(),
+            published: Vec::new(),
             outside: Outside::Reachable,
             notes: Vec::new(),
             holder: None,
         }
     }
 
+    fn bridge(gateway: &str, prefix: u8) -> BridgeRecord {
+        BridgeRecord {
+            name: "explore0".into(),
+            alias: String::new(),
+            gateway: gateway.parse().unwrap(),
+            prefix,
+            forwards: Vec::new(),
+            internal: false,
+            outside: Outside::Reachable,
+        }
+    }
+
     #[test]
     fn the_lowest_address_that_is_free_is_given_and_given_again_once_it_is_back() {
-        let gateway = "172.30.0.1".parse().unwrap();
+        let bridge = bridge("172.30.0.1", 24);
         let mut record = Record::default();
-        let next = |record: &Record| lowest_free(gateway, 24, record).unwrap().to_string();
+        let next = |record: &Record| lowest_free(&bridge, record).unwrap().to_string();
         assert_eq!(next(&record), "172.30.0.2");
-        record.leases.insert("a".into(), lease("172.30.0.2"));
-        record.leases.insert("b".into(), lease("172.30.0.3"));
+        record.leases.push(lease("172.30.0.2"));
+        record.leases.push(lease("172.30.0.3"));
         assert_eq!(next(&record), "172.30.0.4");
-        record.leases.remove("a");
+        record.leases.remove(0);
         assert_eq!(next(&record), "172.30.0.2");
     }
 
     #[test]
     fn a_full_network_gives_nothing_and_never_its_broadcast_address() {
-        let gateway = "10.0.0.1".parse().unwrap();
         let mut record = Record::default();
-        record.leases.insert("a".into(), lease("10.0.0.2"));
-        assert_eq!(lowest_free(gateway, 30, &record), None);
+        record.leases.push(lease("10.0.0.2"));
+        assert_eq!(lowest_free(&bridge("10.0.0.1", 30), &record), None);
+    }
+
+    #[test]
+    fn a_port_at_all_addresses_leaves_none_of_them_to_others() {
+        let at = |ip: &str| Published { to: 80, protocol: Protocol::Tcp, at: ip.parse().unwrap(), port: 8080 };
+        let holds = |one: &str, other: &str| at(one).holds(other.parse().unwrap(), 8080, Protocol::Tcp);
+        assert!(holds("0.0.0.0", "127.0.0.1") && holds("127.0.0.1", "0.0.0.0") && holds("127.0.0.1", "127.0.0.1"));
+        assert!(!holds("127.0.0.1", "127.0.0.2"));
+        assert!(!at("0.0.0.0").holds(Ipv4Addr::UNSPECIFIED, 8080, Protocol::Udp));
     }
 
     #[test]

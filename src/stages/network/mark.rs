@@ -3,13 +3,15 @@
 //! | what | name | mark |
 //! |---|---|---|
 //! | bridge | `explore0`, or `ex` and the tag | alias `explore:<tag>:bridge`, then the links that forward for us |
+//! | bridge of a named network | `ex-` and 12 hex digits of its ID | the same with the ID |
 //! | host's end of a cable | `veth` and seven hex digits of the container's ID | alias `explore:<tag>:<container ID>` |
-//! | packet filter table | `explore_<tag>` | comment `explore:<tag>:nat` |
+//! | packet filter table | `explore_<tag>`, with the network's ID, or `ports` and the container's | comment `explore:<tag>:nat` |
 //!
 //! The kernel takes no alias when it *makes* a link, only afterwards. A kill in between would leave a link that we
 //! could not prove to be ours; therefore the address on the wire, which is given when the link is made, is drawn from
 //! the alias.
 
+use super::definition::Definition;
 use crate::kernel::netlink::Link;
 use crate::state::Roots;
 use sha2::{Digest, Sha256};
@@ -30,34 +32,46 @@ impl Marks {
         Self { tag: roots.tag(), default: roots.data.ends_with("explore") }
     }
 
-    pub(super) fn bridge_name(&self) -> String {
-        if self.default { "explore0".into() } else { format!("ex{}", self.tag) }
+    pub(super) fn bridge_name(&self, network: &Definition) -> String {
+        match (network.is_own(), self.default) {
+            (true, _) => format!("ex-{}", &network.id[..12]),
+            (false, true) => "explore0".into(),
+            (false, false) => format!("ex{}", self.tag),
+        }
     }
 
-    pub(super) fn bridge_alias(&self, forwards: &[String]) -> String {
-        let mark = format!("explore:{}:bridge", self.tag);
+    pub(super) fn bridge_alias(&self, network: &Definition, forwards: &[String]) -> String {
+        let mark = if network.is_own() {
+            format!("explore:{}:bridge:{}", self.tag, &network.id[..12])
+        } else {
+            format!("explore:{}:bridge", self.tag)
+        };
         if forwards.is_empty() { mark } else { format!("{mark}{FORWARDS}{}", forwards.join(" ")) }
     }
 
-    /// Names to try for the host's end: the first seven digits of the ID, then others that differ from state to state.
-    pub(super) fn veth_names(&self, container_id: &str) -> Vec<String> {
-        let hashed: String =
-            Sha256::digest(self.veth_alias(container_id)).iter().map(|byte| format!("{byte:02x}")).collect();
-        let own: String = container_id.chars().filter(char::is_ascii_hexdigit).chain(hashed.chars()).take(7).collect();
-        let others = (0..8).map(|n| hashed[n * 7..(n + 1) * 7].to_owned());
-        std::iter::once(own).chain(others).map(|digits| format!("veth{digits}")).collect()
+    pub(super) fn veth_alias(&self, container_id: &str, network: &Definition) -> String {
+        if network.is_own() {
+            format!("explore:{}:{container_id}:{}", self.tag, &network.id[..12])
+        } else {
+            format!("explore:{}:{container_id}", self.tag)
+        }
     }
 
-    pub(super) fn veth_alias(&self, container_id: &str) -> String {
-        format!("explore:{}:{container_id}", self.tag)
+    pub(super) fn table(&self, network: &Definition) -> String {
+        if network.is_own() {
+            format!("explore_{}_{}", self.tag, &network.id[..12])
+        } else {
+            format!("explore_{}", self.tag)
+        }
     }
 
-    pub(super) fn table(&self) -> String {
-        format!("explore_{}", self.tag)
+    /// The table of the ports that a container publishes.
+    pub(super) fn port_table(&self, container_id: &str) -> String {
+        format!("explore_{}_ports_{}", self.tag, container_id.get(..12).unwrap_or(container_id))
     }
 
-    pub(super) fn table_comment(&self) -> String {
-        format!("explore:{}:nat", self.tag)
+    pub(super) fn table_comment(&self, network: &Definition) -> String {
+        comment_of_table(&self.table(network)).unwrap_or_default()
     }
 
     /// Where in the list of networks this state begins to look.
@@ -66,9 +80,17 @@ impl Marks {
     }
 }
 
+/// Names to try for the host's end: the first seven digits of the ID, then others that differ from state to state.
+pub(super) fn veth_names(container_id: &str, alias: &str) -> Vec<String> {
+    let hashed: String = Sha256::digest(alias).iter().map(|byte| format!("{byte:02x}")).collect();
+    let own: String = container_id.chars().filter(char::is_ascii_hexdigit).chain(hashed.chars()).take(7).collect();
+    let others = (0..8).map(|n| hashed[n * 7..(n + 1) * 7].to_owned());
+    std::iter::once(own).chain(others).map(|digits| format!("veth{digits}")).collect()
+}
+
 /// The comment that a table of ours with this name has.
 pub(super) fn comment_of_table(name: &str) -> Option<String> {
-    Some(format!("explore:{}:nat", name.strip_prefix("explore_")?))
+    Some(format!("explore:{}:nat", name.strip_prefix("explore_")?.replace('_', ":")))
 }
 
 /// Locally administered, and drawn from the alias.
@@ -77,10 +99,12 @@ pub(super) fn mac_of_alias(alias: &str) -> [u8; 6] {
     [0x02, digest[0], digest[1], digest[2], digest[3], digest[4]]
 }
 
-/// Whether a link is the one that was announced with this alias: it carries it, or was killed before it could.
+/// Whether a link is the one that was announced with this alias: it carries it, or was killed before it could. Which
+/// links forward for a bridge may change while it stands.
 pub(super) fn is_ours(link: &Link, alias: &str) -> bool {
+    let mark = |alias: &str| alias.split(FORWARDS).next().unwrap_or_default().to_owned();
     match &link.alias {
-        Some(found) => found == alias,
+        Some(found) => mark(found) == mark(alias),
         None => link.mac == mac_of_alias(alias),
     }
 }
@@ -105,9 +129,12 @@ mod tests {
     fn names_fit_into_the_fifteen_bytes_that_a_link_may_have() {
         let roots = Roots::find(Some(Path::new("/some/state"))).unwrap();
         let marks = Marks::of(&roots);
-        assert!(marks.bridge_name().len() <= 15);
+        let mut network = Definition::default_of(&roots);
+        assert!(marks.bridge_name(&network).len() <= 15);
+        network.name = "own".into();
+        assert!(marks.bridge_name(&network).len() <= 15);
         for name in ["short", "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", ""] {
-            assert!(marks.veth_names(name).iter().all(|name| name.len() == 11));
+            assert!(veth_names(name, "explore:x").iter().all(|name| name.len() == 11));
         }
     }
 

@@ -13,80 +13,56 @@
 //! neighbours are reached without NAT; only what leaves by another link gets the host's address.
 //!
 //! "The host" is the network namespace of whoever calls: the machine's as root, the keeper's own otherwise, which
-//! leads nowhere. Everything is announced in the journal before it is made. Left out: IPv6 (the links get no address
-//! of it), published ports, networks other than `bridge` and `none`, names of neighbours (Docker's default bridge has
-//! none either).
+//! leads nowhere. Everything is announced in the journal before it is made.
+//!
+//! **Published ports** are redirected by the packet filter before they reach anybody ([`publish`]): those who come from
+//! elsewhere, this machine itself, a neighbour on the bridge, and the container. 127.0.0.1 needs one thing more: the
+//! kernel lets no packet with such an address leave by a link, unless that link's `route_localnet` says so. It is set
+//! on our own bridge, with the first container that publishes anything; the table's chain `guard` sees to it that no
+//! container reaches this machine's loopback that way (CVE-2020-8558), and the setting ends with the bridge. Docker
+//! copies bytes in a process a port instead; its `--userland-proxy=false` does what we do.
+//!
+//! **Networks are apart**: what comes from another network, or from outside by way of a machine that forwards, enters
+//! only where a port is published. Left out: IPv6 (the links get no address of it), SCTP, `--link`.
 
 mod bridge;
+mod connect;
+mod definition;
 mod error;
 mod etc_files;
+mod firewall;
 mod forward;
 mod lease;
 mod mark;
 mod pin;
+pub mod publish;
+mod resolver;
 mod subnet;
+mod sweep;
 mod undo;
 mod view;
+mod wish;
 
+pub use connect::{Connected, Subject, bring_up_loopback, join, leave, set_up};
+pub use definition::{DEFAULT, Definition, Request, Subnet, create, find, list, remove};
 pub use error::NetworkError;
-pub use etc_files::{EtcFiles, etc_files};
-pub use lease::{Lease, Outside};
+pub use etc_files::{EtcFiles, Names, etc_files};
+pub use lease::{Lease, Outside, Published};
 pub use pin::{pin, pinned, unpin};
+pub use publish::{Port, Publish};
+pub use resolver::Resolver;
+pub use sweep::{hand_over, settle};
 pub use undo::undo;
 pub use view::{Forwarding, Nat, View, view};
+pub use wish::{Mode, Wish, parse_host, parse_mac};
 
-use crate::kernel::netlink::{Change, Socket, VethEnd, Which};
-use crate::state::{Claim, Effect, Journal, ProcessIdentity, Roots};
-use lease::{BridgeRecord, Held};
-use mark::{Marks, mac_of_alias};
-use nix::errno::Errno;
-use std::os::fd::BorrowedFd;
+use crate::state::{Journal, Roots};
+use lease::Held;
+use std::collections::BTreeSet;
+use std::os::fd::OwnedFd;
 
-/// Name of the container's end, as Docker calls it.
-const INSIDE: &str = "eth0";
-
-/// Connects the network namespace `netns` to the bridge of this state, which is made where it is missing.
-///
-/// `holder` is the process in whose interest it is: once that is gone, [`clean`] takes everything back. Without one it
-/// stays until [`tear_down`].
-///
-/// # Errors
-/// Nothing of the container is left behind, whichever variant it is.
-pub fn set_up(
-    roots: &Roots,
-    container_id: &str,
-    netns: BorrowedFd<'_>,
-    holder: Option<ProcessIdentity>,
-) -> Result<Lease, NetworkError> {
-    let mut held = Held::take(roots)?;
-    if let Some(lease) = held.record.leases.get(container_id) {
-        if lease.is_complete() && lease.holder.is_none_or(ProcessIdentity::is_alive) {
-            return Err(NetworkError::AlreadyUp { id: container_id.to_owned(), ip: lease.ip });
-        }
-        disconnect(roots, &mut held, container_id)?;
-    }
-    let mut socket = Socket::open().map_err(|source| NetworkError::Look { what: "links", source })?;
-    let bridge = bridge::ensure(roots, &mut held, &mut socket)?;
-    let made = connect(roots, &mut held, container_id, netns, holder, &bridge, &mut socket);
-    if made.is_err() {
-        // The error that made it fail is the one to tell; what stays is in the journal.
-        let _ = disconnect(roots, &mut held, container_id);
-    }
-    made
-}
-
-/// Switches the loopback of a network namespace on: all that `--network none` has.
-///
-/// # Errors
-/// [`NetworkError::Inside`].
-pub fn bring_up_loopback(netns: BorrowedFd<'_>) -> Result<(), NetworkError> {
-    Socket::open_in(netns, "a socket that belongs to the container's network namespace")
-        .and_then(|mut socket| socket.loopback_up("127.0.0.1 works"))
-        .map_err(NetworkError::Inside)
-}
-
-/// Takes back what [`set_up`] made for a container; with the last one also bridge, rules and settings. Nothing happens
-/// where there is nothing.
+/// Takes back what [`set_up`] made for a container; with the last one of a network also bridge, rules and settings.
+/// Nothing happens where there is nothing.
 ///
 /// # Errors
 /// All that could not be removed, after everything else was.
@@ -103,142 +79,80 @@ pub fn clean(roots: &Roots) -> Result<(), NetworkError> {
     let mut held = Held::take(roots)?;
     // Whoever makes a lease holds the lock: one that is not complete now never will be.
     let gone = |lease: &Lease| !lease.is_complete() || lease.holder.is_some_and(|holder| !holder.is_alive());
-    let orphans: Vec<String> =
-        held.record.leases.iter().filter(|(_, lease)| gone(lease)).map(|(id, _)| id.clone()).collect();
+    let orphans: BTreeSet<String> =
+        held.record.leases.iter().filter(|lease| gone(lease)).map(|lease| lease.container.clone()).collect();
     let mut failed: Vec<NetworkError> =
         orphans.iter().filter_map(|id| disconnect(roots, &mut held, id).err()).collect();
-    if held.record.leases.is_empty() {
-        failed.extend(remove_shared(roots, &mut held).err());
-    }
+    failed.extend(remove_unused(roots, &mut held).err());
     NetworkError::collected(failed)
 }
 
-/// What a container has been given; `None` where it has no network.
+/// What a container has been given, in the order of its interfaces; nothing where it has no network.
+///
+/// # Errors
+/// [`NetworkError::Record`].
+pub fn leases_of(roots: &Roots, container_id: &str) -> Result<Vec<Lease>, NetworkError> {
+    let mut all = leases(roots)?;
+    all.retain(|lease| lease.container == container_id);
+    Ok(all)
+}
+
+/// The first of [`leases_of`].
 ///
 /// # Errors
 /// [`NetworkError::Record`].
 pub fn lease_of(roots: &Roots, container_id: &str) -> Result<Option<Lease>, NetworkError> {
-    Ok(lease::read(roots)?.leases.remove(container_id).filter(Lease::is_complete))
+    Ok(leases_of(roots, container_id)?.into_iter().next())
 }
 
-/// All that is given out, by container ID.
+/// All that is given out.
 ///
 /// # Errors
 /// [`NetworkError::Record`].
-pub fn leases(roots: &Roots) -> Result<Vec<(String, Lease)>, NetworkError> {
-    Ok(lease::read(roots)?.leases.into_iter().filter(|(_, lease)| lease.is_complete()).collect())
+pub fn leases(roots: &Roots) -> Result<Vec<Lease>, NetworkError> {
+    let mut all = lease::read(roots)?.leases;
+    all.retain(Lease::is_complete);
+    Ok(all)
 }
 
-fn connect(
-    roots: &Roots,
-    held: &mut Held,
-    container_id: &str,
-    netns: BorrowedFd<'_>,
-    holder: Option<ProcessIdentity>,
-    bridge: &BridgeRecord,
-    socket: &mut Socket,
-) -> Result<Lease, NetworkError> {
-    let ip = lease::lowest_free(bridge.gateway, bridge.prefix, &held.record)
-        .ok_or_else(|| NetworkError::Full { subnet: format!("{}/{}", bridge.gateway, bridge.prefix) })?;
-    let mut lease = Lease {
-        ip,
-        prefix: bridge.prefix,
-        gateway: bridge.gateway,
-        mac: lease::mac_of(ip),
-        host_link: String::new(),
-        bridge: bridge.name.clone(),
-        outside: bridge.outside.clone(),
-        notes: bridge.notes.clone(),
-        holder,
-    };
-    // Recorded before it is made: a kill from here on leaves a lease without a cable, never a cable without a lease.
-    held.record.leases.insert(container_id.to_owned(), lease.clone());
-    held.store()?;
-    let claim = Claim { owner: container_id.to_owned(), holder };
-    let host_link = make_cable(roots, &claim, netns, &lease, socket)?;
-    configure(netns, &lease).map_err(NetworkError::Inside)?;
-    lease.host_link = host_link;
-    held.record.leases.insert(container_id.to_owned(), lease.clone());
-    held.store()?;
-    Ok(lease)
-}
-
-/// Makes the cable, one end in the switch and the other in the container, and gives back the name of the first.
-fn make_cable(
-    roots: &Roots,
-    claim: &Claim,
-    netns: BorrowedFd<'_>,
-    lease: &Lease,
-    socket: &mut Socket,
-) -> Result<String, NetworkError> {
-    let journal = Journal::at(roots.journal());
-    let marks = Marks::of(roots);
-    let alias = marks.veth_alias(&claim.owner);
-    let failed = |name: &str| {
-        let name = name.to_owned();
-        move |source| NetworkError::Veth { name, source }
-    };
-    let master = socket.link_named(&lease.bridge, "the switch to plug it into").map_err(failed(&lease.bridge))?;
-    let there = VethEnd { name: INSIDE, mac: lease.mac, netns: Some(netns), master: None };
-    for name in marks.veth_names(&claim.owner) {
-        let entry = journal.announce(claim, Effect::Link { name: name.clone(), alias: alias.clone() })?;
-        let here = VethEnd {
-            name: &name,
-            mac: mac_of_alias(&alias),
-            netns: None,
-            master: master.as_ref().map(|bridge| bridge.index),
-        };
-        match socket.create_veth(here, there, "a cable: one end in the switch, the other in the container") {
-            Err(error) if error.errno() == Errno::EEXIST => {
-                journal.forget(&entry);
-                continue;
-            }
-            other => other.map_err(failed(&name))?,
-        }
-        let change = Change { alias: Some(&alias), up: true, no_ipv6_address: true, ..Change::default() };
-        socket.set_link(Which::Name(&name), change, "marked as ours, and switched on").map_err(failed(&name))?;
-        return Ok(name);
-    }
-    // All nine names taken is not to be believed: it is the other end that has one like it already.
-    Err(NetworkError::Foreign { what: "link", name: INSIDE.to_owned() })
-}
-
-/// Everything that happens inside the container's namespace, through a socket that was opened there.
-fn configure(netns: BorrowedFd<'_>, lease: &Lease) -> crate::kernel::Result<()> {
-    let mut socket = Socket::open_in(netns, "a socket that belongs to the container's network namespace")?;
-    socket.loopback_up("127.0.0.1 works")?;
-    // The cable is plugged in at the other end already: once up, it would have its IPv6 address at once.
-    let silent = Change { no_ipv6_address: true, ..Change::default() };
-    socket.set_link(Which::Name(INSIDE), silent, "no IPv6 address of its own")?;
-    let up = Change { up: true, ..Change::default() };
-    socket.set_link(Which::Name(INSIDE), up, "the container's end is switched on")?;
-    let index = socket.link_named(INSIDE, "which number did it get")?.map_or(0, |link| link.index);
-    socket.add_address(index, lease.ip, lease.prefix, "the container's address")?;
-    socket.add_default_route(lease.gateway, "everything else goes to the bridge")
+/// Holds the ports that `network up` has published; that command has ended, and could not.
+///
+/// # Errors
+/// [`NetworkError::PortInUse`].
+pub fn hold_ports(leases: &[Lease]) -> Result<Vec<OwnedFd>, NetworkError> {
+    let published: Vec<Published> = leases.iter().flat_map(|lease| lease.published.clone()).collect();
+    publish::hold(&published)
 }
 
 /// Takes back what one container has, and what nobody has any more.
 ///
 /// The bridge goes before the last cable: removing it waits for whatever else is being removed, and not the reverse.
 fn disconnect(roots: &Roots, held: &mut Held, container_id: &str) -> Result<(), NetworkError> {
-    let had = held.record.leases.remove(container_id).is_some();
-    let is_last = held.record.leases.is_empty();
-    let mut failed = Vec::new();
-    if is_last {
-        failed.extend(remove_shared(roots, held).err());
-    }
+    let had = held.record.leases.len();
+    held.record.leases.retain(|lease| lease.container != container_id);
+    let mut failed: Vec<NetworkError> = remove_unused(roots, held).err().into_iter().collect();
     failed.extend(undo::all_of(roots, container_id).err());
-    if had {
+    if had > held.record.leases.len() {
         failed.extend(held.store().err());
     }
     NetworkError::collected(failed)
 }
 
 /// The record is written last: a kill before leaves one that names what is gone, which the next set_up notices.
-fn remove_shared(roots: &Roots, held: &mut Held) -> Result<(), NetworkError> {
-    let removed = bridge::remove(roots);
-    if held.record.bridge.take().is_some() {
+fn remove_shared(roots: &Roots, held: &mut Held, network: &str) -> Result<(), NetworkError> {
+    let removed = bridge::remove(roots, network);
+    if held.record.bridges.remove(network).is_some() {
         held.store()?;
     }
     removed
+}
+
+/// The bridges of networks that no container is on, complete or not.
+fn remove_unused(roots: &Roots, held: &mut Held) -> Result<(), NetworkError> {
+    let mut networks: BTreeSet<String> = held.record.bridges.keys().cloned().collect();
+    let entries = Journal::at(roots.journal()).entries()?;
+    networks.extend(entries.iter().filter_map(|entry| bridge::network_of(&entry.claim.owner)).map(str::to_owned));
+    networks.retain(|network| held.record.on(network).next().is_none());
+    let failed = networks.iter().filter_map(|network| remove_shared(roots, held, network).err()).collect();
+    NetworkError::collected(failed)
 }

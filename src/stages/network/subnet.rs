@@ -25,9 +25,15 @@ pub(super) fn ordered(first: usize, preferred: Option<Ipv4Addr>) -> impl Iterato
     preferred.into_iter().chain(rotated)
 }
 
-/// Whether the /24 of `gateway` meets an address or a route. `ours`: the link whose own address does not count.
-pub(super) fn is_free(gateway: Ipv4Addr, addresses: &[Address], routes: &[Route], ours: Option<u32>) -> bool {
-    let network = (gateway, PREFIX);
+/// Whether the network of `gateway` meets an address or a route. `ours`: the link whose own address does not count.
+pub(super) fn is_free(
+    gateway: Ipv4Addr,
+    prefix: u8,
+    addresses: &[Address],
+    routes: &[Route],
+    ours: Option<u32>,
+) -> bool {
+    let network = (gateway, prefix);
     let by_address =
         addresses.iter().filter(|one| ours != Some(one.link)).any(|one| meets(network, one.ip, one.prefix));
     let by_route = routes
@@ -75,14 +81,14 @@ mod tests {
             ("172.30.4.0", 24, true),
             ("172.30.4.0", 23, false),
         ] {
-            assert_eq!(is_free(gateway, &[], &[route(Some(ip), prefix)], None), free, "{ip}/{prefix}");
+            assert_eq!(is_free(gateway, PREFIX, &[], &[route(Some(ip), prefix)], None), free, "{ip}/{prefix}");
         }
     }
 
     #[test]
     fn a_way_to_everywhere_takes_no_network() {
         let gateway = "172.30.5.1".parse().unwrap();
-        assert!(is_free(gateway, &[], &[route(None, 0), route(Some("128.0.0.0"), 1)], None));
+        assert!(is_free(gateway, PREFIX, &[], &[route(None, 0), route(Some("128.0.0.0"), 1)], None));
     }
 
     #[test]

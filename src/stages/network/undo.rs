@@ -29,18 +29,32 @@ fn undo_with(entry: &Entry, filter: &mut Option<nft::Socket>) -> Result<(), Netw
 
 /// Undoes all network effects of one owner, newest first; an entry that fails stays in the journal.
 pub(super) fn all_of(roots: &Roots, owner: &str) -> Result<(), NetworkError> {
+    some_of(roots, owner, |effect| {
+        matches!(effect, Effect::Link { .. } | Effect::NftTable { .. } | Effect::Sysctl { .. })
+    })
+}
+
+/// Undoes those effects of one owner that are wanted.
+pub(super) fn some_of(roots: &Roots, owner: &str, wanted: impl Fn(&Effect) -> bool) -> Result<(), NetworkError> {
     let journal = Journal::at(roots.journal());
     let (mut failed, mut filter) = (Vec::new(), None);
-    for entry in journal.entries_of(owner)? {
-        if !matches!(entry.effect, Effect::Link { .. } | Effect::NftTable { .. } | Effect::Sysctl { .. }) {
-            continue;
-        }
-        match undo_with(&entry, &mut filter) {
-            Ok(()) => journal.forget(&entry),
+    for entry in journal.entries_of(owner)?.iter().filter(|entry| wanted(&entry.effect)) {
+        match undo_with(entry, &mut filter) {
+            Ok(()) => journal.forget(entry),
             Err(error) => failed.push(error),
         }
     }
     NetworkError::collected(failed)
+}
+
+/// Undoes a container's cable to one network, which carries `alias`, and its published ports where they go with it.
+pub(super) fn of_network(roots: &Roots, container: &str, alias: &str, ports: bool) -> Result<(), NetworkError> {
+    let wanted = |effect: &Effect| match effect {
+        Effect::Link { alias: found, .. } => found == alias,
+        Effect::NftTable { .. } => ports,
+        _ => false,
+    };
+    some_of(roots, container, wanted)
 }
 
 fn remove_link(name: &str, alias: &str) -> Result<(), NetworkError> {

@@ -1,19 +1,20 @@
 //! What `explore network show` shows: both ends of the cable, the switch, the way out, as the kernel has them now.
 
 use super::mark::Marks;
-use super::{Lease, NetworkError, forward, lease};
+use super::{Lease, NetworkError, definition, forward, lease};
 use crate::kernel::netlink::{Address, Link, Route, Socket};
 use crate::kernel::{netns, nft, sysctl};
 use crate::state::Roots;
 use serde::Serialize;
-use std::net::Ipv4Addr;
 use std::os::fd::BorrowedFd;
 
 /// The network of one container.
 #[derive(Debug, Clone, Serialize)]
 pub struct View {
-    /// What it was given.
+    /// What it was given, on its first network.
     pub lease: Lease,
+    /// What it was given on others.
+    pub others: Vec<Lease>,
     /// Number of the container's network namespace, as `/proc/PID/ns/net` has it.
     pub namespace: Option<u64>,
     /// The container's links; empty where its namespace could not be looked into.
@@ -59,7 +60,9 @@ pub struct Forwarding {
 pub fn view(roots: &Roots, container_id: &str, inner: Option<BorrowedFd<'_>>) -> Result<View, NetworkError> {
     let record = lease::read(roots)?;
     let not_up = || NetworkError::NotUp { id: container_id.to_owned() };
-    let lease = record.leases.get(container_id).filter(|lease| lease.is_complete()).cloned().ok_or_else(not_up)?;
+    let mut all = record.of(container_id).filter(|lease| lease.is_complete()).cloned();
+    let lease = all.next().ok_or_else(not_up)?;
+    let others = all.collect();
     let look = |what| move |source| NetworkError::Look { what, source };
     let mut socket = Socket::open().map_err(look("links"))?;
     let host_link = socket.link_named(&lease.host_link, "the host's end").map_err(look("links"))?;
@@ -69,10 +72,10 @@ pub fn view(roots: &Roots, container_id: &str, inner: Option<BorrowedFd<'_>>) ->
         Some(inner) => inside(inner).map_err(NetworkError::Inside)?,
         None => Default::default(),
     };
-    let forwards = record.bridge.map(|bridge| bridge.forwards).unwrap_or_default();
+    let forwards = record.bridges.get(&lease.network).map(|bridge| bridge.forwards.clone()).unwrap_or_default();
     let nat = nat(roots, &lease).map_err(look("packet filter"))?;
     let forwarding = forwarding(&lease, &forwards);
-    Ok(View { lease, namespace, links, addresses, routes, host_link, bridge, nat, forwarding })
+    Ok(View { lease, others, namespace, links, addresses, routes, host_link, bridge, nat, forwarding })
 }
 
 type Inside = (Vec<Link>, Vec<Address>, Vec<Route>);
@@ -87,13 +90,16 @@ fn inside(netns: BorrowedFd<'_>) -> crate::kernel::Result<Inside> {
 
 fn nat(roots: &Roots, lease: &Lease) -> crate::kernel::Result<Option<Nat>> {
     let marks = Marks::of(roots);
-    let found = nft::Socket::open()?.comment_of(&marks.table(), "the rules")?;
-    let hosts = u32::MAX.checked_shr(u32::from(lease.prefix)).unwrap_or(0);
-    let network = Ipv4Addr::from(u32::from(lease.gateway) & !hosts);
-    Ok(found.filter(|comment| *comment == marks.table_comment()).map(|_| Nat {
-        table: marks.table(),
-        rule: format!("ip saddr {network}/{} oifname != \"{}\" masquerade", lease.prefix, lease.bridge),
-    }))
+    let Ok(network) = definition::find(roots, &lease.network) else { return Ok(None) };
+    let found = nft::Socket::open()?.comment_of(&marks.table(&network), "the rules")?;
+    let rule = if network.internal {
+        format!("iifname \"{}\" oifname != \"{}\" drop", lease.bridge, lease.bridge)
+    } else {
+        format!("ip saddr {} oifname != \"{}\" masquerade", lease.subnet(), lease.bridge)
+    };
+    Ok(found
+        .filter(|comment| *comment == marks.table_comment(&network))
+        .map(|_| Nat { table: marks.table(&network), rule }))
 }
 
 fn forwarding(lease: &Lease, forwards: &[String]) -> Vec<Forwarding> {

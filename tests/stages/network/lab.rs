@@ -5,9 +5,11 @@
 use crate::support::Learner;
 use explore::kernel::netlink::{Change, Link, Socket, VethEnd, Which};
 use explore::kernel::{netns, nft};
+use explore::stages::create::{Container, Limits, Program, Status};
+use explore::stages::network;
 use nix::sched::{CloneFlags, setns};
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
@@ -57,6 +59,55 @@ impl Lab {
     pub(super) fn up(&self, number: usize) -> Ipv4Addr {
         let told = self.learner.explore(["network", "up", CONTAINERS[number], "--json"]).run().status(0);
         told.json()["lease"]["ip"].as_str().unwrap().parse().unwrap()
+    }
+
+    /// As `explore create` with these flags: what it wants of the network, before it is up.
+    pub(super) fn wish(&self, number: usize, flags: &[&str]) {
+        let ports = flags.iter().filter(|flag| **flag != "-p").flat_map(|text| network::publish::parse(text).unwrap());
+        let wish = network::Wish { publish: ports.collect(), ..network::Wish::default() };
+        let record = serde_json::to_string(&wished(CONTAINERS[number], wish)).unwrap();
+        let folder = self.learner.state().join("data/containers").join(CONTAINERS[number]);
+        std::fs::write(folder.join("container.json"), record).unwrap();
+    }
+
+    /// Connects a container that was made with these flags.
+    pub(super) fn up_with(&self, number: usize, flags: &[&str]) -> Ipv4Addr {
+        self.wish(number, flags);
+        self.up(number)
+    }
+
+    /// What is said where it cannot be connected.
+    pub(super) fn refused(&self, number: usize) -> String {
+        self.learner.explore(["network", "up", CONTAINERS[number]]).run().status(125).stdout("").err
+    }
+
+    /// The bridge's address.
+    pub(super) fn gateway(&self, number: usize) -> Ipv4Addr {
+        let told = self.learner.explore(["network", "show", CONTAINERS[number], "--json"]).run().status(0);
+        told.json()["network"]["lease"]["gateway"].as_str().unwrap().parse().unwrap()
+    }
+
+    /// As on every machine but a test's: 127.0.0.1 works.
+    pub(super) fn host_has_its_loopback(&self) {
+        at(&self.host, || Socket::open().unwrap().loopback_up(WHY).unwrap());
+    }
+
+    pub(super) fn host(&self) -> &OwnedFd {
+        &self.host
+    }
+
+    /// Its own loopback is down, so that the address is another machine's like any other.
+    pub(super) fn server_routes_loopback_to_the_host(&self) {
+        at(&self.server, || shell(&format!("ip route add 127.0.0.1/32 via {HOST_OUTSIDE}")));
+    }
+
+    /// As root of a container with CAP_NET_ADMIN could do it.
+    pub(super) fn container_routes_loopback_to_the_host(&self, number: usize) {
+        let gateway = self.gateway(number);
+        at(&self.container(number), || {
+            shell("ip address del 127.0.0.1/8 dev lo; echo 1 >/proc/sys/net/ipv4/conf/eth0/route_localnet");
+            shell(&format!("ip route add 127.0.0.1/32 via {gateway}"));
+        });
     }
 
     pub(super) fn down(&self, number: usize) {
@@ -112,6 +163,48 @@ pub(super) fn seen_by(server: &OwnedFd, address: Ipv4Addr, client: &OwnedFd) -> 
     }
 }
 
+/// As [`seen_by`], for a server at one address and a client that knows it by another.
+pub(super) fn seen_by_door(
+    server: &OwnedFd,
+    address: (Ipv4Addr, u16),
+    client: &OwnedFd,
+    door: (Ipv4Addr, u16),
+) -> io::Result<Ipv4Addr> {
+    let listener = at(server, || TcpListener::bind(address))?;
+    let _open = at(client, || TcpStream::connect_timeout(&door.into(), WAIT))?;
+    match listener.accept()?.1.ip() {
+        IpAddr::V4(ip) => Ok(ip),
+        IpAddr::V6(ip) => panic!("{ip}"),
+    }
+}
+
+/// What a client hears that sends a datagram to a server which sends everything back.
+pub(super) fn echoed(
+    server: &OwnedFd,
+    address: (Ipv4Addr, u16),
+    client: &OwnedFd,
+    door: (Ipv4Addr, u16),
+) -> io::Result<String> {
+    let socket = at(server, || UdpSocket::bind(address))?;
+    let client = at(client, || UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)))?;
+    for socket in [&socket, &client] {
+        socket.set_read_timeout(Some(WAIT))?;
+    }
+    client.connect(door)?;
+    client.send(b"?")?;
+    let mut room = [0; 16];
+    let (length, from) = socket.recv_from(&mut room)?;
+    socket.send_to(&room[..length], from)?;
+    let length = client.recv(&mut room)?;
+    Ok(String::from_utf8_lossy(&room[..length]).into_owned())
+}
+
+/// In the network namespace of this thread.
+fn shell(script: &str) {
+    let done = std::process::Command::new("sh").args(["-ec", script]).status().unwrap();
+    assert!(done.success(), "{script}");
+}
+
 pub(super) fn make_containers(learner: &Learner) {
     for id in CONTAINERS {
         make_container(&learner.state(), id);
@@ -127,18 +220,35 @@ pub(super) fn make_container(root: &Path, id: &str) {
 
 /// Its record.
 pub(super) fn record(id: &str) -> String {
-    let empty: [&str; 0] = [];
-    serde_json::json!({
-        "schema": 1, "id": id, "name": format!("box-{}", &id[..4]), "image": "none", "image_id": "sha256:0",
-        "command": ["true"], "hostname": &id[..12], "terminal": false, "interactive": false, "remove": false,
-        "network": "bridge", "volumes": empty, "memory": null, "pids": null, "created": 1, "created_nanos": 1,
-        "status": {"state": "created"}, "layer_mounted": false,
-    })
-    .to_string()
+    serde_json::to_string(&wished(id, network::Wish::default())).unwrap()
+}
+
+fn wished(id: &str, wish: network::Wish) -> Container {
+    Container {
+        schema: 1,
+        id: id.into(),
+        name: format!("box-{}", &id[..4]),
+        image: "none".into(),
+        image_id: "sha256:0".into(),
+        command: vec!["true".into()],
+        program: Program::default(),
+        hostname: id[..12].into(),
+        terminal: false,
+        interactive: false,
+        remove: false,
+        network: network::Mode::Bridge,
+        wish,
+        volumes: Vec::new(),
+        limits: Limits::default(),
+        created: 1,
+        created_nanos: 1,
+        status: Status::Created,
+        layer_mounted: false,
+    }
 }
 
 /// Runs `work` in a network namespace: a thread of its own joins it, so that a socket it opens belongs there.
-fn at<T: Send>(namespace: &OwnedFd, work: impl FnOnce() -> T + Send) -> T {
+pub(super) fn at<T: Send>(namespace: &OwnedFd, work: impl FnOnce() -> T + Send) -> T {
     let inside = || {
         setns(namespace, CloneFlags::CLONE_NEWNET).unwrap();
         work()

@@ -1,0 +1,54 @@
+//! Holding a port: bound, so that nobody else can bind it, and used for nothing. ip(7), bind(2), listen(2).
+
+use super::nft::Protocol;
+use super::{Error, Result, netns};
+use nix::sys::socket::{
+    AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, bind, listen, setsockopt, socket, sockopt,
+};
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+
+/// Binds a port of this network namespace.
+///
+/// A port on which connections have just ended is free again (SO_REUSEADDR), as it is for any server; but then the
+/// kernel lets several sockets bind it as long as none listens, so ours does.
+///
+/// # Errors
+/// EADDRINUSE: another has it. EADDRNOTAVAIL: it is no address of this machine. EACCES: below 1024, and not root.
+pub fn hold(ip: Ipv4Addr, port: u16, protocol: Protocol) -> Result<OwnedFd> {
+    bound(ip, port, protocol, 0)
+}
+
+fn bound(ip: Ipv4Addr, port: u16, protocol: Protocol, backlog: i32) -> Result<OwnedFd> {
+    let kind = match protocol {
+        Protocol::Tcp => SockType::Stream,
+        Protocol::Udp => SockType::Datagram,
+    };
+    let failed = |call: &'static str| {
+        move |errno| {
+            Error::quiet(call, &format_args!("{{sin_port=htons({port}), sin_addr=inet_addr(\"{ip}\")}}"), errno)
+        }
+    };
+    let held = socket(AddressFamily::Inet, kind, SockFlag::SOCK_CLOEXEC, None).map_err(failed("socket"))?;
+    if protocol == Protocol::Tcp {
+        setsockopt(&held, sockopt::ReuseAddr, &true).map_err(failed("setsockopt"))?;
+    }
+    bind(held.as_raw_fd(), &SockaddrIn::from(SocketAddrV4::new(ip, port))).map_err(failed("bind"))?;
+    if protocol == Protocol::Tcp {
+        listen(&held, Backlog::new(backlog).map_err(failed("listen"))?).map_err(failed("listen"))?;
+    }
+    Ok(held)
+}
+
+/// Opens a socket in another network namespace, at a port that the kernel chooses.
+///
+/// # Errors
+/// EADDRNOTAVAIL: it is no address of that namespace. The fork(2) or setns(2) that failed.
+pub fn listen_in(netns: BorrowedFd<'_>, ip: Ipv4Addr, protocol: Protocol, why: &str) -> Result<OwnedFd> {
+    netns::fetch_from(netns, why, || bound(ip, 0, protocol, 16))
+}
+
+/// The port that a socket is bound to.
+pub fn number_of(socket: &OwnedFd) -> Option<u16> {
+    nix::sys::socket::getsockname::<SockaddrIn>(socket.as_raw_fd()).ok().map(|address| address.port())
+}

@@ -1,0 +1,170 @@
+//! Between containers and networks: `network up`, `connect`, `disconnect`, for a container that runs and for one that
+//! does not.
+
+use crate::error::Explain;
+use crate::exit::Exit;
+use crate::kernel::netns;
+use crate::stages::create::{self, Container, CreateError, Network};
+use crate::stages::exec::running;
+use crate::stages::network::{self, Connected, Definition, Lease, NetworkError, Subject};
+use crate::state::{ProcessIdentity, Roots};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+/// Why a container and a network do not come together, or apart.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectionError {
+    /// The container.
+    #[error(transparent)]
+    Container(#[from] CreateError),
+    /// The network.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    /// Its mode has no cables.
+    #[error("container {name} is on --network {mode}, which has no cable to connect")]
+    NoCable {
+        /// The container.
+        name: String,
+        /// Its mode.
+        mode: String,
+    },
+    /// It is what `--network` said.
+    #[error("container {name} was made for network {network}, and does not run")]
+    Own {
+        /// The container.
+        name: String,
+        /// The network.
+        network: String,
+    },
+}
+
+impl Explain for ConnectionError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Container(error) => error.hint(),
+            Self::Network(error) => error.hint(),
+            Self::NoCable { .. } => Some("make a container without --network, or with a network's name".into()),
+            Self::Own { name, .. } => Some(format!("`explore start {name}` first, or make it with another --network")),
+        }
+    }
+
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Container(error) => error.exit(),
+            Self::Network(error) => error.exit(),
+            Self::NoCable { .. } | Self::Own { .. } => Exit::Failed,
+        }
+    }
+}
+
+/// Connects a container to all that it is to be connected to.
+///
+/// # Errors
+/// As [`network::set_up`].
+pub fn set_up(
+    roots: &Roots,
+    container: &Container,
+    netns: BorrowedFd<'_>,
+    holder: Option<ProcessIdentity>,
+) -> Result<Connected, NetworkError> {
+    network::set_up(roots, subject(container), netns, holder)
+}
+
+fn subject(container: &Container) -> Subject<'_> {
+    Subject {
+        id: &container.id,
+        name: &container.name,
+        hostname: &container.hostname,
+        mode: &container.network,
+        wish: &container.wish,
+    }
+}
+
+/// `network up`: a container that does not run gets a network namespace, kept by a mount; one that runs, its cables.
+///
+/// # Errors
+/// All of [`ConnectionError`]; nothing is left then.
+pub fn up(roots: &Roots, container: &Container) -> Result<Vec<Lease>, ConnectionError> {
+    if container.network.network().is_none() {
+        let (name, mode) = (container.name.clone(), container.network.to_string());
+        return Err(ConnectionError::NoCable { name, mode });
+    }
+    // Of a container that runs, the namespace that it is in; it is kept by its processes, and goes with them.
+    if let Some((netns, holder)) = netns_of(roots, &container.id) {
+        return Ok(set_up(roots, container, netns.as_fd(), Some(holder))?.leases);
+    }
+    let was_pinned = network::pinned(roots, &container.id).is_some();
+    let netns = network::pin(roots, &container.id, None)?;
+    match set_up(roots, container, netns.as_fd(), None) {
+        Ok(made) => Ok(made.leases),
+        Err(error) => {
+            if !was_pinned {
+                // The first error is the one to tell; a pin that stays is in the journal.
+                let _ = network::unpin(roots, &container.id);
+            }
+            Err(error.into())
+        }
+    }
+}
+
+/// `network connect`: at once where the container runs, and at each start from now on.
+///
+/// # Errors
+/// All of [`ConnectionError`].
+pub fn connect(
+    roots: &Roots,
+    container: &Container,
+    definition: &Definition,
+) -> Result<Option<Lease>, ConnectionError> {
+    let (Network::Bridge | Network::Named(_)) = &container.network else {
+        let (name, mode) = (container.name.clone(), container.network.to_string());
+        return Err(ConnectionError::NoCable { name, mode });
+    };
+    let is_own = container.network.network() == Some(definition.name.as_str());
+    if is_own || container.wish.also.contains(&definition.name) {
+        let text = format!("endpoint with name {} already exists in network {}", container.name, definition.name);
+        return Err(NetworkError::Conflict(text).into());
+    }
+    let lease = match netns_of(roots, &container.id) {
+        Some((netns, holder)) => {
+            Some(network::join(roots, subject(container), definition, netns.as_fd(), Some(holder))?)
+        }
+        None => match network::pinned(roots, &container.id) {
+            Some(netns) => Some(network::join(roots, subject(container), definition, netns.as_fd(), None)?),
+            None => None,
+        },
+    };
+    let mut changed = container.clone();
+    changed.wish.also.push(definition.name.clone());
+    create::save(roots, &changed)?;
+    Ok(lease)
+}
+
+/// `network disconnect`: at once where the container runs, and at each start from now on.
+///
+/// # Errors
+/// All of [`ConnectionError`].
+pub fn disconnect(roots: &Roots, container: &Container, definition: &Definition) -> Result<(), ConnectionError> {
+    let is_own = container.network.network() == Some(definition.name.as_str());
+    let is_also = container.wish.also.contains(&definition.name);
+    match network::leave(roots, &container.id, &definition.name) {
+        Err(NetworkError::NotOn { .. }) if is_also => {}
+        Err(NetworkError::NotOn { .. }) if is_own => {
+            return Err(ConnectionError::Own { name: container.name.clone(), network: definition.name.clone() });
+        }
+        other => other?,
+    }
+    if is_also {
+        let mut changed = container.clone();
+        changed.wish.also.retain(|name| *name != definition.name);
+        create::save(roots, &changed)?;
+    }
+    Ok(())
+}
+
+/// The namespace of a container that runs, and its supervisor.
+fn netns_of(roots: &Roots, id: &str) -> Option<(OwnedFd, ProcessIdentity)> {
+    let it = running(roots, id)?;
+    let netns = netns::open(Path::new(&format!("/proc/{}/ns/net", it.init.pid))).ok()?;
+    Some((netns, it.supervisor))
+}

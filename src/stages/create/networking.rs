@@ -1,0 +1,53 @@
+//! What a wish for a network means on this machine, found out before a folder exists: which network, which container,
+//! which host name.
+
+use super::{CreateError, Request, find};
+use crate::image::Image;
+use crate::stages::network::{self, Mode, NetworkError, Wish, publish};
+use crate::state::Roots;
+
+/// A wish that can be granted.
+#[derive(Debug)]
+pub(super) struct Networking {
+    /// With the names of networks and the IDs of containers in full.
+    pub(super) mode: Mode,
+    /// With the ports that the image exposes.
+    pub(super) wish: Wish,
+    /// The host name, where it does not follow from the container's ID.
+    pub(super) hostname: Option<String>,
+}
+
+pub(super) fn resolve(roots: &Roots, request: &Request, image: &Image) -> Result<Networking, CreateError> {
+    let mut wish = request.wish.clone();
+    wish.check(&request.network, request.hostname.is_some())?;
+    let (mode, shared) = match &request.network {
+        Mode::Named(name) => (Mode::Named(network::find(roots, name)?.name), None),
+        Mode::Container(name) => {
+            let other = find(roots, name).map_err(|error| match error {
+                // The same words, but it is the wish that cannot be granted.
+                CreateError::NoSuchContainer(_) => NetworkError::Conflict(error.to_string()).into(),
+                other => other,
+            })?;
+            (Mode::Container(other.id), Some(other.hostname))
+        }
+        Mode::Host => (Mode::Host, nix::unistd::gethostname().ok().map(|name| name.to_string_lossy().into_owned())),
+        other => (other.clone(), None),
+    };
+    let hostname = request.hostname.clone().or(shared);
+    let listed = image.config.config().as_ref().and_then(|config| config.exposed_ports().clone());
+    for text in listed.into_iter().flatten() {
+        wish.exposed.extend(publish::ports(&text).map_err(|why| CreateError::Exposed { text, why })?);
+    }
+    wish.exposed.extend(wish.publish.iter().map(|one| one.to));
+    wish.exposed.sort_unstable();
+    wish.exposed.dedup();
+    Ok(Networking { mode, wish, hostname })
+}
+
+/// `web` and `example.org` make `web.example.org`, as moby has it (Container.FullHostname).
+pub(super) fn full_hostname(hostname: String, wish: &Wish) -> String {
+    match &wish.domainname {
+        Some(domain) if !domain.is_empty() => format!("{hostname}.{domain}"),
+        _ => hostname,
+    }
+}
