@@ -25,15 +25,15 @@ pub(super) fn show(root: BorrowedFd<'_>, spec: &Spec, opens_nodes: bool) -> Resu
     let Some(listed) = listed.filter(|list| !list.is_empty()) else { return Ok(()) };
     let step = || Failure::at("open the new /dev");
     let dev = fs::resolve(root, Path::new("dev"), Links::Refused).map_err(step())?;
-    let view = if user::in_user_namespace() { None } else { Some(open_view(&dev).map_err(step())?) };
+    let of_host = user::in_user_namespace();
     for device in listed {
         let text = format!("show the device {}", device.path().display());
-        show_one(&dev, view.as_ref(), device).map_err(Failure::at(&text))?;
+        show_one(&dev, of_host, device).map_err(Failure::at(&text))?;
     }
     Ok(())
 }
 
-fn show_one(dev: &OwnedFd, view: Option<&OwnedFd>, device: &LinuxDevice) -> kernel::Result<()> {
+fn show_one(dev: &OwnedFd, of_host: bool, device: &LinuxDevice) -> kernel::Result<()> {
     let outside =
         |_| kernel::Error::quiet("mknodat", &format_args!("{}: not in /dev", device.path().display()), Errno::EXDEV);
     let name = device.path().strip_prefix("/dev").map_err(outside)?;
@@ -42,10 +42,7 @@ fn show_one(dev: &OwnedFd, view: Option<&OwnedFd>, device: &LinuxDevice) -> kern
     {
         return Ok(());
     }
-    let copy = match view {
-        Some(view) => make(view, name, device)?,
-        None => of_host(device)?,
-    };
+    let copy = if of_host { find(device)? } else { make(dev, name, device)? };
     let place = fs::mount_point(dev.as_fd(), name, Shape::File, Links::Refused)?;
     mount::attach(&copy, place.as_fd(), "this device, and no other")
 }
@@ -54,20 +51,11 @@ fn number(device: &LinuxDevice) -> u64 {
     makedev(device.major().cast_unsigned(), device.minor().cast_unsigned())
 }
 
-/// The same `/dev`, seen through a mount on which nodes open, and which is nowhere to be found.
-fn open_view(dev: &OwnedFd) -> kernel::Result<OwnedFd> {
-    let view = mount::copy_tree(dev.as_fd(), c"", false, "a second view of /dev, for ourselves")?;
-    mount::clear_attributes(&view, libc::MOUNT_ATTR_NODEV, "on which devices open")?;
-    Ok(view)
-}
-
-/// A new node, as a detached mount.
-fn make(view: &OwnedFd, name: &Path, device: &LinuxDevice) -> kernel::Result<OwnedFd> {
+/// A new node, and a mount of nothing but it, on which it opens.
+fn make(dev: &OwnedFd, name: &Path, device: &LinuxDevice) -> kernel::Result<OwnedFd> {
     let folder = match name.parent() {
-        Some(parent) if parent != Path::new("") => {
-            fs::mount_point(view.as_fd(), parent, Shape::Folder, Links::Refused)?
-        }
-        _ => fs::resolve(view.as_fd(), Path::new("."), Links::Refused)?,
+        Some(parent) if parent != Path::new("") => fs::mount_point(dev.as_fd(), parent, Shape::Folder, Links::Refused)?,
+        _ => fs::resolve(dev.as_fd(), Path::new("."), Links::Refused)?,
     };
     let name = Path::new(name.file_name().unwrap_or_default());
     let kind = if device.typ() == LinuxDeviceType::B { SFlag::S_IFBLK } else { SFlag::S_IFCHR };
@@ -75,11 +63,13 @@ fn make(view: &OwnedFd, name: &Path, device: &LinuxDevice) -> kernel::Result<Own
     let owner = (device.uid().unwrap_or(0), device.gid().unwrap_or(0));
     fs::make_node(folder.as_fd(), name, kind, mode, number(device), owner, "a node for exactly this device")?;
     let text = CString::new(name.as_os_str().as_encoded_bytes()).unwrap_or_default();
-    mount::copy_tree(folder.as_fd(), &text, false, "the node as a mount of its own")
+    let copy = mount::copy_tree(folder.as_fd(), &text, false, "the node as a mount of its own")?;
+    mount::clear_attributes(&copy, libc::MOUNT_ATTR_NODEV, "on which it opens")?;
+    Ok(copy)
 }
 
 /// The host's node: the kernel tells under which name a device number was made.
-fn of_host(device: &LinuxDevice) -> kernel::Result<OwnedFd> {
+fn find(device: &LinuxDevice) -> kernel::Result<OwnedFd> {
     let kind = if device.typ() == LinuxDeviceType::B { "block" } else { "char" };
     let told = std::fs::read_to_string(format!("/sys/dev/{kind}/{}:{}/uevent", device.major(), device.minor()));
     let name = told.unwrap_or_default().lines().find_map(|line| line.strip_prefix("DEVNAME=").map(PathBuf::from));
