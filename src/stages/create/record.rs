@@ -45,6 +45,7 @@ pub struct Container {
     /// What of this machine is shown inside.
     pub volumes: Vec<Volume>,
     /// What it may use.
+    #[serde(default)]
     pub limits: Limits,
     /// When it was made, seconds since 1970.
     pub created: u64,

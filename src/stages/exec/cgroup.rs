@@ -18,7 +18,6 @@ use crate::kernel::user;
 use crate::stages::failure::Failure;
 use crate::state::{Claim, Journal, Roots};
 use groups::Groups;
-use nix::unistd::Pid;
 use oci_spec::runtime::{LinuxResources, Spec};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -86,11 +85,11 @@ pub(super) fn born_into(groups: &[Joined]) -> Result<Option<OwnedFd>, StartFailu
     Ok(Some(cgroup::open(&group.folder).map_err(Failure::at("open its cgroup"))?))
 }
 
-/// Puts the child into the groups of version 1, before it becomes its program.
-pub(super) fn join(groups: &[Joined], child: Pid) -> Result<(), StartFailure> {
+/// Puts this process, PID 1 that will be, into the groups of version 1; into that of version 2 it was born.
+pub(super) fn join(groups: &[Joined]) -> Result<(), Failure> {
     for group in groups.iter().filter(|one| one.version == Version::V1) {
-        cgroup::join(&group.folder, child, "before its first instruction of its own")
-            .map_err(Failure::at("put it into its cgroup"))?;
+        cgroup::join_alone(group.version, &group.folder, "before anything that is not our own code")
+            .map_err(Failure::at("enter its cgroup"))?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 //! the order is runc's (libcontainer/standard_init_linux.go).
 
 use super::message::{self, FromInit, Packet, ToInit};
-use super::{StartFailure, devices, nodes, oom, privileges, rootfs};
+use super::{StartFailure, cgroup, devices, nodes, oom, privileges, rootfs};
 use crate::kernel::namespace::{self, Kind};
 use crate::kernel::rlimit::{self, Limit, Resource};
 use crate::kernel::seccomp::Filter;
@@ -27,6 +27,8 @@ pub(super) struct Plan<'a> {
     pub(super) who: Wanted,
     /// The network namespace that `network up` has made, to be joined.
     pub(super) network: Option<OwnedFd>,
+    /// Where it is counted and limited.
+    pub(super) cgroups: &'a [cgroup::Joined],
     /// Device rules are in force, and nodes that are made inside are to be opened.
     pub(super) opens_nodes: bool,
     /// Its end of the socket to the supervisor.
@@ -82,6 +84,7 @@ fn prepare(plan: &Plan<'_>) -> Result<(Process, Option<Filter>), StartFailure> {
     process::set_name(c"explore: init");
     process::die_with_parent("a container without its supervisor could not be ended")
         .map_err(Failure::at("tie it to its supervisor"))?;
+    cgroup::join(plan.cgroups)?;
     if let Some(network) = &plan.network {
         namespace::setns(network, &[Kind::Net], "the network that `network up` has made")
             .map_err(Failure::at("join its network"))?;

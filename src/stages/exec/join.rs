@@ -93,9 +93,8 @@ fn begin(orders: &Orders, joining: &Joining) -> Result<(Child, Ends), StartFailu
     let child = in_helper("to join without leaving our own namespaces", || {
         let _ = nix::unistd::close(hidden);
         // First the cgroups: their folders cannot be seen from inside, and a child is born where its parent is.
-        let myself = nix::unistd::getpid();
-        for (_, group) in &running.cgroups {
-            cgroup::join(group, myself, "what runs in a container is counted with it")
+        for (version, group) in &running.cgroups {
+            cgroup::join_alone(*version, group, "what runs in a container is counted with it")
                 .map_err(Failure::at("join its cgroup"))?;
         }
         enter(running.init.pid)?;

@@ -3,8 +3,7 @@
 //!
 //! ```text
 //! supervisor                                   init (PID 1 to be)
-//!   its PID is in the journal     ── go ──────►  separates its mounts, mounts the union, /proc, /dev …
-//!   it is in its cgroup,
+//!   its PID is in the journal     ── go ──────►  enters its cgroups, separates its mounts, mounts the union, …
 //!   its network is connected      ── connected ► pivots, takes its name, its user, its capabilities
 //!                                 ◄── terminal ─ (with -t) the master of a terminal of the new devpts
 //!                                 ◄── failed ─── what could not be done; then it leaves

@@ -130,6 +130,7 @@ fn begin(
         layer_mounted: container.layer_mounted,
         who: container.program.who(),
         network: joined,
+        cgroups: &cgroups,
         opens_nodes: cgroup::opens_more(spec, &cgroups) && !user::in_user_namespace(),
         socket: theirs,
         stdio,
@@ -148,11 +149,8 @@ fn begin(
     journal.announce(claim, Effect::Process(init))?;
     register(orders, container, init, &cgroups)?;
     tell(&ours, ToInit::Go)?;
-    // While it makes its mounts: the first move into a cgroup of version 1 waits for all processors to have noticed
-    // (an RCU grace period, some milliseconds). Until it hears `Connected` only our own code runs in it.
-    let prepared = cgroup::join(&cgroups, child.pid)
-        .and_then(|()| networking::connect(roots, container, child.pid.as_raw(), claim, connected));
-    let network = match prepared {
+    // While it makes its mounts.
+    let network = match networking::connect(roots, container, child.pid.as_raw(), claim, connected) {
         Ok(network) => {
             tell(&ours, ToInit::Connected)?;
             network
