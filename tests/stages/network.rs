@@ -6,6 +6,7 @@ mod lab;
 mod named;
 mod published;
 mod strangers;
+mod surroundings;
 
 use crate::support::{HostState, Learner, has_program, is_root, require};
 use lab::{CONTAINERS, Lab};

@@ -34,11 +34,15 @@ pub(super) fn all_of(roots: &Roots, owner: &str) -> Result<(), NetworkError> {
     })
 }
 
-/// Undoes those effects of one owner that are wanted.
+/// Undoes those effects of one owner that are wanted. Settings go last, even one that was announced after the bridge
+/// because its link came later: while a bridge stands, its alias says that the setting is needed.
 pub(super) fn some_of(roots: &Roots, owner: &str, wanted: impl Fn(&Effect) -> bool) -> Result<(), NetworkError> {
     let journal = Journal::at(roots.journal());
     let (mut failed, mut filter) = (Vec::new(), None);
-    for entry in journal.entries_of(owner)?.iter().filter(|entry| wanted(&entry.effect)) {
+    let mut entries = journal.entries_of(owner)?;
+    entries.retain(|entry| wanted(&entry.effect));
+    entries.sort_by_key(|entry| matches!(entry.effect, Effect::Sysctl { .. }));
+    for entry in &entries {
         match undo_with(entry, &mut filter) {
             Ok(()) => journal.forget(entry),
             Err(error) => failed.push(error),
