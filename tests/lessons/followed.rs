@@ -7,19 +7,34 @@ fn learners() -> Vec<Learner> {
     if is_root() { vec![Learner::new(), Learner::user()] } else { vec![Learner::new()] }
 }
 
+/// How many machines there are for each kind of user: a proof waits most of its time.
+const MACHINES: usize = 4;
+
 #[test]
 fn every_lesson_is_proved_by_running_it_and_leaves_nothing() {
-    for learner in learners() {
-        let before = HostState::of(&learner);
-        let list = learner.explore(["lesson", "--json"]).run().status(0).json();
-        for lesson in list["lessons"].as_array().unwrap() {
-            let id = lesson["id"].as_str().unwrap();
-            let output = learner.explore(["lesson", "check", "--only", id]).run().status(0);
-            assert!(output.out.starts_with(&format!("proved   {id}\n")), "{}", output.shown());
-            assert!(output.out.ends_with("; 1 proved, 0 failed, 0 skipped\n"), "{}", output.shown());
+    let everybody: Vec<Vec<Learner>> = (0..MACHINES).map(|_| learners()).collect();
+    let list = everybody[0][0].explore(["lesson", "--json"]).run().status(0).json();
+    let lessons: Vec<&str> =
+        list["lessons"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap()).collect();
+    let first = HostState::of(&everybody[0][0]);
+    let before: Vec<HostState> = everybody.iter().flatten().map(|learner| first.of_another(learner)).collect();
+    std::thread::scope(|scope| {
+        for (machine, kinds) in everybody.iter().enumerate() {
+            for learner in kinds {
+                let mine = lessons.iter().skip(machine).step_by(MACHINES);
+                scope.spawn(move || mine.for_each(|id| is_proved(learner, id)));
+            }
         }
-        before.assert_unchanged();
+    });
+    for state in before {
+        state.assert_unchanged();
     }
+}
+
+fn is_proved(learner: &Learner, id: &str) {
+    let output = learner.explore(["lesson", "check", "--only", id]).run().status(0);
+    assert!(output.out.starts_with(&format!("proved   {id}\n")), "{}", output.shown());
+    assert!(output.out.ends_with("; 1 proved, 0 failed, 0 skipped\n"), "{}", output.shown());
 }
 
 #[test]

@@ -4,6 +4,7 @@ use super::{Learner, nft};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{read_dir, read_to_string};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// What ends a moment after its command (a process being collected) has this long to be gone.
@@ -17,7 +18,7 @@ const SHARED_FOLDERS: [&str; 5] = ["/tmp", "/run", "/var/lib", "/var/tmp", "/dev
 pub(crate) struct HostState {
     learner: Learner,
     parts: Parts,
-    _alone: explore::state::Lock,
+    _alone: Arc<explore::state::Lock>,
 }
 
 /// A heading, and lines below it; a line may be there more than once.
@@ -28,7 +29,12 @@ impl HostState {
     pub(crate) fn of(learner: &Learner) -> Self {
         let lock = Path::new(env!("CARGO_TARGET_TMPDIR")).join("host.lock");
         let alone = explore::state::Lock::wait(&lock).unwrap();
-        Self { parts: look(learner), learner: learner.clone(), _alone: alone }
+        Self { parts: look(learner), learner: learner.clone(), _alone: Arc::new(alone) }
+    }
+
+    /// The state of one more machine, for a test that has several. It and its folders are there before this is called.
+    pub(crate) fn of_another(&self, learner: &Learner) -> Self {
+        Self { parts: look(learner), learner: learner.clone(), _alone: Arc::clone(&self._alone) }
     }
 
     /// Makes the state now the one that is compared with.
