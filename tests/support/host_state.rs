@@ -18,7 +18,7 @@ const SHARED_FOLDERS: [&str; 5] = ["/tmp", "/run", "/var/lib", "/var/tmp", "/dev
 pub(crate) struct HostState {
     learner: Learner,
     parts: Parts,
-    _alone: Arc<explore::state::Lock>,
+    alone: Arc<explore::state::Lock>,
 }
 
 /// A heading, and lines below it; a line may be there more than once.
@@ -29,12 +29,12 @@ impl HostState {
     pub(crate) fn of(learner: &Learner) -> Self {
         let lock = Path::new(env!("CARGO_TARGET_TMPDIR")).join("host.lock");
         let alone = explore::state::Lock::wait(&lock).unwrap();
-        Self { parts: look(learner), learner: learner.clone(), _alone: Arc::new(alone) }
+        Self { parts: look(learner), learner: learner.clone(), alone: Arc::new(alone) }
     }
 
     /// The state of one more machine, for a test that has several. It and its folders are there before this is called.
     pub(crate) fn of_another(&self, learner: &Learner) -> Self {
-        Self { parts: look(learner), learner: learner.clone(), _alone: Arc::clone(&self._alone) }
+        Self { parts: look(learner), learner: learner.clone(), alone: Arc::clone(&self.alone) }
     }
 
     /// Makes the state now the one that is compared with.
