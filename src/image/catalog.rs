@@ -122,8 +122,13 @@ fn by_id(layout: &Layout, manifests: &[Descriptor], text: &str) -> Result<Option
     }
     let mut found: Option<(Digest, Descriptor)> = None;
     for one in manifests {
-        let Ok(id) = manifest(layout, one).and_then(|manifest| document::digest_of(manifest.config())) else {
-            continue;
+        let id = match manifest(layout, one).and_then(|manifest| document::digest_of(manifest.config())) {
+            Ok(id) => id,
+            // What cannot be read now may be the one that is wanted; what is damaged is not.
+            Err(ImageError::Store { doing, path, source }) if source.kind() != std::io::ErrorKind::NotFound => {
+                return Err(ImageError::Store { doing, path, source });
+            }
+            Err(_) => continue,
         };
         if !id.hex().starts_with(prefix) {
             continue;

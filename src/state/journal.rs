@@ -7,7 +7,7 @@
 //! An entry names its **holder**, the process in whose interest the effect exists. While it lives, nobody else undoes
 //! the effect. An entry without a holder stays until its owner is removed (`explore rm`, `network down`, `ns rm`).
 
-use super::record::{RecordError, write_record};
+use super::record::{RecordError, draft, write_record};
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,21 @@ pub struct ProcessIdentity {
 impl ProcessIdentity {
     /// The identity of `pid`; `None` where there is no such process.
     pub fn of(pid: i32) -> Option<Self> {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        Self::look(pid).ok().flatten()
+    }
+
+    /// As [`ProcessIdentity::of`]; an error where it cannot be found out.
+    pub(super) fn look(pid: i32) -> io::Result<Option<Self>> {
+        match std::fs::read_to_string(format!("/proc/{pid}/stat")) {
+            Ok(stat) => Ok(Self::parse(pid, &stat)),
+            // ESRCH: it ended between open and read.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) if error.raw_os_error() == Some(libc::ESRCH) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn parse(pid: i32, stat: &str) -> Option<Self> {
         // The name, field 2, may hold spaces and brackets; everything after the last bracket is numbers.
         let after_name = stat.rsplit_once(')')?.1;
         let mut fields = after_name.split_whitespace();
@@ -39,9 +53,10 @@ impl ProcessIdentity {
         Self::of(pid).unwrap_or(Self { pid, start: 0 })
     }
 
-    /// Whether it still runs (a zombie does not).
+    /// Whether it still runs (a zombie does not). Where that cannot be found out (no descriptor is left to look with)
+    /// it is taken to be alive: what is another's must not be undone.
     pub fn is_alive(self) -> bool {
-        Self::of(self.pid) == Some(self)
+        Self::look(self.pid).map_or(true, |found| found == Some(self))
     }
 }
 
@@ -155,17 +170,17 @@ impl Journal {
     pub fn announce(&self, claim: &Claim, effect: Effect) -> Result<Entry, RecordError> {
         let failed = |source| RecordError::Write { path: self.folder.clone(), source };
         std::fs::create_dir_all(&self.folder).map_err(failed)?;
-        let mut entry = Entry { schema: 1, sequence: self.next_sequence(), claim: claim.clone(), effect };
+        let mut entry = Entry { schema: 1, sequence: self.next_sequence()?, claim: claim.clone(), effect };
+        let mut draft = draft(&self.folder, &entry, false).map_err(failed)?;
         loop {
-            let path = self.path_of(entry.sequence);
-            // Two processes may announce at once: the name is taken first, then filled.
-            match std::fs::File::create_new(&path) {
-                Ok(_) => {
-                    write_record(&path, &entry, false)?;
-                    return Ok(entry);
+            // Two processes may announce at once: whose draft takes the name first has it.
+            match draft.persist_noclobber(self.path_of(entry.sequence)) {
+                Ok(_) => return Ok(entry),
+                Err(taken) if taken.error.kind() == io::ErrorKind::AlreadyExists => {
+                    entry.sequence += 1;
+                    draft = taken.file;
                 }
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => entry.sequence += 1,
-                Err(error) => return Err(failed(error)),
+                Err(other) => return Err(failed(other.error)),
             }
         }
     }
@@ -184,14 +199,13 @@ impl Journal {
         let _ = std::fs::remove_file(self.path_of(entry.sequence));
     }
 
-    /// All entries, newest first: the order in which they are undone. One that was only begun (an empty file) means
-    /// that its effect was not made yet; it is dropped.
+    /// All entries, newest first: the order in which they are undone. Drafts do not count: their effects were not made.
     ///
     /// # Errors
     /// [`RecordError::Damaged`], [`RecordError::Read`].
     pub fn entries(&self) -> Result<Vec<Entry>, RecordError> {
         let mut found = Vec::new();
-        for sequence in self.sequences() {
+        for sequence in self.sequences()? {
             let path = self.path_of(sequence);
             if let Some(mut entry) = read_entry(&path)? {
                 entry.sequence = sequence;
@@ -216,26 +230,28 @@ impl Journal {
         self.folder.join(format!("{sequence:010}.json"))
     }
 
-    fn sequences(&self) -> Vec<u64> {
-        let Ok(folder) = std::fs::read_dir(&self.folder) else { return Vec::new() };
-        folder.filter_map(Result::ok).filter_map(|file| sequence_of(&file.path())).collect()
+    /// A folder that cannot be read is not an empty one: what is in it would never be undone.
+    fn sequences(&self) -> Result<Vec<u64>, RecordError> {
+        let failed = |source| RecordError::Read { path: self.folder.clone(), source };
+        let folder = match std::fs::read_dir(&self.folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            read => read.map_err(failed)?,
+        };
+        let files: io::Result<Vec<_>> = folder.collect();
+        Ok(files.map_err(failed)?.iter().filter_map(|file| sequence_of(&file.path())).collect())
     }
 
-    fn next_sequence(&self) -> u64 {
-        self.sequences().into_iter().max().map_or(1, |last| last + 1)
+    fn next_sequence(&self) -> Result<u64, RecordError> {
+        Ok(self.sequences()?.into_iter().max().map_or(1, |last| last + 1))
     }
 }
 
-/// `None` for one that is gone, or was only begun. Emptiness is judged by what was read: a moment later somebody may have
-/// filled it.
+/// `None` for one that is gone.
 fn read_entry(path: &Path) -> Result<Option<Entry>, RecordError> {
     let bytes = match std::fs::read(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         read => read.map_err(|source| RecordError::Read { path: path.to_owned(), source })?,
     };
-    if bytes.is_empty() {
-        return Ok(None);
-    }
     serde_json::from_slice(&bytes).map(Some).map_err(|source| RecordError::Damaged { path: path.to_owned(), source })
 }
 
@@ -267,11 +283,12 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_that_was_only_begun_means_nothing_was_done() {
+    fn a_journal_that_cannot_be_read_is_not_an_empty_one() {
         let folder = tempfile::tempdir().unwrap();
-        let journal = Journal::at(folder.path().to_owned());
-        std::fs::write(folder.path().join("0000000007.json"), "").unwrap();
-        assert_eq!(journal.entries().unwrap(), []);
+        std::fs::write(folder.path().join("journal"), "").unwrap();
+        let journal = Journal::at(folder.path().join("journal"));
+        assert!(journal.entries().is_err());
+        assert!(journal.announce(&claim("a"), Effect::Path { path: "/1".into() }).is_err());
     }
 
     #[test]

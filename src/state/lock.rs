@@ -8,7 +8,16 @@ use std::path::Path;
 /// A lock that is held until it is dropped.
 #[derive(Debug)]
 pub struct Lock {
-    _held: Flock<File>,
+    held: Option<Flock<File>>,
+}
+
+impl Drop for Lock {
+    /// What cannot be given back is kept to the end of the process; nix would panic.
+    fn drop(&mut self) {
+        if let Some(Err((stuck, _))) = self.held.take().map(Flock::unlock) {
+            std::mem::forget(stuck);
+        }
+    }
 }
 
 impl Lock {
@@ -44,7 +53,7 @@ impl Lock {
         let mut file = File::options().create(true).truncate(false).write(true).open(path)?;
         loop {
             match Flock::lock(file, how) {
-                Ok(held) => return Ok(Self { _held: held }),
+                Ok(held) => return Ok(Self { held: Some(held) }),
                 Err((again, Errno::EINTR)) => file = again,
                 Err((_, errno)) => return Err(errno.into()),
             }

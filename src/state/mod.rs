@@ -7,5 +7,5 @@ mod roots;
 
 pub use journal::{Claim, Effect, Entry, Journal, ProcessIdentity};
 pub use lock::Lock;
-pub use record::{RecordError, read_record, write_record};
+pub use record::{RecordError, read_record, sweep_drafts, write_record};
 pub use roots::{RootError, Roots};

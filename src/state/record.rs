@@ -1,9 +1,14 @@
 //! JSON records: written whole by rename or not at all, read with an error that names the file.
 
+use super::ProcessIdentity;
 use crate::error::Explain;
 use serde::{Serialize, de::DeserializeOwned};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use tempfile::NamedTempFile;
+
+/// How the name of a draft begins; the number of its author follows.
+const DRAFT: &str = ".new-";
 
 /// Why a record cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -74,19 +79,37 @@ pub fn read_record<T: DeserializeOwned>(path: &Path) -> Result<T, RecordError> {
 pub fn write_record<T: Serialize>(path: &Path, record: &T, durable: bool) -> Result<(), RecordError> {
     let failed = |source: io::Error| RecordError::Write { path: path.to_owned(), source };
     let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(folder).map_err(failed)?;
-    // In one write: serde_json would make one of each bracket and each comma.
-    let mut bytes = serde_json::to_vec(record).map_err(|error| failed(error.into()))?;
-    bytes.push(b'\n');
-    file.write_all(&bytes).map_err(failed)?;
-    if durable {
-        file.as_file().sync_all().map_err(failed)?;
-    }
+    let file = draft(folder, record, durable).map_err(failed)?;
     file.persist(path).map_err(|error| failed(error.error))?;
     if durable {
         std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
     }
     Ok(())
+}
+
+/// The record, whole, under a name that says whose draft it is.
+pub(super) fn draft<T: Serialize>(folder: &Path, record: &T, durable: bool) -> io::Result<NamedTempFile> {
+    let prefix = format!("{DRAFT}{}-", std::process::id());
+    let mut file = tempfile::Builder::new().prefix(&prefix).tempfile_in(folder)?;
+    // In one write: serde_json would make one of each bracket and each comma.
+    let mut bytes = serde_json::to_vec(record)?;
+    bytes.push(b'\n');
+    file.write_all(&bytes)?;
+    if durable {
+        file.as_file().sync_all()?;
+    }
+    Ok(file)
+}
+
+/// Removes drafts whose authors were killed: what they say was never said.
+pub fn sweep_drafts(folder: &Path) {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    for (path, name) in entries.map(|entry| (entry.path(), entry.file_name())) {
+        let author = name.to_str().and_then(|name| name.strip_prefix(DRAFT)?.split('-').next()?.parse().ok());
+        if author.is_some_and(|pid| matches!(ProcessIdentity::look(pid), Ok(None))) {
+            let _ = std::fs::remove_file(path);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -108,6 +131,17 @@ mod tests {
         assert!(write_record(&path, &Refuses, true).is_err());
         assert_eq!(read_record::<Vec<i32>>(&path).unwrap(), [1, 2]);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "a half-written file is left behind");
+    }
+
+    #[test]
+    fn a_draft_goes_when_its_author_is_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let names = [format!("{DRAFT}{}-x", std::process::id()), format!("{DRAFT}{}-x", i32::MAX), "it.json".into()];
+        for name in &names {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        sweep_drafts(folder.path());
+        assert_eq!(names.map(|name| folder.path().join(name).exists()), [true, false, true]);
     }
 
     #[test]

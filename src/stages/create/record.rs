@@ -3,7 +3,7 @@
 use super::{CreateError, Limits, Program};
 use crate::kernel::process::Ended;
 use crate::stages::network::{Mode, Wish};
-use crate::state::{Roots, read_record};
+use crate::state::{RecordError, Roots, read_record};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -116,9 +116,16 @@ impl Volume {
 
 /// The records in the folder of containers, in no order.
 pub(super) fn list(roots: &Roots) -> Result<Vec<Container>, CreateError> {
-    let Ok(folder) = std::fs::read_dir(roots.containers()) else { return Ok(Vec::new()) };
+    let path = roots.containers();
+    let failed = |source| RecordError::Read { path: path.clone(), source };
+    let folder = match std::fs::read_dir(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        // Not to be read is not the same as empty: a name would be given twice.
+        read => read.map_err(failed)?,
+    };
     let mut all = Vec::new();
-    for entry in folder.filter_map(Result::ok) {
+    for entry in folder {
+        let entry = entry.map_err(failed)?;
         // `.new-…` is one that is being made, `.old-…` one that is being removed.
         if entry.file_name().as_encoded_bytes().starts_with(b".") {
             continue;

@@ -3,7 +3,7 @@
 use crate::kernel::cgroup::Version;
 use crate::kernel::process;
 use crate::stages::create;
-use crate::state::{Lock, ProcessIdentity, Roots, read_record};
+use crate::state::{Lock, ProcessIdentity, RecordError, Roots, read_record};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -30,10 +30,25 @@ pub(super) fn folder(roots: &Roots, id: &str) -> PathBuf {
     roots.running().join(id)
 }
 
-/// The container with this ID, if it runs.
+/// The container with this ID, if it is known to run: for one who only shows it.
 pub fn running(roots: &Roots, id: &str) -> Option<Running> {
-    let running: Running = read_record(&folder(roots, id).join("running.json")).ok()?;
-    (running.supervisor.is_alive() && running.init.is_alive()).then_some(running)
+    find(roots, id).ok().flatten()
+}
+
+/// As [`running`], for one who decides by it: that it cannot be found out is not the same as that it does not run.
+///
+/// # Errors
+/// [`RecordError`], where the record is there and cannot be read.
+pub fn find(roots: &Roots, id: &str) -> Result<Option<Running>, RecordError> {
+    Ok(last(roots, id)?.filter(|running| running.supervisor.is_alive() && running.init.is_alive()))
+}
+
+/// Its last run, be it over or not.
+fn last(roots: &Roots, id: &str) -> Result<Option<Running>, RecordError> {
+    match read_record(&folder(roots, id).join("running.json")) {
+        Err(error) if error.is_missing() => Ok(None),
+        read => read.map(Some),
+    }
 }
 
 /// The lock of a container: who has it may begin to start it, or take back what a run has left.
@@ -48,14 +63,14 @@ pub(super) fn lock(roots: &Roots, id: &str) -> std::io::Result<Lock> {
 /// supervisor still takes back must not be the next one's.
 ///
 /// # Errors
-/// As `lock`.
+/// As `lock`; the record that cannot be read.
 pub fn lock_at_rest(roots: &Roots, id: &str) -> std::io::Result<Result<Lock, Running>> {
     loop {
         let lock = lock(roots, id)?;
-        if let Some(running) = running(roots, id) {
+        if let Some(running) = find(roots, id).map_err(std::io::Error::other)? {
             return Ok(Err(running));
         }
-        let last = read_record::<Running>(&folder(roots, id).join("running.json")).ok();
+        let last = last(roots, id).map_err(std::io::Error::other)?;
         let Some(ending) = last.map(|last| last.supervisor).filter(|one| one.is_alive()) else { return Ok(Ok(lock)) };
         drop(lock);
         if let Ok(handle) = process::pidfd_open(Pid::from_raw(ending.pid), "it still takes back what it made") {

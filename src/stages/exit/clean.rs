@@ -8,10 +8,10 @@ use crate::stages::exec::{self, Running};
 use crate::stages::keeper;
 use crate::stages::network;
 use crate::stages::place::Place;
-use crate::state::{Entry, Journal, Roots, read_record};
+use crate::state::{Entry, Journal, Roots, read_record, sweep_drafts};
 use serde::Serialize;
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What `clean` has done.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]
@@ -100,7 +100,8 @@ pub fn clean(roots: &Roots, all: bool) -> Result<Cleaned, ExitError> {
     let _ = keeper::forget_if_dead(roots);
     let mut cleaned = Cleaned { effects: recover(roots)?, ..Cleaned::default() };
     for container in create::list(roots)? {
-        let abandoned = exec::running(roots, &container.id)
+        let abandoned = exec::find(roots, &container.id)
+            .map_err(create::CreateError::Record)?
             .is_some_and(|running| running.client.is_some_and(|client| !client.is_alive()));
         if all || abandoned {
             end(roots, &container, all, &mut cleaned)?;
@@ -121,7 +122,7 @@ pub fn clean(roots: &Roots, all: bool) -> Result<Cleaned, ExitError> {
 }
 
 fn end(roots: &Roots, container: &Container, all: bool, cleaned: &mut Cleaned) -> Result<(), ExitError> {
-    if exec::running(roots, &container.id).is_some() {
+    if exec::find(roots, &container.id).map_err(create::CreateError::Record)?.is_some() {
         kill(roots, container)?;
         cleaned.ended.push(container.name.clone());
     }
@@ -134,14 +135,27 @@ fn end(roots: &Roots, container: &Container, all: bool, cleaned: &mut Cleaned) -
 
 /// What was begun and not finished: a container half-made or half-removed, a download.
 fn sweep(roots: &Roots) {
-    let entries = std::fs::read_dir(roots.containers()).into_iter().flatten().filter_map(Result::ok);
-    for entry in entries {
-        let name = entry.file_name();
-        if name.as_encoded_bytes().starts_with(b".new-") || name.as_encoded_bytes().starts_with(b".old-") {
-            let _ = remove_tree(&entry.path());
+    for path in entries_of(&roots.containers()) {
+        let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+        if name.starts_with(b".new-") || name.starts_with(b".old-") {
+            let _ = remove_tree(&path);
+        }
+    }
+    let of_containers = entries_of(&roots.containers());
+    for folder in [roots.run.clone(), roots.data.clone(), roots.journal()].into_iter().chain(of_containers) {
+        sweep_drafts(&folder);
+    }
+    // What a removal could not remove; a container that is there may just be beginning to run.
+    for folder in entries_of(&roots.running()) {
+        if folder.file_name().is_some_and(|id| !roots.containers().join(id).exists()) {
+            let _ = std::fs::remove_dir_all(folder);
         }
     }
     let _ = crate::image::sweep(roots);
+}
+
+fn entries_of(folder: &Path) -> Vec<PathBuf> {
+    std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
 }
 
 /// Removes a folder of ours with all below it, but nothing that is mounted there. A folder without permissions, as

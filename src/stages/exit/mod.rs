@@ -117,7 +117,7 @@ pub fn kill(roots: &Roots, container: &Container) -> Result<(), ExitError> {
 }
 
 fn end(roots: &Roots, container: &Container, first: i32, patience: u64) -> Result<(), ExitError> {
-    let Some(running) = exec::running(roots, &container.id) else { return Ok(()) };
+    let Some(running) = exec::find(roots, &container.id).map_err(CreateError::Record)? else { return Ok(()) };
     let failed = |source| ExitError::Kill { name: container.name.clone(), source };
     let supervisor = process::pidfd_open(Pid::from_raw(running.supervisor.pid), "to wait until all is taken back").ok();
     if let Some(init) = open_init(&running).map_err(failed)? {
@@ -161,7 +161,7 @@ fn open_init(running: &Running) -> kernel::Result<Option<OwnedFd>> {
 pub fn signal(roots: &Roots, container: &Container, signal: Signal) -> Result<(), ExitError> {
     let failed = |source| ExitError::Kill { name: container.name.clone(), source };
     let not_running = || ExitError::NotRunning(container.name.clone());
-    let running = exec::running(roots, &container.id).ok_or_else(not_running)?;
+    let running = exec::find(roots, &container.id).map_err(CreateError::Record)?.ok_or_else(not_running)?;
     if signal == Signal::KILL {
         return kill(roots, container);
     }
@@ -175,7 +175,7 @@ pub fn signal(roots: &Roots, container: &Container, signal: Signal) -> Result<()
 /// [`ExitError::Container`].
 pub fn wait(roots: &Roots, wanted: &str) -> Result<u8, ExitError> {
     let container = create::find(roots, wanted)?;
-    if let Some(running) = exec::running(roots, &container.id)
+    if let Some(running) = exec::find(roots, &container.id).map_err(CreateError::Record)?
         && let Ok(supervisor) =
             process::pidfd_open(Pid::from_raw(running.supervisor.pid), "it ends when all is taken back")
     {
