@@ -1,6 +1,6 @@
 //! Root in pieces: capabilities(7). Five sets a thread; what a container's root may do is what is left in them.
 
-use super::{Result, call};
+use super::{Error, Result, call};
 use nix::errno::Errno;
 
 /// The names, in the order of their numbers (linux/capability.h).
@@ -85,7 +85,7 @@ pub fn permitted() -> Result<Set> {
 pub fn bound(keep: Set, why: &str) -> Result<()> {
     for (number, name) in NAMES.iter().enumerate().filter(|(number, _)| keep.0 & (1 << number) == 0) {
         // A kernel older than the capability does not know its number, and then there is nothing to drop.
-        if in_bounding_set(number) {
+        if in_bounding_set(number)? {
             call(why, "prctl", format_args!("PR_CAPBSET_DROP, {name}"), || {
                 // SAFETY: numbers only.
                 Errno::result(unsafe { libc::prctl(libc::PR_CAPBSET_DROP, number, 0, 0, 0) }).map(drop)
@@ -95,9 +95,14 @@ pub fn bound(keep: Set, why: &str) -> Result<()> {
     Ok(())
 }
 
-fn in_bounding_set(number: usize) -> bool {
+/// EINVAL is the kernel's word for a number that it does not know; any other failure must not pass for it.
+fn in_bounding_set(number: usize) -> Result<bool> {
     // SAFETY: numbers only.
-    unsafe { libc::prctl(libc::PR_CAPBSET_READ, number, 0, 0, 0) == 1 }
+    match Errno::result(unsafe { libc::prctl(libc::PR_CAPBSET_READ, number, 0, 0, 0) }) {
+        Ok(answer) => Ok(answer == 1),
+        Err(Errno::EINVAL) => Ok(false),
+        Err(errno) => Err(Error::quiet("prctl", &format_args!("PR_CAPBSET_READ, {number}"), errno)),
+    }
 }
 
 /// Sets effective and permitted, and inheritable to nothing (CVE-2022-24769: a full inheritable set let files

@@ -19,6 +19,7 @@ use nix::fcntl::OFlag;
 use nix::mount::MntFlags;
 use nix::sys::stat::Mode;
 use serde::Serialize;
+use std::io::ErrorKind;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -147,7 +148,9 @@ impl Union {
     fn from_image(roots: &Roots, container: &Container, image: &Image) -> Self {
         let bundle = create::folder(roots, &container.id);
         // overlayfs wants the topmost first; an image lists its base first. Above it, mount points that it lacks.
-        let init = Some(bundle.join("init")).filter(|init| init.is_dir());
+        // Only what is certainly not there is left out: without its mount points a container would not start.
+        let absent = |path: &Path| path.symlink_metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound);
+        let init = Some(bundle.join("init")).filter(|init| !absent(init));
         Self {
             lower: init.into_iter().chain(image::layers::lowers(&image.layers)).collect(),
             upper: bundle.join("upper"),

@@ -53,7 +53,8 @@ pub(super) fn host_device(name: &str) -> Result<OwnedFd, Failure> {
     let device = mount::copy_tree(mount::here(), &path, false, "one device of the host, to be shown inside")
         .map_err(Failure::at(&format!("find the host's /dev/{name}")))?;
     // What is not a device must not be shown as one.
-    if fs::file_type(&device) == Ok(SFlag::S_IFCHR) {
+    let kind = fs::file_type(&device).map_err(Failure::at(&format!("look at the host's /dev/{name}")))?;
+    if kind == SFlag::S_IFCHR {
         return Ok(device);
     }
     let error = crate::kernel::Error::quiet("fstat", &format_args!("{path:?}"), Errno::ENODEV);

@@ -75,12 +75,12 @@ fn prepare_beside(
     process::die_with_parent("nobody could collect it otherwise").map_err(Failure::at("tie it to the command"))?;
     become_known(who, root()?.as_fd(), &mut process)?;
     take_stdio(socket, stdio, Console::Leave)?;
-    settle(&process, filter, Missing::Refuse)?;
+    settle(&process, filter, socket, Missing::Refuse)?;
     Ok(process)
 }
 
 fn prepare(plan: &Plan<'_>) -> Result<(Process, Option<Filter>), StartFailure> {
-    wait_for(plan, ToInit::Go);
+    wait_for(plan, ToInit::Go)?;
     process::set_name(c"explore: init");
     process::die_with_parent("a container without its supervisor could not be ended")
         .map_err(Failure::at("tie it to its supervisor"))?;
@@ -96,24 +96,25 @@ fn prepare(plan: &Plan<'_>) -> Result<(Process, Option<Filter>), StartFailure> {
     rootfs::furnish(root.as_fd(), plan.spec)?;
     nodes::show(root.as_fd(), plan.spec, plan.opens_nodes)?;
     let filter = privileges::filter(plan.spec)?;
-    wait_for(plan, ToInit::Connected);
+    wait_for(plan, ToInit::Connected)?;
     mount::pivot_into(root.as_fd(), "the union becomes /").map_err(Failure::at("change the root"))?;
     if let Some(hostname) = plan.spec.hostname() {
         uts::sethostname(hostname, "its own host name").map_err(Failure::at("set its host name"))?;
     }
     take_stdio(&plan.socket, plan.stdio.as_ref(), Console::Bind)?;
     oom::adjust(&process)?;
-    settle(&process, filter.as_ref(), Missing::Make)?;
+    settle(&process, filter.as_ref(), &plan.socket, Missing::Make)?;
     Ok((process, filter))
 }
 
 /// Limits, working directory, and what it must not be able to do. The folder is entered by root, as runc does: a user
 /// need not be able to reach it. Where not even root can (a network filesystem may take root for nobody), the user may.
-fn settle(process: &Process, filter: Option<&Filter>, missing: Missing) -> Result<(), Failure> {
+fn settle(process: &Process, filter: Option<&Filter>, socket: &OwnedFd, missing: Missing) -> Result<(), Failure> {
     for one in process.rlimits().iter().flatten() {
         limit(one)?;
     }
     let entered = enter_workdir(process, missing);
+    say_ready(socket)?;
     privileges::give_up(process, filter)?;
     match entered {
         Err(failure) if failure.error.errno() == Errno::EACCES => enter_workdir(process, Missing::Refuse),
@@ -141,14 +142,18 @@ fn become_known(who: &Wanted, root: BorrowedFd<'_>, process: &mut Process) -> Re
 }
 
 /// End of file instead of the message: the supervisor has died, and nothing that was begun may go on.
-fn wait_for(plan: &Plan<'_>, expected: ToInit) {
-    let heard = match message::receive(&plan.socket) {
-        Ok(Packet::Message(bytes, _)) => Packet::parse::<ToInit>(&bytes),
-        _ => None,
-    };
-    if heard != Some(expected) {
-        process::leave(125);
+fn wait_for(plan: &Plan<'_>, expected: ToInit) -> Result<(), Failure> {
+    let heard =
+        message::receive(&plan.socket).map_err(quiet("recvmsg")).map_err(Failure::at("hear from its supervisor"))?;
+    match heard {
+        Packet::Message(bytes, _) if Packet::parse(&bytes) == Some(expected) => Ok(()),
+        _ => process::leave(125),
     }
+}
+
+/// Before the filter, which may allow no word any more; after it comes nothing that takes long.
+fn say_ready(socket: &OwnedFd) -> Result<(), Failure> {
+    message::send(socket, &FromInit::Ready).map_err(quiet("sendmsg")).map_err(Failure::at("speak to its supervisor"))
 }
 
 /// Whether the terminal is also to be `/dev/console`: it is for PID 1.
@@ -221,11 +226,13 @@ fn become_program(process: &Process, filter: Option<&Filter>) -> Failure {
     let name = process.args().as_ref().and_then(|args| args.first().cloned()).unwrap_or_default();
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
     process::restore_signals();
-    let closed = fs::close_on_exec_from(3, "the program inherits 0, 1, 2 and nothing else");
+    if let Err(error) = fs::close_on_exec_from(3, "the program inherits 0, 1, 2 and nothing else") {
+        return Failure::at("hand over to the program")(error);
+    }
     if let Err(failure) = privileges::last(process, filter) {
         return failure;
     }
-    let error = closed.err().unwrap_or_else(|| process::exec(&argv, &env, "PID 1 becomes the container's program"));
+    let error = process::exec(&argv, &env, "PID 1 becomes the container's program");
     Failure { step: format!("start {name:?}"), program: Some(name), error }
 }
 

@@ -7,7 +7,8 @@
 //!   its network is connected      ── connected ► pivots, takes its name, its user, its capabilities
 //!                                 ◄── terminal ─ (with -t) the master of a terminal of the new devpts
 //!                                 ◄── failed ─── what could not be done; then it leaves
-//!                                 ◄── (end) ──── it has become the program: the socket closes on exec
+//!                                 ◄── ready ──── nothing is left but to give up privileges
+//!                                 ◄── (end) ──── after ready, it has become it: the socket closes on exec
 //!
 //! supervisor                                   the command that the user typed
 //!                                 ── started ──► PID 1 runs
@@ -20,12 +21,14 @@
 
 use super::StartFailure;
 use crate::kernel::process::Ended;
+use nix::errno::Errno;
 use nix::sys::socket::{
     AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recvmsg, sendmsg, socketpair,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::time::Duration;
 
 /// The largest packet: one read from a terminal or pipe, and its tag.
 pub const CHUNK: usize = 32 * 1024;
@@ -44,6 +47,8 @@ pub enum ToInit {
 pub enum FromInit {
     /// The master of its terminal comes with this packet.
     Terminal,
+    /// All is set up, and privileges are given up next: whoever only heard the end could not tell execve(2) from a kill.
+    Ready,
     /// It cannot go on.
     Failed(StartFailure),
 }
@@ -177,11 +182,17 @@ fn descriptor_in(message: &nix::sys::socket::RecvMsg<'_, '_, ()>) -> Option<Owne
 }
 
 /// ECONNRESET says, once, that the other end closed before it had read all that we sent. What it had sent before is still
-/// in the queue behind that error: an exit code must not be lost because a last byte of input came too late.
+/// in the queue behind that error: an exit code must not be lost because a last byte of input came too late. Nor because
+/// the kernel had no memory for a moment.
 fn retry<T>(mut attempt: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
+    let mut patience = 100;
     loop {
         match attempt() {
-            Err(nix::errno::Errno::EINTR | nix::errno::Errno::ECONNRESET) => {}
+            Err(Errno::EINTR | Errno::ECONNRESET) => {}
+            Err(Errno::ENOMEM | Errno::ENOBUFS) if patience > 0 => {
+                patience -= 1;
+                std::thread::sleep(Duration::from_millis(2));
+            }
             other => return other,
         }
     }

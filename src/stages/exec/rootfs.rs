@@ -65,11 +65,11 @@ fn mount_failure(error: crate::stages::layer::LayerError) -> Failure {
     let step = step.trim_start_matches("cannot ").to_owned();
     match error {
         LayerError::Mount { source, .. } => Failure { step, program: None, error: source },
-        other => Failure {
-            step,
-            program: None,
-            error: kernel::Error::quiet("chdir", &format_args!("{other}"), Errno::ENOENT),
-        },
+        other => {
+            let source = std::error::Error::source(&other).and_then(|one| one.downcast_ref::<std::io::Error>());
+            let errno = Errno::from_raw(source.and_then(std::io::Error::raw_os_error).unwrap_or(libc::EIO));
+            Failure { step, program: None, error: kernel::Error::quiet("chdir", &format_args!("…"), errno) }
+        }
     }
 }
 

@@ -206,16 +206,19 @@ fn register(
 
 /// Waits until PID 1 has become its program, or has said why not.
 pub(super) fn hear_out(socket: &OwnedFd, ends: &mut Ends) -> Result<(), StartFailure> {
+    let mut ready = false;
     loop {
         match message::receive(socket).map_err(quiet("recvmsg"))? {
             Packet::Message(bytes, descriptor) => match (Packet::parse::<FromInit>(&bytes), descriptor) {
                 (Some(FromInit::Terminal), Some(master)) => ends.output = Some(master),
+                (Some(FromInit::Ready), _) => ready = true,
                 (Some(FromInit::Failed(failure)), _) => return Err(failure),
                 _ => return Err(gone("it was to speak").into()),
             },
             Packet::Data(..) => {}
-            // The socket closes on exec. It also closes when PID 1 is killed before, and then the end follows at once.
-            Packet::End => return Ok(()),
+            // The socket closes on exec. It also closes when its process is killed before.
+            Packet::End if ready => return Ok(()),
+            Packet::End => return Err(killed()),
         }
     }
 }
@@ -268,6 +271,14 @@ pub(super) fn quiet(call: &'static str) -> impl Fn(Errno) -> Failure {
 fn runs_already(container: &Container) -> StartFailure {
     let error = super::StartError::Running(container.name.clone());
     StartFailure::Told { chain: vec![error.to_string()], hint: error.hint(), code: error.exit().code() }
+}
+
+fn killed() -> StartFailure {
+    StartFailure::Told {
+        chain: vec!["its first process was killed before it became the program".into()],
+        hint: Some("a memory limit may be too small for it: `dmesg` tells of what the kernel has killed".into()),
+        code: 125,
+    }
 }
 
 fn gone(when: &str) -> Failure {

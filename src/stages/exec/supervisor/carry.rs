@@ -14,6 +14,8 @@ struct Carrier<'a> {
     ends: Ends,
     terminal: bool,
     client: Option<&'a OwnedFd>,
+    /// Whether more can come from there.
+    listening: bool,
     log: Option<Log>,
     child: &'a Child,
 }
@@ -30,7 +32,7 @@ enum Source {
 /// Carries until PID 1 has ended, and what it left in the pipes is read.
 pub(in crate::stages::exec) fn carry(child: &Child, ends: Ends, client: Option<&OwnedFd>, log: Option<Log>) {
     let terminal = ends.errors.is_none();
-    let mut carrier = Carrier { ends, terminal, client, log, child };
+    let mut carrier = Carrier { ends, terminal, client, listening: true, log, child };
     while !carrier.one_round(PollTimeout::NONE) {}
     // A process that left the PID namespace alive cannot exist; but a pipe may have been handed to somebody outside,
     // who could keep it open for ever. What is there now is read, and no more is waited for.
@@ -71,7 +73,7 @@ impl Carrier<'_> {
 
     fn ready(&self, timeout: PollTimeout) -> Vec<Source> {
         let mut watched: Vec<(Source, BorrowedFd<'_>)> = vec![(Source::Init, self.child.pidfd.as_fd())];
-        watched.extend(self.client.map(|fd| (Source::Client, fd.as_fd())));
+        watched.extend(self.client.filter(|_| self.listening).map(|fd| (Source::Client, fd.as_fd())));
         watched.extend(self.ends.output.as_ref().map(|fd| (Source::Output, fd.as_fd())));
         watched.extend(self.ends.errors.as_ref().map(|fd| (Source::Errors, fd.as_fd())));
         let mut polled: Vec<PollFd<'_>> = watched.iter().map(|(_, fd)| PollFd::new(*fd, PollFlags::POLLIN)).collect();
@@ -119,8 +121,13 @@ impl Carrier<'_> {
                 None => {}
             },
             // Nobody listens any more; the container goes on, and its input has ended.
-            Ok(Packet::End) | Err(_) => {
+            Ok(Packet::End) => {
                 self.client = None;
+                self.end_input();
+            }
+            // It may be there all the same, and what the container says is still for it.
+            Err(_) => {
+                self.listening = false;
                 self.end_input();
             }
         }
