@@ -3,7 +3,7 @@
 use super::explained;
 use crate::exit::Exit;
 use crate::kernel::process::{self, Ended};
-use crate::kernel::pty;
+use crate::kernel::{self, pty};
 use crate::stages::exec::Attachment;
 use crate::stages::exec::message::{self, FromClient, Packet, ToClient};
 use nix::errno::Errno;
@@ -32,6 +32,20 @@ pub(super) enum AttachError {
     /// The supervisor went away without a word.
     #[error("the supervisor of the container has died")]
     Died,
+    /// A system call of our own; the container may run on.
+    #[error("cannot {step}")]
+    Call {
+        /// To follow "cannot".
+        step: &'static str,
+        /// The call.
+        source: kernel::Error,
+    },
+}
+
+impl AttachError {
+    fn call(step: &'static str, name: &'static str) -> impl FnOnce(Errno) -> anyhow::Error {
+        move |errno| explained(Self::Call { step, source: kernel::Error::quiet(name, &format_args!("…"), errno) })
+    }
 }
 
 impl crate::error::Explain for AttachError {
@@ -39,7 +53,15 @@ impl crate::error::Explain for AttachError {
         Some(match self {
             Self::NoTerminal => "leave out -t, or run it in a terminal".into(),
             Self::Died => "`explore clean` takes back what it left".into(),
+            Self::Call { source, .. } => return kernel::hint(source),
         })
+    }
+
+    fn exit(&self) -> Exit {
+        match self {
+            Self::NoTerminal => Exit::Failed,
+            Self::Died | Self::Call { .. } => Exit::Engine,
+        }
     }
 }
 
@@ -107,7 +129,7 @@ fn ready(attachment: &Attachment, signals: &SignalFd, input_open: bool) -> [bool
 }
 
 /// What a terminal, or another process, may send to a command is for the container: `docker run --sig-proxy`.
-fn signals() -> nix::Result<SignalFd> {
+fn signals() -> anyhow::Result<SignalFd> {
     let mut set = SigSet::empty();
     for signal in [
         Signal::SIGINT,
@@ -120,8 +142,10 @@ fn signals() -> nix::Result<SignalFd> {
     ] {
         set.add(signal);
     }
-    set.thread_block()?;
+    let step = "hold signals for the container";
+    set.thread_block().map_err(AttachError::call(step, "rt_sigprocmask"))?;
     SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
+        .map_err(AttachError::call(step, "signalfd4"))
 }
 
 fn pass_signals(attachment: &Attachment, signals: &SignalFd, wanted: Wanted) {
@@ -160,13 +184,10 @@ fn pass_input(attachment: &Attachment) -> bool {
 
 /// The container's output to ours; `Some` once it has ended.
 fn pass_output(attachment: &Attachment) -> anyhow::Result<Option<Ended>> {
-    match message::receive(&attachment.socket)? {
+    let heard = message::receive(&attachment.socket);
+    match heard.map_err(AttachError::call("hear from the container's supervisor", "recvmsg"))? {
         Packet::Data(2, data) => std::io::stderr().write_all(&data)?,
-        Packet::Data(_, data) => {
-            let mut out = std::io::stdout().lock();
-            out.write_all(&data)?;
-            out.flush()?;
-        }
+        Packet::Data(_, data) => super::screen::write_out(&data)?,
         Packet::Message(bytes, _) => {
             if let Some(ToClient::Ended(ended)) = Packet::parse(&bytes) {
                 return Ok(Some(ended));

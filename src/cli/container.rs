@@ -104,6 +104,10 @@ pub(super) fn create(args: Create, context: &mut Context) -> anyhow::Result<Exit
 pub(super) fn run(args: Run, context: &mut Context) -> anyhow::Result<Exit> {
     let wanted = Wanted { input: args.wish.interactive && !args.detach, terminal: args.wish.tty };
     attach::check(wanted)?;
+    run_checked(args, wanted, context).map_err(super::report::engine)
+}
+
+fn run_checked(args: Run, wanted: Wanted, context: &mut Context) -> anyhow::Result<Exit> {
     let roots = context.roots()?;
     let container = make(&roots, &request(args.wish)?, context)?;
     if !args.detach {

@@ -48,6 +48,22 @@ pub(super) fn refused(error: anyhow::Error) -> anyhow::Error {
     }
 }
 
+/// For what docker answers 125 to whatever was wrong, such as `run`: a failure that has no code of its own.
+pub(super) fn engine(error: anyhow::Error) -> anyhow::Error {
+    if is_closed_pipe(&error) {
+        return error;
+    }
+    match error.downcast::<Explained>() {
+        Ok(mut explained) => {
+            if explained.exit == Exit::Failed {
+                explained.exit = Exit::Engine;
+            }
+            explained.into()
+        }
+        Err(other) => Explained { error: other.into(), hint: None, exit: Exit::Engine }.into(),
+    }
+}
+
 /// Prints the error, if there is one, and turns the end into an exit code.
 pub(super) fn finish(result: anyhow::Result<Exit>) -> ExitCode {
     let exit = result.unwrap_or_else(|error| {

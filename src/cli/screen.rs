@@ -28,9 +28,7 @@ impl Screen {
     /// # Errors
     /// Those of write(2), EPIPE among them.
     pub fn print(&mut self, text: &str) -> io::Result<()> {
-        let mut out = io::stdout().lock();
-        out.write_all(text.as_bytes())?;
-        out.flush()
+        write_out(text.as_bytes())
     }
 
     /// Prints a line.
@@ -38,9 +36,7 @@ impl Screen {
     /// # Errors
     /// As [`Screen::print`].
     pub fn line(&mut self, text: &str) -> io::Result<()> {
-        let mut out = io::stdout().lock();
-        writeln!(out, "{text}")?;
-        out.flush()
+        write_out(format!("{text}\n").as_bytes())
     }
 
     /// Prints a value as JSON: indented for a person at a terminal, one line for a program.
@@ -74,6 +70,18 @@ impl Screen {
         }
         self.print(&text)
     }
+}
+
+/// Writes bytes to standard output.
+///
+/// # Errors
+/// Those of write(2); all but EPIPE, which ends us without a word, say what could not be written.
+pub(super) fn write_out(bytes: &[u8]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(bytes).and_then(|()| out.flush()).map_err(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => error,
+        kind => io::Error::new(kind, format!("cannot write to standard output: {error}")),
+    })
 }
 
 /// `COLUMNS` where it is set (a test, a reader who wants it narrow), else what the terminal says.
