@@ -168,7 +168,8 @@ impl Run {
         &self.learner
     }
 
-    pub(super) fn command(self) -> Command {
+    /// The command itself, for one who starts it in another way than [`Run::spawn`] does.
+    pub(crate) fn command(self) -> Command {
         let mut words = self.before.into_iter().chain([self.program]).chain(self.arguments);
         let mut command = Command::new(words.next().unwrap());
         command.args(words).env_clear().envs(self.environment).current_dir(self.folder);
