@@ -32,7 +32,7 @@ fn what_is_saved_comes_back_as_the_same_image() {
 fn an_archive_is_read_from_a_pipe_and_compressed_too() {
     let (learner, archive) = with_demo();
     let bytes = std::fs::read(&archive).unwrap();
-    for stdin in [bytes.clone(), crate::hostile::gzip(&bytes), zstd::encode_all(bytes.as_slice(), 1).unwrap()] {
+    for stdin in [bytes.clone(), crate::forge::gzip(&bytes), zstd::encode_all(bytes.as_slice(), 1).unwrap()] {
         learner.explore(["rmi", "demo"]).run().status(0);
         learner.explore(["load", "-q"]).stdin(stdin).run().status(0).stdout("demo:latest\n");
     }

@@ -1,7 +1,7 @@
 //! How blobs come: several at once, in pieces, from whom, and as whom.
 
 use crate::forge::Forge;
-use crate::hostile::gzip;
+use crate::forge::gzip;
 use crate::registry::{Answer, INDEX, MANIFEST, Pages, Registry, descriptor};
 use crate::support::{Learner, Random, eventually};
 use explore::image::Digest;

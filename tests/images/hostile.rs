@@ -1,6 +1,6 @@
 //! Archives that want out, or want too much. Each names the flaw that it is known from.
 
-use crate::forge::{Field, Forge, chain};
+use crate::forge::{Field, Forge, chain, gzip};
 use explore::image::limits::Limits;
 use explore::image::unpack::UnpackError;
 use tar::{EntryType, Header};
@@ -161,12 +161,6 @@ fn an_archive_that_ends_too_early_or_is_none_is_refused() {
     for broken in [&whole[..whole.len() / 2], b"no archive at all".as_slice(), &[0x1f, 0x8b, 8]] {
         assert!(Field::new().unpack(broken).is_err());
     }
-}
-
-pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    std::io::Write::write_all(&mut packed, bytes).unwrap();
-    packed.finish().unwrap()
 }
 
 /// What the attacks above are good for: a reader that puts paths together as strings falls for each of them.

@@ -1,7 +1,7 @@
 //! What a layer becomes on disk.
 
+use crate::forge::gzip;
 use crate::forge::{Field, Forge, read};
-use crate::hostile::gzip;
 use crate::support::{is_root, require};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use tar::EntryType;

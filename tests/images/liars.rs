@@ -1,7 +1,7 @@
 //! Registries that lie, break, or say no: one sentence each, and nothing of theirs in the store.
 
 use crate::forge::Forge;
-use crate::hostile::gzip;
+use crate::forge::gzip;
 use crate::registry::{Answer, INDEX, MANIFEST, Pages, Registry, descriptor};
 use crate::support::{Learner, is_root, require};
 use explore::image::Digest;

@@ -1,7 +1,7 @@
 //! What others make of our store, and we of theirs: skopeo, umoci, Debian's docker-registry.
 
 use crate::forge::Forge;
-use crate::hostile::gzip;
+use crate::forge::gzip;
 use crate::support::{Learner, Running, has_program, is_root, require};
 use explore::image::Digest;
 use tar::EntryType;

@@ -1,7 +1,7 @@
 //! A registry that says what it is told to say.
 
 use crate::forge::Forge;
-use crate::hostile::gzip;
+use crate::forge::gzip;
 use crate::support::Learner;
 use explore::image::Digest;
 use std::collections::HashMap;
