@@ -27,8 +27,8 @@ const RUN: Scenario = Scenario {
     thinned: 2,
 };
 
-const BRIDGED: Scenario = Scenario { name: "run", before: &[], command: &["run", "--rm", "demo", "ip", "addr"]     thinned: 1,
-};
+const BRIDGED: Scenario =
+    Scenario { name: "run", before: &[], command: &["run", "--rm", "demo", "ip", "addr"], thinned: 1 };
 
 const START: Scenario = Scenario {
     name: "start",
@@ -44,8 +44,11 @@ const EXEC: Scenario = Scenario {
     thinned: 2,
 };
 
-const RM: Scenario =
-    Scenario { name: "rm", before: &[&["create", "--name", "box", "demo", "true"]], command: &["rm", "box"]     thinned: 1,
+const RM: Scenario = Scenario {
+    name: "rm",
+    before: &[&["create", "--name", "box", "demo", "true"]],
+    command: &["rm", "box"],
+    thinned: 1,
 };
 
 #[test]
