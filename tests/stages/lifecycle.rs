@@ -84,11 +84,12 @@ fn kill_sends_one_signal_and_tries_every_container_that_was_named() {
 #[test]
 fn whoever_is_attached_hears_of_the_end_that_another_command_made() {
     let learner = learner();
-    let attached = learner.explore(["run", "--name", "box", "demo", "sleep", "1000"]).spawn();
-    eventually("it runs", || learner.explore(["ps", "-q"]).run().out.lines().count() == 1);
+    let attached = learner.explore(["run", "--name", "box", "demo", "sh", "-c", "echo up; sleep 1000"]).spawn();
+    // Not merely begun: one that is killed before it is its program has no end of its own.
+    eventually("it runs", || learner.explore(["logs", "box"]).run().out == "up\n");
     let waiting = learner.explore(["wait", "box"]).spawn();
     learner.explore(["stop", "-t", "0", "box"]).run().status(0);
-    attached.finish("run").status(137).stdout("").stderr("");
+    attached.finish("run").status(137).stdout("up\n").stderr("");
     waiting.finish("wait").status(0).stdout("137\n");
 }
 
