@@ -276,7 +276,9 @@ fn runs_already(container: &Container) -> StartFailure {
 fn killed() -> StartFailure {
     StartFailure::Told {
         chain: vec!["its first process was killed before it became the program".into()],
-        hint: Some("by another command, or because its memory limit is too small: `dmesg` tells what the kernel kills".into()),
+        hint: Some(
+            "by another command, or because its memory limit is too small: `dmesg` tells what the kernel kills".into(),
+        ),
         code: 125,
     }
 }

@@ -1,6 +1,7 @@
 //! `/etc/passwd` and `/etc/group` of a container: passwd(5), group(5).
 
 use super::UserError;
+use crate::kernel;
 use crate::kernel::fs::{self, Links};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -40,6 +41,25 @@ pub(super) struct Group {
     members: String,
 }
 
+/// Why a file cannot be read: what it is, or the call that failed.
+enum Why {
+    Is(String),
+    Call(kernel::Error),
+}
+
+impl Why {
+    fn no_file() -> Self {
+        Self::Is("it is no plain file".to_owned())
+    }
+
+    fn of(self, file: &'static str) -> UserError {
+        match self {
+            Self::Is(why) => UserError::File { file, why },
+            Self::Call(source) => UserError::Call { file, source },
+        }
+    }
+}
+
 impl Files {
     /// Those of a root. Links are followed, and end inside. A file that is missing has no lines.
     ///
@@ -61,15 +81,15 @@ impl Files {
                     Ok(found) if fs::is_whiteout(&found) => return Ok(None),
                     Ok(_) => return open(layer.as_fd(), path),
                     Err(error) if matches!(error.errno(), Errno::ENOENT | Errno::ENOTDIR) => {}
-                    Err(error) => return Err(error.errno().desc().to_owned()),
+                    Err(error) => return Err(Why::Call(error)),
                 }
             }
             Ok(None)
         })
     }
 
-    fn by(open: impl Fn(&str) -> Result<Option<File>, String>) -> Result<Self, UserError> {
-        let text = |file| open(file).and_then(read).map_err(|why| UserError::File { file, why });
+    fn by(open: impl Fn(&str) -> Result<Option<File>, Why>) -> Result<Self, UserError> {
+        let text = |file| open(file).and_then(read).map_err(|why| why.of(file));
         Ok(Self { passwd: text(PASSWD)?, group: text(GROUP)? })
     }
 
@@ -113,27 +133,27 @@ fn group(line: &str) -> Option<Group> {
 }
 
 /// Looked at before it is opened: to open a device is to use it, and a fifo would keep us waiting.
-fn open(root: BorrowedFd<'_>, path: &str) -> Result<Option<File>, String> {
+fn open(root: BorrowedFd<'_>, path: &str) -> Result<Option<File>, Why> {
     let name = Path::new(path);
     let is_file = |fd: &OwnedFd| fs::file_type(fd) == Ok(SFlag::S_IFREG);
     match fs::resolve(root, name, Links::Inside) {
         Ok(found) if is_file(&found) => {}
-        Ok(_) => return Err("it is no plain file".to_owned()),
+        Ok(_) => return Err(Why::no_file()),
         Err(error) if matches!(error.errno(), Errno::ENOENT | Errno::ENOTDIR) => return Ok(None),
-        Err(error) => return Err(error.errno().desc().to_owned()),
+        Err(error) => return Err(Why::Call(error)),
     }
     let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
-    let opened = fs::open_inside(root, name, flags, Links::Inside).map_err(|error| error.errno().desc().to_owned())?;
+    let opened = fs::open_inside(root, name, flags, Links::Inside).map_err(Why::Call)?;
     // In a container that runs it may have changed meanwhile.
-    if is_file(&opened) { Ok(Some(File::from(opened))) } else { Err("it is no plain file".to_owned()) }
+    if is_file(&opened) { Ok(Some(File::from(opened))) } else { Err(Why::no_file()) }
 }
 
-fn read(file: Option<File>) -> Result<String, String> {
+fn read(file: Option<File>) -> Result<String, Why> {
     let Some(file) = file else { return Ok(String::new()) };
     let mut bytes = Vec::new();
-    file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(|error| Why::Is(error.to_string()))?;
     if bytes.len() as u64 > LARGEST {
-        return Err(format!("it is larger than {} MiB", LARGEST >> 20));
+        return Err(Why::Is(format!("it is larger than {} MiB", LARGEST >> 20)));
     }
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

@@ -14,7 +14,7 @@ pub use files::Files;
 
 use crate::error::Explain;
 use crate::exit::Exit;
-use crate::kernel::user;
+use crate::kernel::{self, user};
 use oci_spec::runtime::Process;
 use serde::{Deserialize, Serialize};
 
@@ -79,6 +79,14 @@ pub enum UserError {
         /// What is wrong.
         why: String,
     },
+    /// It cannot be looked at.
+    #[error("cannot look up users in the image's {file}")]
+    Call {
+        /// Which.
+        file: &'static str,
+        /// The call.
+        source: kernel::Error,
+    },
 }
 
 impl Explain for UserError {
@@ -96,6 +104,7 @@ impl Explain for UserError {
             Self::GroupsDenied => {
                 "as root it is allowed; a group can deny a file to its members (user_namespaces(7))".into()
             }
+            Self::Call { source, .. } => return kernel::hint(source),
             Self::Range | Self::TooManyGroups | Self::File { .. } => return None,
         })
     }
