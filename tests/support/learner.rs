@@ -6,6 +6,7 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 /// Where programs are looked for; the tests' own environment is not handed on.
 pub(crate) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -118,6 +119,27 @@ impl Learner {
 
     fn folder(&self, name: &str) -> PathBuf {
         self.inner.folder.path().join(name)
+    }
+}
+
+/// A machine takes along what ran on it, but cgroups are the host's: a container that still ran leaves empty ones.
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // Others may still be on it.
+        let over = self.machine.take().is_none_or(|machine| Arc::into_inner(machine).map(drop).is_some());
+        let Ok(roots) = explore::state::Roots::find(Some(&self.folder.path().join("s"))) else { return };
+        let mut groups = super::cgroups_of(&roots.tag());
+        // Those inside first; the dead leave a moment after they have died.
+        groups.sort_by_key(|group| std::cmp::Reverse(group.len()));
+        for group in groups {
+            let gone = |_: &u32| std::fs::remove_dir(&group).is_ok() || !Path::new(&group).exists();
+            let _ = (0..if over { 100 } else { 1 }).find(|attempt| {
+                gone(attempt) || {
+                    std::thread::sleep(Duration::from_millis(5));
+                    false
+                }
+            });
+        }
     }
 }
 
