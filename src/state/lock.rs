@@ -3,6 +3,7 @@
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use std::fs::File;
+use std::os::fd::AsRawFd;
 use std::path::Path;
 
 /// A lock that is held until it is dropped.
@@ -12,10 +13,12 @@ pub struct Lock {
 }
 
 impl Drop for Lock {
-    /// What cannot be given back is kept to the end of the process; nix would panic.
+    /// What cannot be given back goes with its descriptor (flock(2)); nix would panic.
     fn drop(&mut self) {
         if let Some(Err((stuck, _))) = self.held.take().map(Flock::unlock) {
+            let descriptor = stuck.as_raw_fd();
             std::mem::forget(stuck);
+            let _ = nix::unistd::close(descriptor);
         }
     }
 }
