@@ -36,39 +36,44 @@ pub struct Hierarchy {
 }
 
 /// The trees of this machine, by /proc/self/mountinfo (proc(5)).
-pub fn hierarchies() -> Vec<Hierarchy> {
-    let Ok(mountinfo) = std::fs::read_to_string("/proc/self/mountinfo") else { return Vec::new() };
-    mountinfo.lines().filter_map(hierarchy).collect()
+///
+/// # Errors
+/// The read that failed: that there are no trees, and so nothing to guard a container with, is another answer.
+pub fn hierarchies() -> Result<Vec<Hierarchy>> {
+    read("/proc/self/mountinfo".as_ref())?.lines().filter_map(|line| hierarchy(line).transpose()).collect()
+}
+
+fn read(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).map_err(|error| {
+        Error::quiet("read", &format_args!("{path:?}"), Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)))
+    })
 }
 
 /// `35 24 0:30 / /sys/fs/cgroup/pids rw,relatime - cgroup cgroup rw,pids`
-fn hierarchy(line: &str) -> Option<Hierarchy> {
-    let (left, right) = line.split_once(" - ")?;
-    let mount = PathBuf::from(left.split(' ').nth(4)?);
-    let mut fields = right.split(' ');
-    match fields.next()? {
-        "cgroup" => {
-            let options = fields.nth(1)?;
-            let controllers = options.split(',').filter(|option| !matches!(*option, "rw" | "ro"));
-            Some(Hierarchy { version: Version::V1, mount, controllers: controllers.map(str::to_owned).collect() })
+fn hierarchy(line: &str) -> Result<Option<Hierarchy>> {
+    let Some((left, right)) = line.split_once(" - ") else { return Ok(None) };
+    let mount = PathBuf::from(left.split(' ').nth(4).unwrap_or_default());
+    let fields: Vec<&str> = right.split(' ').collect();
+    let (version, controllers): (_, Vec<String>) = match fields[..] {
+        ["cgroup", _, options, ..] => {
+            let names = options.split(',').filter(|option| !matches!(*option, "rw" | "ro"));
+            (Version::V1, names.map(str::to_owned).collect())
         }
-        "cgroup2" => {
-            let listed = std::fs::read_to_string(mount.join("cgroup.controllers")).unwrap_or_default();
-            let controllers = listed.split_whitespace().map(str::to_owned).collect();
-            Some(Hierarchy { version: Version::V2, mount, controllers })
+        ["cgroup2", ..] => {
+            // Not there where another mount covers it.
+            let listed = match read(&mount.join("cgroup.controllers")) {
+                Err(Error { errno: libc::ENOENT, .. }) => String::new(),
+                listed => listed?,
+            };
+            (Version::V2, listed.split_whitespace().map(str::to_owned).collect())
         }
-        _ => None,
-    }
+        _ => return Ok(None),
+    };
+    Ok(Some(Hierarchy { version, mount, controllers }))
 }
 
-/// The tree in which `controller` is, if it is in any.
-pub fn find(controller: &str) -> Option<Hierarchy> {
-    hierarchies().into_iter().find(|tree| tree.controllers.iter().any(|name| name == controller))
-}
-
-/// `v1`, `v2` or `hybrid`: how the trees of this machine are laid out.
-pub fn layout() -> &'static str {
-    let trees = hierarchies();
+/// `v1`, `v2` or `hybrid`: how these trees are laid out.
+pub fn layout(trees: &[Hierarchy]) -> &'static str {
     let has = |version| trees.iter().any(|tree| tree.version == version && !tree.controllers.is_empty());
     match (has(Version::V1), trees.iter().any(|tree| tree.version == Version::V2)) {
         (true, true) => "hybrid",
@@ -226,10 +231,11 @@ mod tests {
 
     #[test]
     fn a_tree_is_read_from_mountinfo() {
-        let v1 = hierarchy("35 24 0:30 / /sys/fs/cgroup/pids rw,nosuid - cgroup cgroup rw,cpu,cpuacct").unwrap();
+        let v1 =
+            hierarchy("35 24 0:30 / /sys/fs/cgroup/pids rw,nosuid - cgroup cgroup rw,cpu,cpuacct").unwrap().unwrap();
         assert_eq!((v1.version, v1.controllers), (Version::V1, vec!["cpu".to_owned(), "cpuacct".to_owned()]));
-        let named = hierarchy("36 24 0:31 / /sys/fs/cgroup/systemd rw - cgroup none rw,name=systemd").unwrap();
+        let named = hierarchy("36 24 0:31 / /sys/fs/cgroup/systemd rw - cgroup none rw,name=systemd").unwrap().unwrap();
         assert_eq!(named.controllers, ["name=systemd"]);
-        assert_eq!(hierarchy("36 24 0:31 / / rw - ext4 /dev/vda rw"), None);
+        assert_eq!(hierarchy("36 24 0:31 / / rw - ext4 /dev/vda rw"), Ok(None));
     }
 }

@@ -18,12 +18,12 @@ struct Scenario {
 }
 
 /// What a program inside can tell of its guards: a failure that left one out would change it.
-const LOOK: [&str; 3] = ["cat", "/proc/self/status", "/proc/self/mountinfo"];
+const LOOK: [&str; 4] = ["cat", "/proc/self/status", "/proc/self/mountinfo", "/proc/self/cgroup"];
 
 const RUN: Scenario = Scenario {
     name: "run without network",
     before: &[],
-    command: &["run", "--rm", "--network", "none", "demo", LOOK[0], LOOK[1], LOOK[2]],
+    command: &["run", "--rm", "--network", "none", "demo", LOOK[0], LOOK[1], LOOK[2], LOOK[3]],
     thinned: 2,
 };
 
@@ -32,7 +32,7 @@ const BRIDGED: Scenario =
 
 const START: Scenario = Scenario {
     name: "start",
-    before: &[&["create", "--name", "box", "demo", LOOK[0], LOOK[1], LOOK[2]]],
+    before: &[&["create", "--name", "box", "demo", LOOK[0], LOOK[1], LOOK[2], LOOK[3]]],
     command: &["start", "-a", "box"],
     thinned: 4,
 };
@@ -40,7 +40,7 @@ const START: Scenario = Scenario {
 const EXEC: Scenario = Scenario {
     name: "exec",
     before: &[&["run", "-d", "--name", "box", "--network", "none", "demo", "sleep", "1000"]],
-    command: &["exec", "box", LOOK[0], LOOK[1], LOOK[2]],
+    command: &["exec", "box", LOOK[0], LOOK[1], LOOK[2], LOOK[3]],
     thinned: 2,
 };
 

@@ -6,17 +6,18 @@ use crate::state::Roots;
 use nix::unistd::{AccessFlags, access};
 
 pub(super) fn layout(_: &Roots) -> Answer {
-    let trees = cgroup::hierarchies();
+    let trees = cgroup::hierarchies().unwrap_or_default();
     if trees.is_empty() {
         return Answer::unmet("no cgroup filesystem is mounted", "mount -t cgroup2 none /sys/fs/cgroup", Who::Root);
     }
     let mut names: Vec<&str> = trees.iter().flat_map(|tree| &tree.controllers).map(String::as_str).collect();
     names.sort_unstable();
-    Answer::met(format!("{}, with {}", cgroup::layout(), names.join(", ")))
+    Answer::met(format!("{}, with {}", cgroup::layout(&trees), names.join(", ")))
 }
 
 fn controller(name: &str) -> Answer {
-    let Some(tree) = cgroup::find(name) else {
+    let trees = cgroup::hierarchies().unwrap_or_default();
+    let Some(tree) = trees.into_iter().find(|tree| tree.controllers.iter().any(|one| one == name)) else {
         let why = format!("no cgroup tree that is mounted here has the {name} controller");
         return Answer::unmet(why, format!("a kernel with it; some need cgroup_enable={name} at boot"), Who::Admin);
     };

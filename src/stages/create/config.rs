@@ -3,9 +3,10 @@
 
 use super::{Container, CreateError, Network, Request, environment, init_layer, sysctl};
 use crate::image::Image;
-use crate::kernel::cgroup::{self, Version};
+use crate::kernel::cgroup::{self, Hierarchy, Version};
 use crate::kernel::user;
 use crate::stages::user::Files;
+use crate::state::RecordError;
 use oci_spec::runtime::{Process, Spec};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -56,7 +57,8 @@ pub(super) fn spec(
     image: &Image,
     bundle: &Path,
 ) -> Result<Spec, CreateError> {
-    let mut mounts = mounts();
+    let trees = trees()?;
+    let mut mounts = mounts(&trees);
     for name in ["resolv.conf", "hostname", "hosts"] {
         mounts.push(bind(&bundle.join(name), Path::new(&format!("/etc/{name}")), false));
     }
@@ -71,7 +73,7 @@ pub(super) fn spec(
         "mounts": mounts,
         "process": process(container, request, image)?,
         "linux": {
-            "namespaces": namespaces(container),
+            "namespaces": namespaces(container, &trees),
             "maskedPaths": MASKED,
             "readonlyPaths": READ_ONLY,
             "sysctl": sysctl::settings(&request.sysctls, container.network.is_own())?,
@@ -103,8 +105,15 @@ fn process(container: &Container, request: &Request, image: &Image) -> Result<Pr
     Ok(process)
 }
 
+fn trees() -> Result<Vec<Hierarchy>, CreateError> {
+    cgroup::hierarchies().map_err(|error| {
+        let source = std::io::Error::from_raw_os_error(error.errno);
+        CreateError::Record(RecordError::Read { path: "/proc/self/mountinfo".into(), source })
+    })
+}
+
 /// The filesystems that the kernel makes up. Docker's, in Docker's order and with its options.
-fn mounts() -> Vec<Value> {
+fn mounts(trees: &[Hierarchy]) -> Vec<Value> {
     let mount = |target: &str, kind: &str, options: &[&str]| json!({ "destination": target, "type": kind, "source": kind, "options": options });
     let mut pts = vec!["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"];
     // Group tty is number 5 everywhere; where only one group is mapped it does not exist.
@@ -117,7 +126,7 @@ fn mounts() -> Vec<Value> {
         mount("/dev/pts", "devpts", &pts),
         mount("/sys", "sysfs", &["nosuid", "noexec", "nodev", "ro"]),
     ];
-    if cgroup::layout() == "v2" {
+    if cgroup::layout(trees) == "v2" {
         let mut tree = mount("/sys/fs/cgroup", "cgroup", &["ro", "nosuid", "noexec", "nodev"]);
         tree["source"] = json!("cgroup");
         all.push(tree);
@@ -135,12 +144,12 @@ fn bind(source: &Path, target: &Path, read_only: bool) -> Value {
 }
 
 /// Docker's set: no user namespace, and a cgroup namespace on version 2 only. `--network host` makes no network namespace.
-fn namespaces(container: &Container) -> Vec<Value> {
+fn namespaces(container: &Container, trees: &[Hierarchy]) -> Vec<Value> {
     let mut kinds = vec!["mount", "uts", "pid", "ipc"];
     if container.network != Network::Host {
         kinds.insert(1, "network");
     }
-    if cgroup::hierarchies().iter().all(|tree| tree.version == Version::V2) {
+    if trees.iter().all(|tree| tree.version == Version::V2) {
         kinds.push("cgroup");
     }
     kinds.into_iter().map(|kind| json!({ "type": kind })).collect()

@@ -35,7 +35,7 @@ pub(super) fn create(
 ) -> Result<Vec<Joined>, StartFailure> {
     let resources = spec.linux().as_ref().and_then(|linux| linux.resources().as_ref());
     let settings = resources.map(setting::of).unwrap_or_default();
-    let mut groups = Groups::new(roots, journal, claim, Vec::new());
+    let mut groups = Groups::new(roots, journal, claim, Vec::new())?;
     groups.have(&ALWAYS, &settings)?;
     for one in &settings {
         one.write(&groups.made)?;
@@ -57,7 +57,7 @@ pub(super) fn update(
     resources: &LinuxResources,
 ) -> Result<(), StartFailure> {
     let settings = setting::of(resources);
-    let mut groups = groups::of_running(roots, journal, id, running);
+    let mut groups = groups::of_running(roots, journal, id, running)?;
     groups.have(&[], &settings)?;
     running.cgroups = groups.records();
     for one in &settings {
@@ -73,7 +73,7 @@ pub(super) fn freezable(
     id: &str,
     running: &mut Running,
 ) -> Result<PathBuf, StartFailure> {
-    let mut groups = groups::of_running(roots, journal, id, running);
+    let mut groups = groups::of_running(roots, journal, id, running)?;
     let folder = groups.freezable()?;
     running.cgroups = groups.records();
     Ok(folder)

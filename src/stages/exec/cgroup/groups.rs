@@ -34,17 +34,28 @@ pub(super) struct Groups<'a> {
 }
 
 /// Those of a container that runs: its supervisor holds what is made now, too.
-pub(super) fn of_running<'a>(roots: &Roots, journal: &'a Journal, id: &str, running: &Running) -> Groups<'a> {
+pub(super) fn of_running<'a>(
+    roots: &Roots,
+    journal: &'a Journal,
+    id: &str,
+    running: &Running,
+) -> Result<Groups<'a>, StartFailure> {
     let claim = Claim { owner: id.to_owned(), holder: Some(running.supervisor) };
     let joined = |(version, folder): &(Version, PathBuf)| Joined { version: *version, folder: folder.clone() };
-    let mut groups = Groups::new(roots, journal, &claim, running.cgroups.iter().map(joined).collect());
+    let mut groups = Groups::new(roots, journal, &claim, running.cgroups.iter().map(joined).collect())?;
     groups.moving = true;
-    groups
+    Ok(groups)
 }
 
 impl<'a> Groups<'a> {
-    pub(super) fn new(roots: &Roots, journal: &'a Journal, claim: &Claim, made: Vec<Joined>) -> Self {
-        Self { journal, claim: claim.clone(), ours: roots.cgroup(), trees: cgroup::hierarchies(), made, moving: false }
+    pub(super) fn new(
+        roots: &Roots,
+        journal: &'a Journal,
+        claim: &Claim,
+        made: Vec<Joined>,
+    ) -> Result<Self, StartFailure> {
+        let trees = cgroup::hierarchies().map_err(Failure::at("find the cgroup trees"))?;
+        Ok(Self { journal, claim: claim.clone(), ours: roots.cgroup(), trees, made, moving: false })
     }
 
     /// As `running.json` has them.
