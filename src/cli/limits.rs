@@ -157,7 +157,7 @@ fn cpus(text: &str) -> Result<i64, String> {
     let wrong = || format!("{text:?} is no number of processors: 0.5, 2");
     let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
     let all_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    if !all_digits(part) || part.len() > 9 || !(all_digits(whole) || whole.is_empty()) {
+    if !all_digits(part) || part.len() > 9 || !(all_digits(whole) || text.starts_with('.')) {
         return Err(wrong());
     }
     format!("{whole}{part:0<9}").parse().map_err(|_| wrong())

@@ -135,7 +135,7 @@ mod tests {
             (1536, "1.5KiB"),
             (64 << 20, "64MiB"),
             ((10 << 20) + 345_678, "10.33MiB"),
-            (25_281_331_200, "23.54GiB"),
+            (25_281_331_200, "23.55GiB"),
         ];
         for (bytes, text) in table {
             assert_eq!(binary(bytes), text);

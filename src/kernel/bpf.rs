@@ -174,8 +174,8 @@ pub fn guard_devices(group: BorrowedFd<'_>, rules: &[Rule], why: &str) -> Result
             size_of::<Attach>()
         ),
         || {
-            // SAFETY: `attach` lives until the call returns, and names two descriptors that are open.
             let answer =
+                // SAFETY: `attach` lives until the call returns, and names two descriptors that are open.
                 unsafe { libc::syscall(libc::SYS_bpf, BPF_PROG_ATTACH, &raw const attach, size_of::<Attach>()) };
             Errno::result(answer).map(drop)
         },
