@@ -16,6 +16,7 @@ pub mod exec;
 pub mod exit;
 
 pub mod failure;
+mod handle;
 pub mod keeper;
 pub mod place;
 mod sibling;

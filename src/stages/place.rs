@@ -17,14 +17,14 @@
 //! Without root a user namespace is always one of them: whoever makes one has all capabilities in it, and only there.
 
 use super::failure::Failure;
+use super::handle;
 use crate::error::Explain;
 use crate::kernel::namespace::Kind;
 use crate::kernel::process::{self, Child};
 use crate::state::{Claim, Effect, Journal, ProcessIdentity, RecordError, Roots, read_record, write_record};
-use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 use std::io::{Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 mod entry;
@@ -277,22 +277,9 @@ impl Place {
 /// # Errors
 /// [`PlaceError::Step`].
 pub fn kill(target: ProcessIdentity) -> Result<(), PlaceError> {
-    if !target.is_alive() {
-        return Ok(());
-    }
-    let pid = Pid::from_raw(target.pid);
+    let step = format!("end process {}", target.pid);
     let why = "the first process of the namespaces goes, and they with it";
-    let step = |error| Failure::at(&format!("end process {pid}"))(error);
-    let pidfd = process::pidfd_open(pid, "a descriptor never names another process, a number may").map_err(step)?;
-    // Between the look and the open the number may have changed hands.
-    if !target.is_alive() {
-        return Ok(());
-    }
-    process::signal(pidfd.as_fd(), libc::SIGKILL, why).map_err(step)?;
-    process::wait_for_end(pidfd.as_fd());
-    // Our own child stays a zombie until we collect it; of others there is nothing to collect.
-    let _ = nix::sys::wait::waitpid(pid, Some(nix::sys::wait::WaitPidFlag::WNOHANG));
-    Ok(())
+    Ok(handle::kill(target, why).map_err(Failure::at(&step))?)
 }
 
 /// Lets the new process go on, and hears from it whether it became its program: end of file says yes.

@@ -34,6 +34,25 @@ fn one_that_does_not_listen_is_killed_when_the_time_is_up() {
     assert!(listed.out.contains("Exited (137)"), "{}", listed.shown());
 }
 
+/// Its PID 1 has ended, and its supervisor has not written down how: then it neither runs nor has a code yet.
+#[test]
+fn one_that_waits_hears_how_it_ended_even_if_that_is_not_written_down_yet() {
+    let learner = learner();
+    background(&learner, "box", "sleep 1000");
+    let running = told(&learner, "box")["running"].clone();
+    let tell = |signal: &str, who: &str| {
+        let pid = running[who]["pid"].to_string();
+        learner.program("kill", [signal, pid.as_str()]).run().status(0);
+    };
+    tell("-STOP", "supervisor");
+    tell("-KILL", "init");
+    eventually("it does not run", || learner.explore(["ps", "-q"]).run().out.is_empty());
+    let waiting = learner.explore(["wait", "box"]).spawn();
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    tell("-CONT", "supervisor");
+    waiting.finish("wait").status(0).stdout("137\n");
+}
+
 #[test]
 fn the_signal_that_stops_it_is_the_images_or_the_one_that_was_asked_for() {
     let learner = learner();

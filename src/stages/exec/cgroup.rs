@@ -85,6 +85,7 @@ pub(super) fn born_into(groups: &[Joined]) -> Result<Option<OwnedFd>, StartFailu
     Ok(Some(cgroup::open(&group.folder).map_err(Failure::at("open its cgroup"))?))
 }
 
+// ANCHOR: join
 /// Puts this process, PID 1 that will be, into the groups of version 1; into that of version 2 it was born.
 pub(super) fn join(groups: &[Joined]) -> Result<(), Failure> {
     for group in groups.iter().filter(|one| one.version == Version::V1) {
@@ -93,3 +94,4 @@ pub(super) fn join(groups: &[Joined]) -> Result<(), Failure> {
     }
     Ok(())
 }
+// ANCHOR_END: join

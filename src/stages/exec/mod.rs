@@ -31,7 +31,7 @@ mod wiring;
 pub use control::{ControlError, is_paused, pause, thaw, unpause, update};
 pub use join::{Joining, join};
 pub use log::{Line, read_log};
-pub use running::{Running, find, lock_at_rest, running};
+pub use running::{Running, find, last, lock_at_rest, running};
 pub use start::{Attachment, StartError, StartFailure, exec, start};
 pub use stats::{Sample, Usage, sample};
 pub use supervisor::{Orders, supervise};

@@ -1,10 +1,8 @@
 //! What is known of a container while it runs: `<run>/containers/<id>/running.json`, on tmpfs, written by its supervisor.
 
 use crate::kernel::cgroup::Version;
-use crate::kernel::process;
-use crate::stages::create;
+use crate::stages::{create, handle};
 use crate::state::{Lock, ProcessIdentity, RecordError, Roots, read_record};
-use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -44,7 +42,10 @@ pub fn find(roots: &Roots, id: &str) -> Result<Option<Running>, RecordError> {
 }
 
 /// Its last run, be it over or not.
-fn last(roots: &Roots, id: &str) -> Result<Option<Running>, RecordError> {
+///
+/// # Errors
+/// [`RecordError`], where the record is there and cannot be read.
+pub fn last(roots: &Roots, id: &str) -> Result<Option<Running>, RecordError> {
     match read_record(&folder(roots, id).join("running.json")) {
         Err(error) if error.is_missing() => Ok(None),
         read => read.map(Some),
@@ -73,8 +74,6 @@ pub fn lock_at_rest(roots: &Roots, id: &str) -> std::io::Result<Result<Lock, Run
         let last = last(roots, id).map_err(std::io::Error::other)?;
         let Some(ending) = last.map(|last| last.supervisor).filter(|one| one.is_alive()) else { return Ok(Ok(lock)) };
         drop(lock);
-        if let Ok(handle) = process::pidfd_open(Pid::from_raw(ending.pid), "it still takes back what it made") {
-            process::wait_for_end(std::os::fd::AsFd::as_fd(&handle));
-        }
+        handle::wait_for_end(ending, "it still takes back what it made");
     }
 }

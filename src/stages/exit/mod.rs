@@ -19,10 +19,10 @@ use crate::exit::Exit;
 use crate::kernel::{self, process};
 use crate::stages::create::{self, Container, CreateError, Status};
 use crate::stages::exec::{self, Running};
+use crate::stages::handle;
 use crate::stages::layer::{self, LayerError};
 use crate::stages::network::{self, NetworkError};
 use crate::state::{ProcessIdentity, Roots};
-use nix::unistd::Pid;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 
@@ -119,39 +119,25 @@ pub fn kill(roots: &Roots, container: &Container) -> Result<(), ExitError> {
 fn end(roots: &Roots, container: &Container, first: i32, patience: u64) -> Result<(), ExitError> {
     let Some(running) = exec::find(roots, &container.id).map_err(CreateError::Record)? else { return Ok(()) };
     let failed = |source| ExitError::Kill { name: container.name.clone(), source };
-    let supervisor = process::pidfd_open(Pid::from_raw(running.supervisor.pid), "to wait until all is taken back").ok();
+    let supervisor = handle::open(running.supervisor, "to wait until all is taken back").ok().flatten();
     if let Some(init) = open_init(&running).map_err(failed)? {
-        send(&init, first, "asked to end").map_err(failed)?;
+        handle::send(&init, first, "asked to end").map_err(failed)?;
         exec::thaw(&running).map_err(failed)?;
         if !process::ends_within(init.as_fd(), patience) {
-            send(&init, libc::SIGKILL, "it did not end in time").map_err(failed)?;
+            handle::send(&init, libc::SIGKILL, "it did not end in time").map_err(failed)?;
             process::wait_for_end(init.as_fd());
         }
     }
     // Also where PID 1 has ended by itself: its supervisor may not be done yet.
-    if let Some(supervisor) = supervisor.filter(|_| running.supervisor.is_alive()) {
+    if let Some(supervisor) = supervisor {
         process::wait_for_end(supervisor.as_fd());
     }
     // Who ends a container by hand wants to see everything gone.
     Ok(network::settle(roots)?)
 }
 
-fn send(init: &OwnedFd, number: i32, why: &str) -> kernel::Result<()> {
-    match process::signal(init.as_fd(), number, why) {
-        Err(error) if error.errno == libc::ESRCH => Ok(()),
-        other => other,
-    }
-}
-
-/// A handle on PID 1; `None` where it has ended meanwhile.
 fn open_init(running: &Running) -> kernel::Result<Option<OwnedFd>> {
-    let opened = process::pidfd_open(Pid::from_raw(running.init.pid), "a descriptor never names another process");
-    match opened {
-        Err(error) if error.errno == libc::ESRCH => Ok(None),
-        Err(error) => Err(error),
-        // Between the look and the open the number may have changed hands.
-        Ok(handle) => Ok(running.init.is_alive().then_some(handle)),
-    }
+    handle::open(running.init, "a descriptor never names another process")
 }
 
 /// Sends a signal to PID 1; one that it cannot refuse is waited for.
@@ -166,7 +152,7 @@ pub fn signal(roots: &Roots, container: &Container, signal: Signal) -> Result<()
         return kill(roots, container);
     }
     let init = open_init(&running).map_err(failed)?.ok_or_else(not_running)?;
-    send(&init, signal.number(), "as it was asked").map_err(failed)
+    handle::send(&init, signal.number(), "as it was asked").map_err(failed)
 }
 
 /// Waits until a container has ended, and says how; 0 for one that was never started, as docker has it.
@@ -175,11 +161,9 @@ pub fn signal(roots: &Roots, container: &Container, signal: Signal) -> Result<()
 /// [`ExitError::Container`].
 pub fn wait(roots: &Roots, wanted: &str) -> Result<u8, ExitError> {
     let container = create::find(roots, wanted)?;
-    if let Some(running) = exec::find(roots, &container.id).map_err(CreateError::Record)?
-        && let Ok(supervisor) =
-            process::pidfd_open(Pid::from_raw(running.supervisor.pid), "it ends when all is taken back")
-    {
-        process::wait_for_end(supervisor.as_fd());
+    // Its last run, also where PID 1 has ended just now: how it ended is written down by the supervisor, a moment later.
+    if let Some(last) = exec::last(roots, &container.id).map_err(CreateError::Record)? {
+        handle::wait_for_end(last.supervisor, "it ends when all is taken back");
     }
     match create::find(roots, &container.id) {
         Ok(ended) => Ok(code(&ended)),

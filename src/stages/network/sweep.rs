@@ -17,10 +17,9 @@ use super::lease::{Held, read};
 use super::{NetworkError, remove_unused, undo};
 use crate::kernel::{process, user};
 use crate::narrate::{self, Role};
+use crate::stages::handle;
 use crate::state::{Claim, Effect, Entry, Journal, ProcessIdentity, Roots};
-use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
-use std::os::fd::AsFd;
 use std::time::Duration;
 
 /// How long a bridge without containers stands, in milliseconds.
@@ -82,26 +81,12 @@ pub fn settle(roots: &Roots) -> Result<(), NetworkError> {
     if bridges.is_ok() && cables.is_ok() && held.record.leases.is_empty() {
         // It sleeps, and nothing is left to it. We hold the lock: it cannot be in the middle of anything.
         if let Some(sweeper) = held.record.sweeper.take() {
-            end(sweeper.process).map_err(NetworkError::Sweep)?;
+            handle::kill(sweeper.process, "its work is done").map_err(NetworkError::Sweep)?;
             forget(roots, sweeper.process);
             held.store()?;
         }
     }
     bridges.and(cables)
-}
-
-fn end(sweeper: ProcessIdentity) -> crate::kernel::Result<()> {
-    let why = "its work is done";
-    let handle = match process::pidfd_open(Pid::from_raw(sweeper.pid), why) {
-        Err(error) if error.errno == libc::ESRCH => return Ok(()),
-        other => other?,
-    };
-    // Between a look and the open the number could have changed hands, and not after it.
-    if sweeper.is_alive() {
-        process::signal(handle.as_fd(), libc::SIGKILL, why)?;
-        process::wait_for_end(handle.as_fd());
-    }
-    Ok(())
 }
 
 /// Forks it. It is told in the journal, so that a kill of it is noticed.
