@@ -1,7 +1,7 @@
 //! `pause`, `unpause`, `update`: what changes while a container runs.
 
 use super::limits::Adjustable;
-use super::{Context, explained};
+use super::{Context, explained, several};
 use crate::exit::Exit;
 use crate::stages::create::{self, Container};
 use crate::stages::exec::{self, ControlError};
@@ -60,10 +60,9 @@ fn each(
     act: impl Fn(&Roots, &Container) -> Result<(), ControlError>,
 ) -> anyhow::Result<Exit> {
     let roots = context.container_roots()?;
-    for name in names {
+    several::each(names, |name| {
         let container = create::find(&roots, name).map_err(explained)?;
         act(&roots, &container).map_err(explained)?;
-        context.screen.line(name)?;
-    }
-    Ok(Exit::Ok)
+        Ok(context.screen.line(name)?)
+    })
 }

@@ -132,7 +132,7 @@ pub fn join(group: &Path, process: Pid, why: &str) -> Result<()> {
 ///
 /// To move somebody else, version 1 holds up every fork on the machine and waits until all processors have noticed (an
 /// RCU grace period): five to ten milliseconds. One that has a single thread and moves itself disturbs nobody, and
-/// `0` in `tasks` says so: a hundredth of that (Linux 4.20, commit 9a3284fad42f, `cgroup_procs_write_start`).
+/// `0` in `tasks` says so: a hundredth of that (Linux 5.5, commit 9a3284fad42f, `cgroup_procs_write_start`).
 ///
 /// # Errors
 /// The write(2) that failed.

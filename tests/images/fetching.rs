@@ -166,7 +166,7 @@ fn name_and_password_are_sent_where_they_are_asked_for() {
     assert!(heard.last().unwrap().contains("Basic eW91OndvcmQ="), "{heard:?}");
     write("{".to_owned());
     learner.explore(["rmi", &registry.image()]).run().status(0);
-    learner.explore(["pull", "-q", &registry.image()]).run().fails(1, ".docker/config.json is not what it should be");
+    learner.explore(["pull", "-q", &registry.image()]).run().fails(1, ".docker/config.json is damaged: ");
 }
 
 #[test]
@@ -211,7 +211,7 @@ fn a_mirror_is_asked_before_docker_hub() {
     std::fs::write(&settings, text).unwrap();
     learner.explore(["pull", "-q", "x"]).run().status(0).stdout("x:latest\n");
     std::fs::write(&settings, r#"{"mirrors":[]}"#).unwrap();
-    learner.explore(["pull", "-q", "y"]).run().fails(1, "registries.json is not what it should be");
+    learner.explore(["pull", "-q", "y"]).run().fails(1, "registries.json is damaged: ");
 }
 
 #[test]

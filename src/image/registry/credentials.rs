@@ -8,6 +8,7 @@
 //! input, the answer as JSON (docker/docker-credential-helpers). Looked up only once a registry asks. Left out: writing
 //! the file; `docker login`, `podman login --authfile` and others do.
 
+use crate::state::{RecordError, read_record};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
@@ -56,22 +57,9 @@ impl Login {
 /// Why a login that should be there cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum CredentialError {
-    /// The file cannot be read.
-    #[error("cannot read {}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The file is not what it should be.
-    #[error("{} is not what it should be", path.display())]
-    Shape {
-        /// The file.
-        path: PathBuf,
-        /// Where and why.
-        source: serde_json::Error,
-    },
+    /// The file cannot be read, or is not what it should be.
+    #[error(transparent)]
+    File(#[from] RecordError),
     /// `auth` is not `name:password` in base64.
     #[error("the login for {host} in {} is not name:password in base64", path.display())]
     Login {
@@ -136,13 +124,11 @@ pub(super) fn find(registry: &str) -> Result<Option<Login>, CredentialError> {
 }
 
 fn find_in(path: &Path, registry: &str) -> Result<Option<Login>, CredentialError> {
-    let bytes = match std::fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(source) => return Err(CredentialError::Read { path: path.to_owned(), source }),
+    let file: File = match read_record(path) {
+        Ok(file) => file,
+        Err(error) if error.is_missing() => return Ok(None),
+        Err(error) => return Err(error.into()),
     };
-    let file: File =
-        serde_json::from_slice(&bytes).map_err(|source| CredentialError::Shape { path: path.to_owned(), source })?;
     let host = if registry == "docker.io" { HUB } else { registry };
     if let Some(helper) = file.cred_helpers.get(host).or(file.creds_store.as_ref()).filter(|name| !name.is_empty()) {
         return ask(helper, host);

@@ -7,8 +7,8 @@
 //! behind one address soon meets Docker Hub's limit: one mirror on its network (`registry:2` with `proxy.remoteurl`) fetches
 //! each layer once for all.
 
+use crate::state::{RecordError, read_record};
 use serde::Deserialize;
-use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
@@ -28,22 +28,9 @@ pub struct Settings {
 /// Why it cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
-    /// It cannot be read.
-    #[error("cannot read {}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// It is not what it should be.
-    #[error("{} is not what it should be", path.display())]
-    Shape {
-        /// The file.
-        path: PathBuf,
-        /// Where and why.
-        source: serde_json::Error,
-    },
+    /// It cannot be read, or is not what it should be.
+    #[error(transparent)]
+    File(#[from] RecordError),
     /// A mirror that is no address.
     #[error("{mirror:?} in {} is no mirror", path.display())]
     Mirror {
@@ -58,17 +45,13 @@ impl Settings {
     /// Reads the file in this folder; without one nothing is set.
     ///
     /// # Errors
-    /// [`SettingsError::Read`], [`SettingsError::Shape`].
+    /// [`SettingsError::File`].
     pub fn read(folder: &Path) -> Result<Self, SettingsError> {
         let path = folder.join(FILE);
-        let bytes = match std::fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self { path, ..Self::default() }),
-            Err(source) => return Err(SettingsError::Read { path, source }),
-        };
-        match serde_json::from_slice::<Self>(&bytes) {
+        match read_record::<Self>(&path) {
             Ok(settings) => Ok(Self { path, ..settings }),
-            Err(source) => Err(SettingsError::Shape { path, source }),
+            Err(error) if error.is_missing() => Ok(Self { path, ..Self::default() }),
+            Err(error) => Err(error.into()),
         }
     }
 
