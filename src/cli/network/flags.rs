@@ -9,7 +9,7 @@ pub(in crate::cli) struct NetworkFlags {
     /// How it is connected: bridge, none, host, container:NAME, or a network of `explore network ls`
     #[arg(long, visible_alias = "net", value_name = "NETWORK", default_value = "bridge", help_heading = "Network")]
     pub(in crate::cli) network: Mode,
-    /// Let a port of this machine lead to one of its own: [ADDRESS:][PORT:]PORT[/udp]
+    /// Let a port of this machine lead to one of its own: `[ADDRESS:][PORT:]PORT[/udp]`
     #[arg(short, long, value_name = "PORTS", value_parser = several(publish::parse), help_heading = "Network")]
     publish: Vec<Listed<Publish>>,
     /// The same for each port that the image exposes, at free ports of this machine
