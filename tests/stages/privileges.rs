@@ -158,11 +158,7 @@ fn exec_privileged_has_all_capabilities_and_still_the_containers_filter() {
 
 /// Builds the attacker; where it lies.
 fn attacker(learner: &Learner) -> PathBuf {
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/stages/attack_probe.c");
-    let program = learner.work().join("attacker");
-    let words = ["-O1", "-static", "-Wall", "-Werror", "-o", program.to_str().unwrap(), source];
-    learner.program("cc", words).run().status(0);
-    program
+    crate::seccomp::built(learner, "attacker", include_str!("attack_probe.c"))
 }
 
 /// CVE-2022-24769, CVE-2022-29162: with a full inheritable set, a file of the image that has inheritable capabilities

@@ -12,13 +12,18 @@ const NO_CC: &str = "needs cc(1) and a static C library to build what asks";
 /// What came of each call, by its line in the list: `64 165` is EPERM.
 pub(crate) type Answers = BTreeMap<String, String>;
 
-/// Builds the program that asks; how it is shown inside. Static: it needs nothing of the image.
+/// Builds the program that asks; how it is shown inside.
 pub(crate) fn probe(learner: &Learner) -> String {
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/stages/seccomp_probe.c");
-    let program = learner.work().join("probe");
-    let words = ["-O1", "-static", "-Wall", "-Werror", "-o", program.to_str().unwrap(), source];
-    learner.program("cc", words).run().status(0);
-    format!("{}:/probe:ro", program.display())
+    format!("{}:/probe:ro", built(learner, "probe", include_str!("seccomp_probe.c")).display())
+}
+
+/// Builds a program in C; where it lies. Static: it needs nothing of the image. Its source is typed in, for
+/// an unlisted user may not be able to reach the folder of the tests.
+pub(crate) fn built(learner: &Learner, name: &str, source: &str) -> PathBuf {
+    let program = learner.work().join(name);
+    let words = ["-O1", "-static", "-Wall", "-Werror", "-o", program.to_str().unwrap(), "-x", "c", "-"];
+    learner.program("cc", words).stdin(source).run().status(0);
+    program
 }
 
 pub(crate) fn answers(out: &str) -> Answers {
