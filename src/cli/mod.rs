@@ -10,6 +10,7 @@ pub mod compare;
 mod container;
 mod context;
 mod control;
+mod diff;
 mod doctor;
 mod exec;
 mod images;
@@ -100,6 +101,8 @@ enum Command {
     Port(port::Args),
     #[command(display_order = 34)]
     Logs(lifecycle::Logs),
+    #[command(display_order = 34)]
+    Diff(diff::Args),
     #[command(display_order = 35)]
     Stats(stats::Stats),
     #[command(display_order = 36)]
@@ -180,6 +183,7 @@ fn dispatch(command: Command, context: &mut Context) -> anyhow::Result<Exit> {
         Command::Exec(args) => exec::run(args, context),
         Command::Ps(args) => lifecycle::ps(&args, context),
         Command::Logs(args) => lifecycle::logs(&args, context),
+        Command::Diff(args) => diff::run(&args, context),
         Command::Stats(args) => stats::run(&args, context),
         Command::Pause(args) => control::pause(&args, context),
         Command::Unpause(args) => control::unpause(&args, context),

@@ -128,6 +128,19 @@ pub fn look(folder: BorrowedFd<'_>, name: &OsStr) -> Result<Option<FileStat>> {
     }
 }
 
+/// A handle (O_PATH) of whatever stands there, links too: nothing is opened, so no device acts and no fifo waits. `None`
+/// where nothing stands.
+///
+/// # Errors
+/// The openat(2) that failed otherwise.
+pub fn handle(folder: BorrowedFd<'_>, name: &OsStr) -> Result<Option<OwnedFd>> {
+    match openat(folder, name, OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC, Mode::empty()) {
+        Ok(found) => Ok(Some(found)),
+        Err(Errno::ENOENT) => Ok(None),
+        Err(errno) => Err(Error::quiet("openat", &format_args!("{name:?}, O_PATH|O_NOFOLLOW"), errno)),
+    }
+}
+
 /// Where a link that stands there points to; `None` where there is no link.
 pub fn link_target(folder: BorrowedFd<'_>, name: &OsStr) -> Option<std::path::PathBuf> {
     nix::fcntl::readlinkat(folder, name).ok().map(Into::into)
@@ -165,8 +178,11 @@ fn remove_below(folder: BorrowedFd<'_>, name: &OsStr, depth: usize) -> Result<()
     nix::unistd::unlinkat(folder, name, UnlinkatFlags::RemoveDir).map_err(failed)
 }
 
-/// The names in a folder.
-fn names(folder: BorrowedFd<'_>) -> Result<Vec<std::ffi::OsString>> {
+/// The names in a folder, in no order.
+///
+/// # Errors
+/// The getdents64(2) that failed.
+pub fn names(folder: BorrowedFd<'_>) -> Result<Vec<std::ffi::OsString>> {
     let failed = |errno| Error::quiet("getdents64", &format_args!("{}", folder.as_raw_fd()), errno);
     let mut open = nix::dir::Dir::openat(folder, ".", FOLDER, Mode::empty()).map_err(failed)?;
     let mut names = Vec::new();

@@ -10,6 +10,11 @@
 //! `start` mounts the union inside the container's own mount namespace, where nobody else sees it and where it goes by
 //! itself. `layer mount` mounts it here, so that one can look, and so that `runc run` can take over.
 
+mod below;
+mod changes;
+
+pub use changes::{Change, Kind, changes};
+
 use crate::error::Explain;
 use crate::image::{self, Image, ImageError};
 use crate::kernel::{self, mount, overlay, user};
@@ -85,6 +90,24 @@ pub enum LayerError {
         /// Why.
         source: std::io::Error,
     },
+    /// Something in a layer.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// What, from the container's root on.
+        path: PathBuf,
+        /// The call.
+        source: kernel::Error,
+    },
+    /// An upper that another overlay has written, with other options.
+    #[error("{} in {} has the mark {mark}, and is a folder of another name: our overlays do not write that", path.display(), upper.display())]
+    Foreign {
+        /// What, from the container's root on.
+        path: PathBuf,
+        /// The upper.
+        upper: PathBuf,
+        /// The attribute.
+        mark: &'static str,
+    },
     /// The system call.
     #[error("cannot mount the union at {}", path.display())]
     Mount {
@@ -115,8 +138,8 @@ impl Explain for LayerError {
                 Some("choose a shorter state folder with --root, or an image of fewer layers".into())
             }
             Self::Unmount { .. } => Some("somebody stands in it; leave it and try again".into()),
-            Self::Mount { source, .. } => kernel::hint(source),
-            Self::Record(_) | Self::Enter { .. } => None,
+            Self::Mount { source, .. } | Self::Read { source, .. } => kernel::hint(source),
+            Self::Record(_) | Self::Enter { .. } | Self::Foreign { .. } => None,
         }
     }
 

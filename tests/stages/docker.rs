@@ -1,18 +1,19 @@
 //! The real Docker beside us: one program asks every system call in a container of each.
 
+use crate::changes::{SCRIPT, sorted};
 use crate::containers::learner;
 use crate::seccomp::{answers, differences, is_new, ours, probe};
 use crate::support::{Learner, Running, eventually, has_program, is_root, require};
 
 /// dockerd on the learner's own machine, with folders of its own; it ends with the machine.
-struct Docker<'a> {
+pub(crate) struct Docker<'a> {
     learner: &'a Learner,
     socket: String,
     daemon: Running,
 }
 
 impl<'a> Docker<'a> {
-    fn start(learner: &'a Learner) -> Self {
+    pub(crate) fn start(learner: &'a Learner) -> Self {
         let folder = |name: &str| learner.home().join(name).display().to_string();
         let socket = format!("unix://{}", folder("d.sock"));
         let words =
@@ -26,7 +27,7 @@ impl<'a> Docker<'a> {
         docker
     }
 
-    fn run(&self, words: &[&str]) -> crate::support::Output {
+    pub(crate) fn run(&self, words: &[&str]) -> crate::support::Output {
         self.learner.program("docker", ["-H", &self.socket]).args(words).run()
     }
 }
@@ -96,4 +97,18 @@ fn docker_answers_every_call_as_we_do() {
     let mut differing = differences(&ours, &run(&[&flags[..], &["--security-opt", profile]].concat()));
     differing.retain(|one| !is_new(one));
     assert_eq!(differing, [""; 0], "ours, docker's with {flags:?}");
+}
+
+#[test]
+fn docker_tells_of_the_same_changes() {
+    require!("stages::docker::diff", is_root() && has_program("dockerd"), "needs root and dockerd(8)");
+    let learner = learner();
+    let script = format!("chown 7 /etc/group; mknod /null c 1 3; {SCRIPT}");
+    let words = ["run", "--name", "box", "--network", "none", "-v", "/usr/share:/data", "demo", "sh", "-c", &script];
+    learner.explore(words).run().status(0);
+    let docker = Docker::start(&learner);
+    docker.run(&words).status(0);
+    let (ours, theirs) = (learner.explore(["diff", "box"]).run().status(0), docker.run(&["diff", "box"]).status(0));
+    assert_eq!(sorted(&ours.out), sorted(&theirs.out));
+    assert!(ours.out.contains("A /data\n") && ours.out.contains("A /null\n"), "{}", ours.shown());
 }
