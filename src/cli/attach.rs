@@ -1,11 +1,18 @@
 //! The reader's terminal, joined to a container: raw mode, size, signals, and bytes both ways until it has ended.
 
+mod command;
+mod keys;
+
+pub(super) use command::{Attach, run};
+pub(super) use keys::DetachKeys;
+
 use super::explained;
 use crate::exit::Exit;
 use crate::kernel::process::{self, Ended};
 use crate::kernel::{self, pty};
 use crate::stages::exec::Attachment;
 use crate::stages::exec::message::{self, FromClient, Packet, ToClient};
+use keys::Watch;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
@@ -15,12 +22,46 @@ use std::io::{IsTerminal, Write};
 use std::os::fd::AsFd;
 
 /// What is joined.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Wanted {
     /// `-i`: our input goes in.
     pub(super) input: bool,
     /// `-t`: it has a terminal.
     pub(super) terminal: bool,
+    /// What leaves it again, where it has a terminal.
+    pub(super) keys: Option<DetachKeys>,
+    /// `--sig-proxy`: signals for us are for it.
+    pub(super) pass_signals: bool,
+}
+
+/// How being attached can end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Left {
+    /// The container has ended, and all is taken back.
+    Ended(Ended),
+    /// The reader has left it, and it runs on.
+    Detached,
+    /// So has a signal that was not passed on.
+    Signal(i32),
+}
+
+impl Left {
+    /// The exit code of `run` and `start`: who leaves on purpose has not failed.
+    pub(super) fn exit(self) -> Exit {
+        match self {
+            Self::Ended(ended) => Exit::Container(ended.code()),
+            Self::Detached => Exit::Ok,
+            Self::Signal(number) => Exit::Signal(number),
+        }
+    }
+
+    /// That of `exec` and `attach`, which docker's client ends with an error then.
+    ///
+    /// # Errors
+    /// [`AttachError::Detached`].
+    pub(super) fn exit_or_detached(self) -> anyhow::Result<Exit> {
+        if self == Self::Detached { Err(explained(AttachError::Detached)) } else { Ok(self.exit()) }
+    }
 }
 
 /// Why a terminal cannot be joined.
@@ -29,6 +70,9 @@ pub(super) enum AttachError {
     /// `-it` without a terminal.
     #[error("cannot attach stdin to a TTY-enabled container because stdin is not a terminal")]
     NoTerminal,
+    /// The keys were typed.
+    #[error("read escape sequence")]
+    Detached,
     /// The supervisor went away without a word.
     #[error("the supervisor of the container has died")]
     Died,
@@ -52,6 +96,7 @@ impl crate::error::Explain for AttachError {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::NoTerminal => "leave out -t, or run it in a terminal".into(),
+            Self::Detached => "the container runs on; `explore attach` joins it again".into(),
             Self::Died => "`explore clean` takes back what it left".into(),
             Self::Call { source, .. } => return kernel::hint(source),
         })
@@ -59,14 +104,14 @@ impl crate::error::Explain for AttachError {
 
     fn exit(&self) -> Exit {
         match self {
-            Self::NoTerminal => Exit::Failed,
+            Self::NoTerminal | Self::Detached => Exit::Failed,
             Self::Died | Self::Call { .. } => Exit::Engine,
         }
     }
 }
 
 /// Refuses what could not be joined, before anything is made.
-pub(super) fn check(wanted: Wanted) -> anyhow::Result<()> {
+pub(super) fn check(wanted: &Wanted) -> anyhow::Result<()> {
     if wanted.input && wanted.terminal && !std::io::stdin().is_terminal() {
         return Err(explained(AttachError::NoTerminal));
     }
@@ -80,36 +125,60 @@ pub(super) fn hold_signals() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Carries bytes until the container has ended and all is taken back.
-pub(super) fn attach(attachment: &Attachment, wanted: Wanted) -> anyhow::Result<Exit> {
-    Ok(Exit::Container(attach_until_end(attachment, wanted)?.code()))
-}
-
-/// As [`attach`], for one who wants to know how it ended.
-pub(super) fn attach_until_end(attachment: &Attachment, wanted: Wanted) -> anyhow::Result<Ended> {
+/// Carries bytes until the container has ended and all is taken back, or the reader leaves it.
+pub(super) fn attach(attachment: &Attachment, wanted: &Wanted) -> anyhow::Result<Left> {
     let signals = signals()?;
     let _raw = (wanted.terminal && wanted.input).then(Raw::set).flatten();
     send_size(attachment, wanted);
-    if !wanted.input {
+    // Of one that was started by another, the input is not ours to end.
+    if !wanted.input && attachment.supervisor.is_some() {
         let _ = message::send(&attachment.socket, &FromClient::InputEnded);
     }
-    let mut input_open = wanted.input;
-    let ended = loop {
-        let ready = ready(attachment, &signals, input_open);
-        if ready[1] {
-            pass_signals(attachment, &signals, wanted);
-        }
+    let mut watch = wanted.keys.as_ref().filter(|_| wanted.terminal).map(Watch::for_keys);
+    let mut input = if wanted.input { Input::Open } else { Input::Ended };
+    loop {
+        let ready = ready(attachment, &signals, input == Input::Open);
+        let signal = if ready[1] { pass_signals(attachment, &signals, wanted) } else { None };
         if ready[2] {
-            input_open = pass_input(attachment);
+            input = pass_input(attachment, watch.as_mut());
         }
-        if ready[0]
-            && let Some(ended) = pass_output(attachment)?
-        {
-            break ended;
+        let left = signal.map(Left::Signal).or((input == Input::Left).then_some(Left::Detached));
+        if let Some(left) = left {
+            return leave(attachment).map(|ended| ended.map_or(left, Left::Ended));
         }
-    };
-    let _ = process::wait(attachment.supervisor);
-    Ok(ended)
+        match if ready[0] { pass_output(attachment)? } else { Heard::More } {
+            Heard::More => {}
+            Heard::Closed => return Err(explained(AttachError::Died)),
+            Heard::Ended(ended) => {
+                if let Some(supervisor) = attachment.supervisor {
+                    let _ = process::wait(supervisor);
+                }
+                return Ok(Left::Ended(ended));
+            }
+        }
+    }
+}
+
+/// Says good-bye, and waits until that was heard: from then on the container does not depend on us. It may end just now.
+fn leave(attachment: &Attachment) -> anyhow::Result<Option<Ended>> {
+    if message::send(&attachment.socket, &FromClient::Detached).is_err() {
+        return Ok(None);
+    }
+    loop {
+        match pass_output(attachment)? {
+            Heard::More => {}
+            Heard::Closed => return Ok(None),
+            Heard::Ended(ended) => return Ok(Some(ended)),
+        }
+    }
+}
+
+/// Our input: more can come, none will, or the reader wants to go.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Input {
+    Open,
+    Ended,
+    Left,
 }
 
 /// Which of them have something for us: the supervisor, a signal, our input.
@@ -148,54 +217,81 @@ fn signals() -> anyhow::Result<SignalFd> {
         .map_err(AttachError::call(step, "signalfd4"))
 }
 
-fn pass_signals(attachment: &Attachment, signals: &SignalFd, wanted: Wanted) {
+/// Passes signals on; one that is to be ours is answered.
+fn pass_signals(attachment: &Attachment, signals: &SignalFd, wanted: &Wanted) -> Option<i32> {
     while let Ok(Some(signal)) = signals.read_signal() {
         if signal.ssi_signo == libc::SIGWINCH.cast_unsigned() {
             send_size(attachment, wanted);
         } else {
             let number = signal.ssi_signo.cast_signed();
+            if !wanted.pass_signals {
+                return Some(number);
+            }
             let _ = message::send(&attachment.socket, &FromClient::Signal(number));
         }
     }
+    None
 }
 
-fn send_size(attachment: &Attachment, wanted: Wanted) {
+fn send_size(attachment: &Attachment, wanted: &Wanted) {
     if !wanted.terminal {
         return;
     }
-    if let Ok(size) = pty::window_size(&std::io::stdout()) {
-        let resize = FromClient::Resize { rows: size.ws_row, columns: size.ws_col };
+    let Ok(size) = pty::window_size(&std::io::stdout()) else { return };
+    let send = |columns| {
+        let resize = FromClient::Resize { rows: size.ws_row, columns };
         let _ = message::send(&attachment.socket, &resize);
+    };
+    // A program is told of a size only when it changes; one who comes later wants to see the whole screen.
+    if attachment.supervisor.is_none() {
+        send(size.ws_col.saturating_add(1));
     }
+    send(size.ws_col);
 }
 
-/// Our input to the container; says whether more can come.
-fn pass_input(attachment: &Attachment) -> bool {
+/// Our input to the container.
+fn pass_input(attachment: &Attachment, watch: Option<&mut Watch<'_>>) -> Input {
     let mut buffer = [0; 16 * 1024];
-    match nix::unistd::read(std::io::stdin(), &mut buffer) {
-        Err(Errno::EINTR | Errno::EAGAIN) => true,
-        Ok(length) if length > 0 => message::send_data(&attachment.socket, 0, &buffer[..length]).is_ok(),
+    let length = match nix::unistd::read(std::io::stdin(), &mut buffer) {
+        Err(Errno::EINTR | Errno::EAGAIN) => return Input::Open,
+        Ok(length) if length > 0 => length,
         _ => {
             let _ = message::send(&attachment.socket, &FromClient::InputEnded);
-            false
+            return Input::Ended;
         }
+    };
+    let (passed, left) = match watch {
+        Some(watch) => watch.read(&buffer[..length]),
+        None => (buffer[..length].to_vec(), false),
+    };
+    match passed.is_empty() || message::send_data(&attachment.socket, 0, &passed).is_ok() {
+        _ if left => Input::Left,
+        true => Input::Open,
+        false => Input::Ended,
     }
 }
 
-/// The container's output to ours; `Some` once it has ended.
-fn pass_output(attachment: &Attachment) -> anyhow::Result<Option<Ended>> {
+/// What a packet from the supervisor says.
+enum Heard {
+    More,
+    Closed,
+    Ended(Ended),
+}
+
+/// The container's output to ours.
+fn pass_output(attachment: &Attachment) -> anyhow::Result<Heard> {
     let heard = message::receive(&attachment.socket);
     match heard.map_err(AttachError::call("hear from the container's supervisor", "recvmsg"))? {
         Packet::Data(2, data) => std::io::stderr().write_all(&data)?,
         Packet::Data(_, data) => super::screen::write_out(&data)?,
         Packet::Message(bytes, _) => {
             if let Some(ToClient::Ended(ended)) = Packet::parse(&bytes) {
-                return Ok(Some(ended));
+                return Ok(Heard::Ended(ended));
             }
         }
-        Packet::End => return Err(explained(AttachError::Died)),
+        Packet::End => return Ok(Heard::Closed),
     }
-    Ok(None)
+    Ok(Heard::More)
 }
 
 /// Our terminal passes every key on: ^C is a byte for the container's terminal, which makes a signal of it. Put back

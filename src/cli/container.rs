@@ -1,6 +1,6 @@
 //! `create`, `run` and `start`: from a wish to a container that runs.
 
-use super::attach::{self, Wanted};
+use super::attach::{self, DetachKeys, Wanted};
 use super::program::ProgramFlags;
 use super::{Context, explained};
 use crate::exit::Exit;
@@ -57,6 +57,26 @@ pub(super) struct Wish {
     command: Vec<String>,
 }
 
+/// How `run`, `start` and `attach` are joined to a container.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = None)]
+pub(super) struct Attaching {
+    /// What is typed to leave it running: `ctrl-p,ctrl-q`
+    #[arg(long, value_name = "KEYS")]
+    detach_keys: Option<DetachKeys>,
+    /// Whether a signal for this command is passed on to it
+    #[arg(long, default_value_t = true, num_args = 0..=1, require_equals = true, default_missing_value = "true",
+        action = clap::ArgAction::Set, hide_default_value = true, hide_possible_values = true, value_name = "BOOL")]
+    sig_proxy: bool,
+}
+
+impl Attaching {
+    pub(super) fn wanted(&self, input: bool, terminal: bool) -> Wanted {
+        let keys = Some(self.detach_keys.clone().unwrap_or_default());
+        Wanted { input, terminal, keys, pass_signals: self.sig_proxy }
+    }
+}
+
 /// Make a container, and do not start it
 #[derive(Debug, clap::Args)]
 pub(super) struct Create {
@@ -73,6 +93,8 @@ pub(super) struct Run {
     #[arg(short, long)]
     detach: bool,
     #[command(flatten)]
+    attaching: Attaching,
+    #[command(flatten)]
     wish: Wish,
 }
 
@@ -85,6 +107,8 @@ pub(super) struct Start {
     /// Pass on this terminal's input as well
     #[arg(short, long)]
     interactive: bool,
+    #[command(flatten)]
+    attaching: Attaching,
     /// Names or IDs
     #[arg(required = true)]
     containers: Vec<String>,
@@ -102,12 +126,12 @@ pub(super) fn create(args: Create, context: &mut Context) -> anyhow::Result<Exit
 }
 
 pub(super) fn run(args: Run, context: &mut Context) -> anyhow::Result<Exit> {
-    let wanted = Wanted { input: args.wish.interactive && !args.detach, terminal: args.wish.tty };
-    attach::check(wanted)?;
-    run_checked(args, wanted, context).map_err(super::report::engine)
+    let wanted = args.attaching.wanted(args.wish.interactive && !args.detach, args.wish.tty);
+    attach::check(&wanted)?;
+    run_checked(args, &wanted, context).map_err(super::report::engine)
 }
 
-fn run_checked(args: Run, wanted: Wanted, context: &mut Context) -> anyhow::Result<Exit> {
+fn run_checked(args: Run, wanted: &Wanted, context: &mut Context) -> anyhow::Result<Exit> {
     let roots = context.roots()?;
     let container = make(&roots, &request(args.wish)?, context)?;
     if !args.detach {
@@ -128,7 +152,7 @@ fn run_checked(args: Run, wanted: Wanted, context: &mut Context) -> anyhow::Resu
         context.screen.line(&container.id)?;
         return Ok(Exit::Ok);
     }
-    attach::attach(&attachment, wanted)
+    Ok(attach::attach(&attachment, wanted)?.exit())
 }
 
 pub(super) fn start(args: &Start, context: &mut Context) -> anyhow::Result<Exit> {
@@ -136,15 +160,15 @@ pub(super) fn start(args: &Start, context: &mut Context) -> anyhow::Result<Exit>
     let mut exit = Exit::Ok;
     for name in &args.containers {
         let container = create::find(&roots, name).map_err(explained)?;
-        let wanted = Wanted { input: args.interactive && container.interactive, terminal: container.terminal };
-        attach::check(wanted)?;
+        let wanted = args.attaching.wanted(args.interactive && container.interactive, container.terminal);
+        attach::check(&wanted)?;
         let attached = args.attach || args.interactive;
         if attached {
             attach::hold_signals()?;
         }
         let attachment = exec::start(&roots, &container, attached).map_err(explained)?;
         if attached {
-            exit = attach::attach(&attachment, wanted)?;
+            exit = attach::attach(&attachment, &wanted)?.exit();
         } else {
             context.screen.line(name)?;
         }

@@ -1,6 +1,6 @@
 //! `explore exec`: one more process in a place or a container.
 
-use super::attach::{self, Wanted};
+use super::attach::{self, DetachKeys, Wanted};
 use super::{Context, explained};
 use crate::exit::Exit;
 use crate::kernel::process;
@@ -34,6 +34,9 @@ pub(super) struct Args {
     /// Run it in the background
     #[arg(short, long)]
     detach: bool,
+    /// What is typed to leave it running: `ctrl-p,ctrl-q`
+    #[arg(long, value_name = "KEYS")]
+    detach_keys: Option<DetachKeys>,
     /// Name of the place, or name or ID of the container
     container: String,
     /// The command and its arguments
@@ -66,8 +69,13 @@ fn in_place(place: &Place, args: Args) -> anyhow::Result<Exit> {
 }
 
 fn in_container(args: Args, context: &mut Context) -> anyhow::Result<Exit> {
-    let wanted = Wanted { input: args.interactive && !args.detach, terminal: args.tty };
-    attach::check(wanted)?;
+    let wanted = Wanted {
+        input: args.interactive && !args.detach,
+        terminal: args.tty,
+        keys: Some(args.detach_keys.unwrap_or_default()),
+        pass_signals: true,
+    };
+    attach::check(&wanted)?;
     let roots = context.container_roots()?;
     let container = create::find(&roots, &args.container).map_err(explained)?;
     let joining = Joining {
@@ -85,5 +93,5 @@ fn in_container(args: Args, context: &mut Context) -> anyhow::Result<Exit> {
     if args.detach {
         return Ok(Exit::Ok);
     }
-    attach::attach(&attachment, wanted)
+    attach::attach(&attachment, &wanted)?.exit_or_detached()
 }

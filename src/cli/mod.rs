@@ -96,6 +96,8 @@ enum Command {
     #[command(display_order = 32)]
     Exec(exec::Args),
     #[command(display_order = 33)]
+    Attach(attach::Attach),
+    #[command(display_order = 33)]
     Ps(lifecycle::Ps),
     #[command(display_order = 34)]
     Port(port::Args),
@@ -181,6 +183,7 @@ fn dispatch(command: Command, context: &mut Context) -> anyhow::Result<Exit> {
         Command::Run(args) => container::run(args, context),
         Command::Start(args) => container::start(&args, context),
         Command::Exec(args) => exec::run(args, context),
+        Command::Attach(args) => attach::run(&args, context),
         Command::Ps(args) => lifecycle::ps(&args, context),
         Command::Logs(args) => lifecycle::logs(&args, context),
         Command::Diff(args) => diff::run(&args, context),

@@ -8,9 +8,9 @@ use std::io::Write;
 use std::process::ExitCode;
 
 /// Commands that docker has: a wrong flag answers 125 there (docker-run(1)); our own commands answer 2.
-const LIKE_DOCKER_RUN: [&str; 17] = [
+const LIKE_DOCKER_RUN: &[&str] = &[
     "run", "create", "exec", "start", "ps", "images", "pull", "logs", "rm", "stats", "pause", "unpause", "update",
-    "kill", "stop", "wait", "diff",
+    "kill", "stop", "wait", "diff", "attach",
 ];
 
 /// An error with its hint and its exit code, as anyhow carries it up to main.

@@ -3,7 +3,7 @@
 mod render;
 mod talk;
 
-use super::attach::{self, Wanted};
+use super::attach::{self, AttachError, Left, Wanted};
 use super::pulling::{Lines, Shown};
 use super::{Context, compare, explained};
 use crate::exit::Exit;
@@ -208,9 +208,13 @@ impl Walk<'_> {
     ) -> anyhow::Result<(Vec<(String, String)>, Ended)> {
         if self.live && self.command.interactive {
             self.print(invitation)?;
-            let wanted = Wanted { input: true, terminal: self.command.terminal };
-            let ended = attach::attach_until_end(attachment, wanted)?;
-            return Ok((Vec::new(), ended));
+            let terminal = self.command.terminal;
+            let wanted = Wanted { input: true, terminal, keys: None, pass_signals: true };
+            return match attach::attach(attachment, &wanted)? {
+                Left::Ended(ended) => Ok((Vec::new(), ended)),
+                // There are no keys for that here.
+                Left::Detached | Left::Signal(_) => Err(explained(AttachError::Died)),
+            };
         }
         let lines = if self.command.interactive { lines } else { &[] };
         let (said, ended) = talk::talk(attachment, lines)?;

@@ -35,7 +35,9 @@ pub(super) fn talk(attachment: &Attachment, lines: &[&str]) -> anyhow::Result<(V
 }
 
 fn finish(attachment: &Attachment, ended: Ended) -> Ended {
-    let _ = process::wait(attachment.supervisor);
+    if let Some(supervisor) = attachment.supervisor {
+        let _ = process::wait(supervisor);
+    }
     ended
 }
 

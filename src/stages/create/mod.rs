@@ -122,6 +122,14 @@ pub fn find(roots: &Roots, wanted: &str) -> Result<Container, CreateError> {
     }
 }
 
+/// The container of exactly this ID, as its record is now.
+///
+/// # Errors
+/// [`CreateError::Record`].
+pub fn load(roots: &Roots, id: &str) -> Result<Container, CreateError> {
+    Ok(read_record(&folder(roots, id).join(record::FILE))?)
+}
+
 /// All containers, newest first.
 ///
 /// # Errors

@@ -5,6 +5,7 @@
 //! inside is 0, nobody that can be seen there.
 
 use super::message::{self, ToClient};
+use super::supervisor::audience::Audience;
 use super::supervisor::{Orders, carry};
 use super::wiring::{self, Ends};
 use super::{StartFailure, init, privileges, running};
@@ -42,20 +43,19 @@ pub struct Joining {
 }
 
 /// The whole life of the process that joins for us.
-pub fn join(mut orders: Orders, joining: &Joining) -> i32 {
-    let orders = &mut orders;
-    super::supervisor::settle_in(orders, c"explore: exec", Role::Exec);
-    match begin(orders, joining) {
+pub fn join(orders: Orders, joining: &Joining) -> i32 {
+    super::supervisor::settle_in(&orders, c"explore: exec", Role::Exec);
+    match begin(&orders, joining) {
         Ok((child, ends)) => {
             let _ = message::send(&orders.client, &ToClient::Started(child.pid.as_raw()));
+            let mut audience = Audience::of(orders.client);
+            audience.narration = orders.narrate;
             if joining.detach {
-                // A reader that waits for the end of what we tell must see it.
-                crate::narrate::silence();
-                orders.narrate = None;
+                audience.silence();
             }
-            carry::carry(&child, ends, Some(&orders.client), None);
+            carry::carry(&child, ends, &mut audience, None);
             let ended = process::wait(child.pid).unwrap_or(Ended::Killed(libc::SIGKILL));
-            let _ = message::send(&orders.client, &ToClient::Ended(ended));
+            audience.tell_end(ended);
             0
         }
         Err(failure) => {

@@ -15,8 +15,12 @@
 //!                                 ── failed ───► it does not
 //!   from its terminal or pipes    ── output ───►
 //!                                 ◄── input, size, signal
+//!                                 ◄── detached ─ it leaves, and the container runs on
 //!   all is taken back             ── ended ────►
-//!                                 ◄── (end) ──── nobody listens any more; the container goes on
+//!                                 ◄── (end) ──── it does not listen any more; the container goes on
+//!
+//! supervisor                                   a command that has called it (`socket`)
+//!                                 ◄── attached ─ the same from here on; without this word it only waits for the end
 //! ```
 
 use super::StartFailure;
@@ -77,6 +81,10 @@ pub enum ToClient {
 /// From whoever is attached.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum FromClient {
+    /// It wants to hear what the container says: the first word of one who has called.
+    Attached,
+    /// It leaves, and the container is to run on.
+    Detached,
     /// No more input will come.
     InputEnded,
     /// The size of the reader's terminal.

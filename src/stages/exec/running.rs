@@ -2,7 +2,7 @@
 
 use crate::kernel::cgroup::Version;
 use crate::stages::{create, handle};
-use crate::state::{Lock, ProcessIdentity, RecordError, Roots, read_record};
+use crate::state::{Lock, ProcessIdentity, RecordError, Roots, read_record, write_record};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -49,6 +49,15 @@ pub fn last(roots: &Roots, id: &str) -> Result<Option<Running>, RecordError> {
     match read_record(&folder(roots, id).join("running.json")) {
         Err(error) if error.is_missing() => Ok(None),
         read => read.map(Some),
+    }
+}
+
+/// It no longer depends on the command that started it: `clean` leaves it alone.
+pub(super) fn let_go(roots: &Roots, id: &str) {
+    let path = folder(roots, id).join("running.json");
+    if let Ok(running) = read_record::<Running>(&path) {
+        // Where it cannot be written, `clean` takes it for abandoned once that command has ended.
+        let _ = write_record(&path, &Running { client: None, ..running }, false);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Starting a container from the command's side: the supervisor is forked, and tells how it goes.
 
-use super::message::{self, Packet, ToClient};
-use super::{Joining, running, seal};
+use super::message::{self, FromClient, Packet, ToClient};
+use super::{Joining, running, seal, socket};
 use crate::error::Explain;
 use crate::exit::Exit;
 use crate::kernel::{self, fs, process};
@@ -21,8 +21,8 @@ use std::os::fd::{AsRawFd, OwnedFd};
 pub struct Attachment {
     /// Typed messages and data ([`message`]).
     pub socket: OwnedFd,
-    /// The supervisor, our child: to be waited for once it has said that all has ended.
-    pub supervisor: Pid,
+    /// The supervisor where it is our child: to be waited for once it has said that all has ended.
+    pub supervisor: Option<Pid>,
 }
 
 /// A failure that a supervisor tells: what was wrong, as the near side would have found it.
@@ -98,8 +98,14 @@ pub enum StartError {
         /// The exit code.
         code: u8,
     },
+    /// It does not run.
+    #[error("cannot attach to a stopped container, start it first")]
+    Stopped,
+    /// It is held.
+    #[error("cannot attach to a paused container, unpause it first")]
+    Paused(String),
     /// The supervisor died.
-    #[error("the supervisor of container {0} has died before the container ran")]
+    #[error("the supervisor of container {0} has died")]
     Died(String),
 }
 
@@ -118,13 +124,15 @@ impl Explain for StartError {
             Self::Running(name) => Some(format!("`explore exec {name} sh` is one more process in it")),
             Self::Call(failure) => failure.hint(),
             Self::Told { hint, .. } => hint.clone(),
+            Self::Stopped => Some("`explore start -a` starts and attaches in one".into()),
+            Self::Paused(name) => Some(format!("`explore unpause {name}`")),
             Self::Died(_) => Some("`explore clean` takes back what it left".into()),
         }
     }
 
     fn exit(&self) -> Exit {
         match self {
-            Self::Running(_) => Exit::Failed,
+            Self::Running(_) | Self::Stopped | Self::Paused(_) => Exit::Failed,
             Self::Call(failure) => failure.exit(),
             Self::Told { code, .. } => Exit::Container(*code),
             Self::Died(_) => Exit::Engine,
@@ -143,6 +151,21 @@ pub fn start(roots: &Roots, container: &Container, attached: bool) -> Result<Att
     }
     let client = if attached { std::process::id() } else { 0 };
     launch(roots, container, &["supervise".into(), client.to_string()])
+}
+
+/// Joins a container that runs already.
+///
+/// # Errors
+/// [`StartError::Stopped`], [`StartError::Paused`], [`StartError::Died`].
+pub fn attach(roots: &Roots, container: &Container) -> Result<Attachment, StartError> {
+    let running = running::running(roots, &container.id).ok_or(StartError::Stopped)?;
+    if super::is_paused(&running) {
+        return Err(StartError::Paused(container.name.clone()));
+    }
+    let died = |_| StartError::Died(container.name.clone());
+    let socket = socket::call(roots, &container.id).map_err(died)?;
+    message::send(&socket, &FromClient::Attached).map_err(died)?;
+    Ok(Attachment { socket, supervisor: None })
 }
 
 /// Runs one more process in a container that runs; its output comes to us.
@@ -169,7 +192,7 @@ fn launch(roots: &Roots, container: &Container, orders: &[String]) -> Result<Att
     .map_err(Failure::at("fork"))?;
     drop(theirs);
     let heard = message::receive(&ours);
-    let attachment = Attachment { socket: ours, supervisor };
+    let attachment = Attachment { socket: ours, supervisor: Some(supervisor) };
     let message = match heard {
         Ok(Packet::Message(bytes, _)) => Packet::parse(&bytes),
         _ => None,
@@ -187,7 +210,9 @@ fn launch(roots: &Roots, container: &Container, orders: &[String]) -> Result<Att
 /// A session of its own, so that ^C at our terminal is not for it; then the sealed program.
 fn become_sealed(roots: &Roots, container: &Container, orders: &[String], socket: &OwnedFd) -> Failure {
     let _ = nix::unistd::setsid();
-    let kept = fs::keep_on_exec(socket).and_then(|()| match narrate::sink() {
+    // What the command was given by its own caller, a terminal or a pipe, must not be held open by one that outlives it.
+    let closed = fs::close_on_exec_from(3, "the supervisor inherits its socket and nothing else");
+    let kept = closed.and_then(|()| fs::keep_on_exec(socket)).and_then(|()| match narrate::sink() {
         Some(sink) => fs::keep_on_exec(&process::borrow(sink)),
         None => Ok(()),
     });

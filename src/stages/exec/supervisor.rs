@@ -4,7 +4,7 @@ use super::log::Log;
 use super::message::{self, FromInit, Packet, ToClient, ToInit};
 use super::running::{self, Running};
 use super::wiring::{self, Ends};
-use super::{StartFailure, cgroup, init};
+use super::{StartFailure, cgroup, init, socket};
 use crate::error::Explain;
 use crate::kernel::namespace::{self, Kind};
 use crate::kernel::process::{self, Child, Ended};
@@ -16,12 +16,14 @@ use crate::stages::failure::Failure;
 use crate::stages::layer::Union;
 use crate::stages::{exit, keeper};
 use crate::state::{Claim, Effect, Journal, ProcessIdentity, Roots, read_record, write_record};
+use audience::Audience;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use oci_spec::runtime::Spec;
 use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
+pub(super) mod audience;
 pub(super) mod carry;
 mod networking;
 
@@ -45,6 +47,8 @@ struct Started {
     child: Child,
     ends: Ends,
     claim: Claim,
+    /// Where those who want to attach call.
+    door: Option<OwnedFd>,
     cgroups: Vec<cgroup::Joined>,
     network: networking::Networking,
 }
@@ -61,10 +65,10 @@ pub fn supervise(orders: Orders) -> i32 {
     status
 }
 
-fn oversee(mut orders: Orders) -> i32 {
+fn oversee(orders: Orders) -> i32 {
     let found = create::find(&orders.roots, &orders.id).map_err(StartFailure::from);
     match found.and_then(|container| start(&orders, &container).map(|started| (container, started))) {
-        Ok((container, started)) => live(&mut orders, container, started),
+        Ok((container, started)) => live(orders, container, started),
         Err(failure) => {
             let _ = message::send(&orders.client, &ToClient::Failed(failure));
             125
@@ -147,7 +151,7 @@ fn begin(
     drop(plan);
     let init = ProcessIdentity::of(child.pid.as_raw()).ok_or_else(|| gone("it was to be let go"))?;
     journal.announce(claim, Effect::Process(init))?;
-    register(orders, container, init, &cgroups)?;
+    let door = register(orders, container, init, &cgroups)?;
     tell(&ours, ToInit::Go)?;
     // While it makes its mounts.
     let network = match networking::connect(roots, container, child.pid.as_raw(), claim, connected) {
@@ -160,7 +164,7 @@ fn begin(
         Err(failure) => return Err(failure),
     };
     hear_out(&ours, &mut ends)?;
-    Ok(Started { child, ends, claim: claim.clone(), cgroups, network })
+    Ok(Started { child, ends, claim: claim.clone(), door, cgroups, network })
 }
 
 /// One that cannot hear it any more has said why, or was killed: both are heard next.
@@ -189,7 +193,7 @@ fn register(
     container: &Container,
     init: ProcessIdentity,
     cgroups: &[cgroup::Joined],
-) -> Result<(), StartFailure> {
+) -> Result<Option<OwnedFd>, StartFailure> {
     let folder = running::folder(&orders.roots, &container.id);
     let failed = |source| crate::state::RecordError::Write { path: folder.clone(), source };
     std::fs::create_dir_all(&folder).map_err(failed)?;
@@ -201,7 +205,10 @@ fn register(
         started: seconds(),
         cgroups: cgroups.iter().map(|one| (one.version, one.folder.clone())).collect(),
     };
-    Ok(write_record(&folder.join("running.json"), &record, false)?)
+    // First the socket: whoever finds that it runs may call. Where none can be made, nobody can attach.
+    let door = socket::open(&folder).ok();
+    write_record(&folder.join("running.json"), &record, false)?;
+    Ok(door)
 }
 
 /// Waits until PID 1 has become its program, or has said why not.
@@ -224,35 +231,47 @@ pub(super) fn hear_out(socket: &OwnedFd, ends: &mut Ends) -> Result<(), StartFai
 }
 
 /// Carries bytes until it ends, then takes everything back.
-fn live(orders: &mut Orders, mut container: Container, started: Started) -> i32 {
+fn live(orders: Orders, mut container: Container, started: Started) -> i32 {
     let started_at = seconds();
-    let pid = started.child.pid.as_raw();
-    let _ = message::send(&orders.client, &ToClient::Started(pid));
-    if orders.attached_to.is_none() {
-        // Nobody waits for what we tell from here on, and a reader that waits for our end must see it.
-        narrate::silence();
-        orders.narrate = None;
-    }
-    let client = orders.attached_to.is_some().then_some(&orders.client);
+    // Before anybody hears that it runs, and wants to read what it says.
     let log = Log::open(&create::folder(&orders.roots, &container.id)).ok();
-    carry::carry(&started.child, started.ends, client, log);
+    let _ = message::send(&orders.client, &ToClient::Started(started.child.pid.as_raw()));
+    let roots = orders.roots.clone();
+    let mut audience = audience(orders, &container, started.door);
+    carry::carry(&started.child, started.ends, &mut audience, log);
     let ended = process::wait(started.child.pid).unwrap_or(Ended::Killed(libc::SIGKILL));
-    container.layer_mounted = false;
     let oom_killed = started.cgroups.iter().any(|group| kernel::cgroup::oom_kills(&group.folder) > 0);
-    container.status = Status::Exited { how: ended, started: started_at, at: seconds(), oom_killed };
     // Whoever starts it next waits until all of this is taken back.
-    let alone = running::lock(&orders.roots, &container.id).ok();
+    let alone = running::lock(&roots, &container.id).ok();
+    // Its name, its limits, its networks may be others by now.
+    container = create::load(&roots, &container.id).unwrap_or(container);
+    container.layer_mounted = false;
+    container.status = Status::Exited { how: ended, started: started_at, at: seconds(), oom_killed };
     if !container.remove {
-        let _ = create::save(&orders.roots, &container);
+        let _ = create::save(&roots, &container);
     }
-    started.network.end(&orders.roots, &container.id);
-    take_back(&orders.roots, &container, Extent::Everything);
+    started.network.end(&roots, &container.id);
+    take_back(&roots, &container, Extent::Everything);
     if container.remove {
-        let _ = exit::remove_files(&orders.roots, &container);
+        let _ = exit::remove_files(&roots, &container);
     }
-    let _ = message::send(&orders.client, &ToClient::Ended(ended));
+    audience.tell_end(ended);
     drop((started.claim, started.cgroups, alone));
     0
+}
+
+/// Whoever may listen: the command that started it, if it stays; and all who call.
+fn audience(orders: Orders, container: &Container, door: Option<OwnedFd>) -> Audience {
+    let stays = orders.attached_to.is_some();
+    let mut audience = if stays { Audience::of(orders.client) } else { Audience::default() };
+    audience.narration = orders.narrate;
+    if !stays {
+        // Nobody waits for what we tell from here on.
+        audience.silence();
+    }
+    let (roots, id) = (orders.roots, container.id.clone());
+    audience.open(door, Box::new(move || running::let_go(&roots, &id)));
+    audience
 }
 
 fn take_back(roots: &Roots, container: &Container, extent: Extent) {

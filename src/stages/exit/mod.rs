@@ -20,6 +20,7 @@ use crate::kernel::{self, process};
 use crate::stages::create::{self, Container, CreateError, Status};
 use crate::stages::exec::{self, Running};
 use crate::stages::handle;
+use crate::stages::keeper;
 use crate::stages::layer::{self, LayerError};
 use crate::stages::network::{self, NetworkError};
 use crate::state::{ProcessIdentity, Roots};
@@ -161,16 +162,19 @@ pub fn signal(roots: &Roots, container: &Container, signal: Signal) -> Result<()
 /// [`ExitError::Container`].
 pub fn wait(roots: &Roots, wanted: &str) -> Result<u8, ExitError> {
     let container = create::find(roots, wanted)?;
+    // What its supervisor says outlives the container: with --rm nothing else does.
+    if let Some(ended) = exec::call(roots, &container.id).ok().and_then(|connection| exec::hear_end(&connection)) {
+        return Ok(ended.code());
+    }
     // Its last run, also where PID 1 has ended just now: how it ended is written down by the supervisor, a moment later.
     if let Some(last) = exec::last(roots, &container.id).map_err(CreateError::Record)? {
         handle::wait_for_end(last.supervisor, "it ends when all is taken back");
     }
-    match create::find(roots, &container.id) {
-        Ok(ended) => Ok(code(&ended)),
-        // With --rm it is gone by now, and its code with it.
-        Err(CreateError::NoSuchContainer(_)) => Ok(0),
-        Err(error) => Err(error.into()),
+    // One whose supervisor was killed has ended by that.
+    if keeper::is_inside() {
+        recover(roots)?;
     }
+    Ok(code(&create::find(roots, &container.id)?))
 }
 
 /// The exit code of a container; 0 for one that has not ended.

@@ -3,19 +3,18 @@
 use super::super::log::Log;
 use super::super::message::{self, CHUNK, FromClient, Packet, Stream};
 use super::super::wiring::Ends;
+use super::audience::Audience;
 use crate::kernel::process::{self, Child};
 use crate::kernel::pty;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 
 /// The state of the carrying.
 struct Carrier<'a> {
     ends: Ends,
     terminal: bool,
-    client: Option<&'a OwnedFd>,
-    /// Whether more can come from there.
-    listening: bool,
+    audience: &'a mut Audience,
     log: Option<Log>,
     child: &'a Child,
 }
@@ -24,15 +23,16 @@ struct Carrier<'a> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Source {
     Init,
-    Client,
+    Door,
+    Client(u32),
     Output,
     Errors,
 }
 
 /// Carries until PID 1 has ended, and what it left in the pipes is read.
-pub(in crate::stages::exec) fn carry(child: &Child, ends: Ends, client: Option<&OwnedFd>, log: Option<Log>) {
+pub(in crate::stages::exec) fn carry(child: &Child, ends: Ends, audience: &mut Audience, log: Option<Log>) {
     let terminal = ends.errors.is_none();
-    let mut carrier = Carrier { ends, terminal, client, listening: true, log, child };
+    let mut carrier = Carrier { ends, terminal, audience, log, child };
     while !carrier.one_round(PollTimeout::NONE) {}
     // A process that left the PID namespace alive cannot exist; but a pipe may have been handed to somebody outside,
     // who could keep it open for ever. What is there now is read, and no more is waited for.
@@ -49,7 +49,8 @@ impl Carrier<'_> {
         for source in &ready {
             match source {
                 Source::Output | Source::Errors => self.pass_output(*source),
-                Source::Client => self.obey(),
+                Source::Client(number) => self.obey(*number),
+                Source::Door => self.audience.let_in(),
                 Source::Init => {}
             }
         }
@@ -73,7 +74,9 @@ impl Carrier<'_> {
 
     fn ready(&self, timeout: PollTimeout) -> Vec<Source> {
         let mut watched: Vec<(Source, BorrowedFd<'_>)> = vec![(Source::Init, self.child.pidfd.as_fd())];
-        watched.extend(self.client.filter(|_| self.listening).map(|fd| (Source::Client, fd.as_fd())));
+        watched.extend(self.audience.door.as_ref().map(|fd| (Source::Door, fd.as_fd())));
+        let heard = self.audience.clients.iter().filter(|client| client.speaks);
+        watched.extend(heard.map(|client| (Source::Client(client.number), client.socket.as_fd())));
         watched.extend(self.ends.output.as_ref().map(|fd| (Source::Output, fd.as_fd())));
         watched.extend(self.ends.errors.as_ref().map(|fd| (Source::Errors, fd.as_fd())));
         let mut polled: Vec<PollFd<'_>> = watched.iter().map(|(_, fd)| PollFd::new(*fd, PollFlags::POLLIN)).collect();
@@ -98,21 +101,19 @@ impl Carrier<'_> {
                 if let Some(log) = &mut self.log {
                     log.add(stream, &buffer[..length]);
                 }
-                let number = if stream == Stream::Stderr { 2 } else { 1 };
-                let heard = self.client.map(|client| message::send_data(client, number, &buffer[..length]));
-                if let Some(Err(_)) = heard {
-                    self.client = None;
-                }
+                self.audience.tell(if stream == Stream::Stderr { 2 } else { 1 }, &buffer[..length]);
             }
         }
     }
 
-    /// From whoever listens to the container.
-    fn obey(&mut self) {
-        let Some(client) = self.client else { return };
-        match message::receive(client) {
+    /// From one who listens to the container.
+    fn obey(&mut self, number: u32) {
+        let Some(client) = self.audience.clients.iter_mut().find(|client| client.number == number) else { return };
+        match message::receive(&client.socket) {
             Ok(Packet::Data(_, data)) => self.pass_input(&data),
             Ok(Packet::Message(bytes, _)) => match Packet::parse::<FromClient>(&bytes) {
+                Some(FromClient::Attached) => self.audience.attach(number),
+                Some(FromClient::Detached) => self.audience.detach(number),
                 Some(FromClient::InputEnded) => self.end_input(),
                 Some(FromClient::Resize { rows, columns }) => self.resize(rows, columns),
                 Some(FromClient::Signal(number)) => {
@@ -120,14 +121,17 @@ impl Carrier<'_> {
                 }
                 None => {}
             },
-            // Nobody listens any more; the container goes on, and its input has ended.
+            // It does not listen any more; the container goes on, and its input has ended.
             Ok(Packet::End) => {
-                self.client = None;
-                self.end_input();
+                let hears = client.hears;
+                self.audience.leave(number);
+                if hears {
+                    self.end_input();
+                }
             }
             // It may be there all the same, and what the container says is still for it.
             Err(_) => {
-                self.listening = false;
+                client.speaks = false;
                 self.end_input();
             }
         }
@@ -142,14 +146,20 @@ impl Carrier<'_> {
                 Ok(length) => rest = &rest[length..],
                 Err(Errno::EINTR) => {}
                 // It has closed its input; that is its own affair.
-                Err(_) => return self.end_input(),
+                Err(_) => {
+                    self.ends.input = None;
+                    return;
+                }
             }
         }
     }
 
     /// The end of a pipe is its close; the end of a terminal's input is a character (^D), which its reader has typed.
+    /// The input of a container that was started in the background is for whoever attaches next.
     fn end_input(&mut self) {
-        self.ends.input = None;
+        if self.audience.input_is_for_one {
+            self.ends.input = None;
+        }
     }
 
     fn resize(&self, rows: u16, columns: u16) {
