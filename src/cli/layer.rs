@@ -2,8 +2,8 @@
 
 use super::{Context, explained};
 use crate::exit::Exit;
-use crate::stages::create;
 use crate::stages::layer::{self, View};
+use crate::stages::{connection, create, network};
 
 /// The final layer of a container: mount it, look at it, take it away
 #[derive(Debug, clap::Args)]
@@ -38,6 +38,9 @@ pub(super) fn run(args: &Args, context: &mut Context) -> anyhow::Result<Exit> {
         Action::Mount { container } => {
             let mut container = create::find(&roots, container).map_err(explained)?;
             let union = layer::mount_here(&roots, &mut container, None).map_err(explained)?;
+            // A bundle has names, also where it gets no address.
+            let leases = network::leases_of(&roots, &container.id).map_err(explained)?;
+            connection::write_etc_files(&roots, &container, &leases).map_err(explained)?;
             if context.screen.json {
                 context.screen.data(&union)?;
             } else {

@@ -44,7 +44,7 @@ pub(super) struct Stop {
     timeout: Option<i64>,
     /// Send this signal instead of the container's own
     #[arg(short, long)]
-    signal: Option<Signal>,
+    signal: Option<String>,
     /// Names or IDs
     #[arg(required = true)]
     containers: Vec<String>,
@@ -55,7 +55,7 @@ pub(super) struct Stop {
 pub(super) struct Kill {
     /// A name such as TERM, or a number
     #[arg(short, long, default_value = "KILL")]
-    signal: Signal,
+    signal: String,
     /// Names or IDs
     #[arg(required = true)]
     containers: Vec<String>,
@@ -164,19 +164,22 @@ pub(super) fn logs(args: &Logs, context: &mut Context) -> anyhow::Result<Exit> {
 }
 
 pub(super) fn stop(args: &Stop, context: &mut Context) -> anyhow::Result<Exit> {
+    let signal = args.signal.as_deref().map(str::parse::<Signal>).transpose().map_err(explained)?;
     let roots = context.container_roots()?;
     each(&args.containers, |name| {
         let container = create::find(&roots, name).map_err(explained)?;
-        exit::stop(&roots, &container, args.signal, args.timeout).map_err(explained)?;
+        exit::stop(&roots, &container, signal, args.timeout).map_err(explained)?;
         Ok(context.screen.line(name)?)
     })
 }
 
 pub(super) fn kill(args: &Kill, context: &mut Context) -> anyhow::Result<Exit> {
+    // Docker's daemon looks at it, not its client: 1, where a wrong flag is 125.
+    let signal: Signal = args.signal.parse().map_err(explained)?;
     let roots = context.container_roots()?;
     each(&args.containers, |name| {
         let container = create::find(&roots, name).map_err(explained)?;
-        exit::signal(&roots, &container, args.signal).map_err(explained)?;
+        exit::signal(&roots, &container, signal).map_err(explained)?;
         Ok(context.screen.line(name)?)
     })
 }

@@ -19,7 +19,7 @@ pub(super) struct Adjustable {
     #[arg(long, value_parser = cpus, value_name = "NUMBER")]
     cpus: Option<i64>,
     /// Weight beside others when processors are short; 1024 is normal
-    #[arg(short, long, value_name = "WEIGHT")]
+    #[arg(short, long, value_parser = shares, value_name = "WEIGHT", allow_hyphen_values = true)]
     cpu_shares: Option<u64>,
     /// Length of a period in microseconds, 100000 without
     #[arg(long, value_name = "MICROSECONDS")]
@@ -34,7 +34,7 @@ pub(super) struct Adjustable {
     #[arg(long, value_name = "LIST")]
     cpuset_mems: Option<String>,
     /// Processes and threads; -1 for no limit
-    #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
+    #[arg(long, value_parser = pids, value_name = "NUMBER", allow_hyphen_values = true)]
     pids_limit: Option<i64>,
     /// Weight of its disk accesses, 10 to 1000; 0 for none
     #[arg(long, value_name = "WEIGHT")]
@@ -150,6 +150,14 @@ fn bytes(text: &str) -> Result<i64, String> {
     let whole: i128 = whole.parse().map_err(|_| wrong())?;
     let part = format!("{part:0<9}").parse::<i128>().map_err(|_| wrong())? * unit / 1_000_000_000;
     whole.checked_mul(unit).and_then(|amount| i64::try_from(amount + part).ok()).ok_or_else(wrong)
+}
+
+fn shares(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("{text:?} is no weight: 512, 1024"))
+}
+
+fn pids(text: &str) -> Result<i64, String> {
+    text.parse().map_err(|_| format!("{text:?} is no number of processes: 100, or -1 for no limit"))
 }
 
 /// `1.5` processors, in billionths of one.

@@ -13,6 +13,9 @@ const LIKE_DOCKER_RUN: &[&str] = &[
     "kill", "stop", "wait", "diff", "attach",
 ];
 
+/// What docker's `network` has; the rest of ours is our own.
+const LIKE_DOCKER_NETWORK: [&str; 7] = ["create", "ls", "rm", "inspect", "connect", "disconnect", "prune"];
+
 /// An error with its hint and its exit code, as anyhow carries it up to main.
 #[derive(Debug)]
 pub struct Explained {
@@ -113,7 +116,11 @@ pub(super) fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
     if asked {
         return Exit::Ok.into();
     }
-    let like_docker = command_of(arguments).is_some_and(|command| LIKE_DOCKER_RUN.contains(&command));
+    let mut words = command_words(arguments);
+    let like_docker = match (words.next(), words.next()) {
+        (Some("network"), verb) => verb.is_some_and(|verb| LIKE_DOCKER_NETWORK.contains(&verb)),
+        (command, _) => command.is_some_and(|command| LIKE_DOCKER_RUN.contains(&command)),
+    };
     // Docker's client counts arguments after it has read the flags, and answers 1.
     let too_few = error.kind() == clap::error::ErrorKind::MissingRequiredArgument;
     match (like_docker, too_few) {
@@ -123,15 +130,16 @@ pub(super) fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
     }
 }
 
-/// The command's name in a line that clap refused: the first word that is no option, nor the value of one.
-fn command_of(arguments: &[OsString]) -> Option<&str> {
+/// The words of a line that clap refused that are no options, nor the values of those that stand before the command.
+fn command_words(arguments: &[OsString]) -> impl Iterator<Item = &str> {
     let mut words = arguments.iter().skip(1).filter_map(|argument| argument.to_str());
-    while let Some(word) = words.next() {
-        if matches!(word, "--root" | "--lang") {
-            words.next();
-        } else if !word.starts_with('-') {
-            return Some(word);
+    std::iter::from_fn(move || {
+        loop {
+            match words.next()? {
+                "--root" | "--lang" => _ = words.next(),
+                word if word.starts_with('-') => {}
+                word => return Some(word),
+            }
         }
-    }
-    None
+    })
 }

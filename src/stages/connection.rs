@@ -6,8 +6,8 @@ use crate::exit::Exit;
 use crate::kernel::netns;
 use crate::stages::create::{self, Container, CreateError, Network};
 use crate::stages::exec::running;
-use crate::stages::network::{self, Connected, Definition, Lease, NetworkError, Subject};
-use crate::state::{ProcessIdentity, Roots};
+use crate::stages::network::{self, Connected, Definition, EtcFiles, Lease, Names, NetworkError, Subject};
+use crate::state::{ProcessIdentity, RecordError, Roots};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
@@ -20,6 +20,9 @@ pub enum ConnectionError {
     /// The network.
     #[error(transparent)]
     Network(#[from] NetworkError),
+    /// The three files of /etc.
+    #[error(transparent)]
+    Record(#[from] RecordError),
     /// Its mode has no cables.
     #[error("container {name} is on --network {mode}, which has no cable to connect")]
     NoCable {
@@ -43,6 +46,7 @@ impl Explain for ConnectionError {
         match self {
             Self::Container(error) => error.hint(),
             Self::Network(error) => error.hint(),
+            Self::Record(_) => None,
             Self::NoCable { .. } => Some("make a container without --network, or with a network's name".into()),
             Self::Own { name, .. } => Some(format!("`explore start {name}` first, or make it with another --network")),
         }
@@ -52,7 +56,7 @@ impl Explain for ConnectionError {
         match self {
             Self::Container(error) => error.exit(),
             Self::Network(error) => error.exit(),
-            Self::NoCable { .. } | Self::Own { .. } => Exit::Failed,
+            Self::Record(_) | Self::NoCable { .. } | Self::Own { .. } => Exit::Failed,
         }
     }
 }
@@ -96,7 +100,10 @@ pub fn up(roots: &Roots, container: &Container) -> Result<Vec<Lease>, Connection
     let was_pinned = network::pinned(roots, &container.id).is_some();
     let netns = network::pin(roots, &container.id, None)?;
     match set_up(roots, container, netns.as_fd(), None) {
-        Ok(made) => Ok(made.leases),
+        Ok(made) => {
+            write_etc_files(roots, container, &made.leases)?;
+            Ok(made.leases)
+        }
         Err(error) => {
             if !was_pinned {
                 // The first error is the one to tell; a pin that stays is in the journal.
@@ -105,6 +112,29 @@ pub fn up(roots: &Roots, container: &Container) -> Result<Vec<Lease>, Connection
             Err(error.into())
         }
     }
+}
+
+/// The three files of /etc in the bundle, for the addresses that the container has. They may be mounted already, and are
+/// written in place. Before this they are empty.
+///
+/// # Errors
+/// The file that cannot be written.
+pub fn write_etc_files(roots: &Roots, container: &Container, leases: &[Lease]) -> Result<(), RecordError> {
+    let (mode, wish, hostname) = (&container.network, &container.wish, container.hostname.as_str());
+    write_files(roots, &container.id, &network::etc_files(&Names { mode, wish, hostname, leases }))
+}
+
+/// As [`write_etc_files`], with these contents.
+///
+/// # Errors
+/// The file that cannot be written.
+pub fn write_files(roots: &Roots, id: &str, files: &EtcFiles) -> Result<(), RecordError> {
+    let bundle = create::folder(roots, id);
+    for (name, text) in [("hosts", &files.hosts), ("hostname", &files.hostname), ("resolv.conf", &files.resolv_conf)] {
+        let path = bundle.join(name);
+        std::fs::write(&path, text).map_err(|source| RecordError::Write { path, source })?;
+    }
+    Ok(())
 }
 
 /// `network connect`: at once where the container runs, and at each start from now on.

@@ -2,7 +2,7 @@
 
 use super::super::{Context, explained};
 use crate::exit::Exit;
-use crate::stages::network::{self, Definition, Lease, Request, Subnet};
+use crate::stages::network::{self, Definition, Lease, NetworkError, Request, Subnet};
 use crate::stages::{connection, create};
 use crate::state::Roots;
 use serde_json::json;
@@ -13,7 +13,7 @@ use std::net::Ipv4Addr;
 pub(super) struct Create {
     /// Its addresses, such as 10.9.0.0/24; ones that nobody uses without
     #[arg(long)]
-    subnet: Option<Subnet>,
+    subnet: Option<String>,
     /// The bridge's address, which its containers have as gateway
     #[arg(long, value_name = "ADDRESS")]
     gateway: Option<Ipv4Addr>,
@@ -31,11 +31,13 @@ pub(super) struct Create {
 }
 
 pub(super) fn create(args: Create, context: &mut Context) -> anyhow::Result<Exit> {
+    let subnet = args.subnet.as_deref().map(str::parse::<Subnet>).transpose();
+    let subnet = subnet.map_err(|text| explained(NetworkError::Conflict(text)))?;
     let roots = context.container_roots()?;
     let labels = args.label.iter().map(|label| label.split_once('=').unwrap_or((label, "")));
     let request = Request {
         name: args.name,
-        subnet: args.subnet,
+        subnet,
         gateway: args.gateway,
         internal: args.internal,
         labels: labels.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),

@@ -9,8 +9,10 @@ use crate::kernel::fs::{self, Links};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstatat};
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 const FOLDERS: [&str; 4] = ["proc", "sys", "dev", "etc"];
@@ -29,12 +31,17 @@ pub(super) fn fill(folder: &Path, image: &Image) -> io::Result<bool> {
         if let Some(Found::Folder(like)) = look(&layers, "etc") {
             make_folder(folder, "etc", Some(&like))?;
         }
-        match std::fs::File::create_new(folder.join(name)) {
+        match File::create_new(folder.join(name)) {
             Ok(_) => lacking = true,
             // `/etc` is a link or a file in this image; what to do is decided when it is mounted.
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
             Err(error) => return Err(error),
         }
+    }
+    // By this file programs recognise that they run in a container of Docker's kind (systemd-detect-virt(1) among them).
+    if look(&layers, ".dockerenv").is_none() {
+        File::options().write(true).create_new(true).mode(0o755).open(folder.join(".dockerenv"))?;
+        lacking = true;
     }
     // Programs that ask for the list of mounts by its old name (moby daemon/initlayer has it too).
     if look(&layers, "etc/mtab").is_none() {

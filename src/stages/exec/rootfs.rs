@@ -139,9 +139,15 @@ fn mask(root: BorrowedFd<'_>, path: &Path) -> Result<(), Failure> {
         Err(error) => return Err(Failure::at(&step)(error)),
     };
     if fs::file_type(&place).map_err(Failure::at(&step))? == SFlag::S_IFDIR {
-        let flags = MsFlags::MS_RDONLY | MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
-        return mount::mount_at(place.as_fd(), "tmpfs", "tmpfs", flags, "", "an empty folder in its place")
-            .map_err(Failure::at(&step));
+        return mount::mount_at(
+            place.as_fd(),
+            "tmpfs",
+            "tmpfs",
+            MsFlags::MS_RDONLY,
+            "",
+            "an empty folder in its place",
+        )
+        .map_err(Failure::at(&step));
     }
     let null = devices::host_device("null")?;
     mount::attach(&null, place.as_fd(), "an empty file in its place").map_err(Failure::at(&step))

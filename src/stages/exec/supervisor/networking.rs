@@ -8,7 +8,7 @@ use crate::stages::connection;
 use crate::stages::create::{self, Container, Network};
 use crate::stages::exec::running;
 use crate::stages::failure::Failure;
-use crate::stages::network::{self, EtcFiles, Lease, Names, NetworkError, Resolver};
+use crate::stages::network::{self, EtcFiles, Lease, NetworkError, Resolver};
 use crate::state::{Claim, RecordError, Roots};
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -69,8 +69,7 @@ pub(super) fn connect(
     if leases.iter().any(|lease| !lease.names.is_empty()) {
         networking.resolver = Some(Resolver::start(roots, claim, netns(pid)?.as_fd(), &container.wish)?);
     }
-    let (mode, wish, hostname) = (&container.network, &container.wish, container.hostname.as_str());
-    write(roots, &container.id, &network::etc_files(&Names { mode, wish, hostname, leases: &leases }))?;
+    connection::write_etc_files(roots, container, &leases)?;
     Ok(networking)
 }
 
@@ -86,14 +85,5 @@ fn share(roots: &Roots, container: &Container, other: &str) -> Result<(), StartF
         std::fs::read_to_string(&path).map_err(|source| RecordError::Read { path, source })
     };
     let files = EtcFiles { hosts: read("hosts")?, hostname: read("hostname")?, resolv_conf: read("resolv.conf")? };
-    write(roots, &container.id, &files)
-}
-
-fn write(roots: &Roots, id: &str, files: &EtcFiles) -> Result<(), StartFailure> {
-    let bundle = create::folder(roots, id);
-    for (name, text) in [("hosts", &files.hosts), ("hostname", &files.hostname), ("resolv.conf", &files.resolv_conf)] {
-        let path = bundle.join(name);
-        std::fs::write(&path, text).map_err(|source| RecordError::Write { path, source })?;
-    }
-    Ok(())
+    Ok(connection::write_files(roots, &container.id, &files)?)
 }
