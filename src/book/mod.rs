@@ -1,6 +1,7 @@
 //! The book: lessons as chapters of mdBook, with what a kernel printed, and the template for those who translate it.
 
 mod chapter;
+mod claims;
 mod preprocess;
 mod template;
 

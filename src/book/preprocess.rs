@@ -4,6 +4,7 @@
 //! lesson's id. (A path out of `book/src` is refused by mdBook.) It gets its title, its content and a path here.
 
 use super::chapter::chapter;
+use super::claims;
 use crate::error::Explain;
 use crate::lesson::catalog::{Catalog, Language};
 use crate::lesson::library::Library;
@@ -98,7 +99,8 @@ impl Shop {
             self.lesson(value, &name)?;
         } else {
             let content = value.get("content").and_then(Value::as_str).unwrap_or("").to_owned();
-            value["content"] = self.catalog.translate_prose(&content).into();
+            let content = self.catalog.translate_prose(&content);
+            value["content"] = content.replace(claims::PLACE, &claims::table(&self.library)).into();
             value["name"] = self.catalog.find(&name).unwrap_or(name).into();
         }
         match value.get_mut("sub_items").and_then(Value::as_array_mut) {

@@ -7,6 +7,7 @@ pub mod catalog;
 pub mod library;
 pub mod markdown;
 pub mod messages;
+pub mod misconception;
 pub mod need;
 pub mod page;
 pub mod progress;
