@@ -109,7 +109,7 @@ const fn need(id: &'static str, title: &'static str, basic: Basic, check: fn(&Ro
 }
 
 /// In the order in which doctor prints them.
-const NEEDS: [Need; 38] = [
+const NEEDS: [Need; 39] = [
     need("kernel", "a kernel of the last years", Basic::Never, calls::kernel),
     need("uts-namespace", "own host name", Basic::Always, namespaces::uts),
     need("pid-namespace", "own process numbers", Basic::Always, namespaces::pid),
@@ -129,6 +129,7 @@ const NEEDS: [Need; 38] = [
     need("state-folder", "a writable layer in the state folder", Basic::Always, storage::upper),
     need("veth", "a cable between two namespaces", Basic::Never, network::veth),
     need("bridge", "a switch", Basic::Never, network::bridge),
+    need("vxlan", "a switch across machines", Basic::Never, network::vxlan),
     need("nf-tables", "address translation (nf_tables)", Basic::Never, network::nf_tables),
     need("tun", "/dev/net/tun", Basic::Never, network::tun),
     need("cgroups", "cgroups, v1 or v2", Basic::Never, cgroups::layout),

@@ -6,11 +6,14 @@ use netlink_packet_core::{NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL};
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{
     AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoBridgePort, InfoData, InfoKind, InfoPortData, InfoPortKind,
-    InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, State,
+    InfoVeth, InfoVxlan, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, State,
 };
 use nix::errno::Errno;
 use serde::{Deserialize, Serialize};
 use std::os::fd::{AsRawFd, BorrowedFd};
+
+/// The UDP port that IANA has given to VXLAN.
+const VXLAN_PORT: u16 = 4789;
 
 /// One interface.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -131,6 +134,19 @@ impl Socket {
             ],
         );
         let shown = format!("ifname={:?}, kind=\"bridge\", address={}", bridge.name, mac_text(&bridge.mac));
+        self.change(NLM_F_CREATE | NLM_F_EXCL, RouteNetlinkMessage::NewLink(message), &shown, why)
+    }
+
+    /// Makes the end of a tunnel that carries frames in UDP packets (VXLAN, RFC 7348), down and with nobody at the
+    /// other end yet.
+    ///
+    /// # Errors
+    /// EEXIST: the name is taken. EOPNOTSUPP: the kernel has no VXLAN.
+    pub fn create_vxlan(&mut self, name: &str, id: u32, why: &str) -> Result<()> {
+        let data = InfoData::Vxlan(vec![InfoVxlan::Id(id), InfoVxlan::Port(VXLAN_PORT)]);
+        let info = LinkAttribute::LinkInfo(vec![LinkInfo::Kind(InfoKind::Vxlan), LinkInfo::Data(data)]);
+        let message = message(0, vec![LinkAttribute::IfName(name.to_owned()), info]);
+        let shown = format!("ifname={name:?}, kind=\"vxlan\", id={id}, port={VXLAN_PORT}");
         self.change(NLM_F_CREATE | NLM_F_EXCL, RouteNetlinkMessage::NewLink(message), &shown, why)
     }
 

@@ -25,6 +25,13 @@ pub(super) fn bridge(_: &Roots) -> Answer {
     })
 }
 
+pub(super) fn vxlan(_: &Roots) -> Answer {
+    as_this_user("the end of a tunnel was made in a new network namespace", || {
+        unshare(&[Kind::Net])?;
+        Socket::open()?.create_vxlan("tunnel", 1, WHY)
+    })
+}
+
 pub(super) fn nf_tables(_: &Roots) -> Answer {
     as_this_user("a table that masquerades was made in a new network namespace", || {
         unshare(&[Kind::Net])?;
