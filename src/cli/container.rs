@@ -30,6 +30,9 @@ pub(super) struct Wish {
     /// Its host name; the first 12 digits of its ID without
     #[arg(short = 'H', long)]
     hostname: Option<String>,
+    /// Note something of it: NAME=VALUE
+    #[arg(short, long, value_name = "LABEL")]
+    label: Vec<String>,
     /// Set a variable: NAME=VALUE, or NAME for this shell's value
     #[arg(short, long, value_name = "VARIABLE")]
     env: Vec<String>,
@@ -188,6 +191,7 @@ fn request(wish: Wish) -> anyhow::Result<Request> {
         command: wish.command,
         name: wish.name,
         hostname: wish.hostname,
+        labels: wish.label,
         env: wish.env,
         program: wish.program.program(),
         env_files: wish.program.env_file,

@@ -14,10 +14,13 @@ mod diff;
 mod doctor;
 mod exec;
 mod images;
+mod inspect;
 mod layer;
 mod lesson;
 mod lifecycle;
 mod limits;
+mod logs;
+mod moment;
 mod narrator;
 mod network;
 mod ns;
@@ -25,6 +28,8 @@ mod port;
 mod privileges;
 mod program;
 mod progress;
+mod prune;
+mod ps;
 mod pull;
 mod pulling;
 mod registry;
@@ -33,6 +38,9 @@ mod screen;
 mod sealed;
 mod several;
 mod stats;
+mod template;
+mod top;
+mod verbs;
 mod walk;
 
 pub use context::Context;
@@ -75,6 +83,12 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[command(flatten)]
+    Verb(Box<verbs::Verb>),
+    #[command(display_order = 44)]
+    Container(verbs::Group),
+    #[command(display_order = 44)]
+    Inspect(inspect::Inspect),
     #[command(display_order = 2)]
     Lesson(lesson::Lesson),
     #[command(display_order = 3)]
@@ -84,43 +98,9 @@ enum Command {
     /// Show a place beside this one: namespaces, uname, processes, interfaces
     #[command(display_order = 60)]
     Compare(compare::Compare),
-    #[command(display_order = 20)]
-    Create(container::Create),
     #[command(display_order = 21)]
     Layer(layer::Args),
     Network(network::Args),
-    #[command(display_order = 30)]
-    Run(container::Run),
-    #[command(display_order = 31)]
-    Start(container::Start),
-    #[command(display_order = 32)]
-    Exec(exec::Args),
-    #[command(display_order = 33)]
-    Attach(attach::Attach),
-    #[command(display_order = 33)]
-    Ps(lifecycle::Ps),
-    #[command(display_order = 34)]
-    Port(port::Args),
-    #[command(display_order = 34)]
-    Logs(lifecycle::Logs),
-    #[command(display_order = 34)]
-    Diff(diff::Args),
-    #[command(display_order = 35)]
-    Stats(stats::Stats),
-    #[command(display_order = 36)]
-    Pause(control::Pause),
-    #[command(display_order = 37)]
-    Unpause(control::Unpause),
-    #[command(display_order = 38)]
-    Update(control::Update),
-    #[command(display_order = 40)]
-    Stop(lifecycle::Stop),
-    #[command(display_order = 40)]
-    Kill(lifecycle::Kill),
-    #[command(display_order = 41)]
-    Wait(lifecycle::Wait),
-    #[command(display_order = 42)]
-    Rm(lifecycle::Rm),
     #[command(display_order = 43)]
     Clean(clean::Args),
     #[command(display_order = 1)]
@@ -174,33 +154,19 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
 
 fn dispatch(command: Command, context: &mut Context) -> anyhow::Result<Exit> {
     match command {
+        Command::Verb(verb) => verb.run(context),
+        Command::Container(group) => group.run(context),
+        Command::Inspect(args) => inspect::run(&args, context),
         Command::Lesson(lesson) => lesson.run(context),
         Command::Progress(progress) => progress.run(context),
         Command::Book(book) => book.run(context),
         Command::Compare(compare) => compare::run(&compare, context),
-        Command::Create(args) => container::create(args, context),
         Command::Layer(args) => layer::run(&args, context),
-        Command::Run(args) => container::run(args, context),
-        Command::Start(args) => container::start(&args, context),
-        Command::Exec(args) => exec::run(args, context),
-        Command::Attach(args) => attach::run(&args, context),
-        Command::Ps(args) => lifecycle::ps(&args, context),
-        Command::Logs(args) => lifecycle::logs(&args, context),
-        Command::Diff(args) => diff::run(&args, context),
-        Command::Stats(args) => stats::run(&args, context),
-        Command::Pause(args) => control::pause(&args, context),
-        Command::Unpause(args) => control::unpause(&args, context),
-        Command::Update(args) => control::update(&args, context),
-        Command::Stop(args) => lifecycle::stop(&args, context),
-        Command::Kill(args) => lifecycle::kill(&args, context),
-        Command::Wait(args) => lifecycle::wait(&args, context),
-        Command::Rm(args) => lifecycle::rm(&args, context),
         Command::Clean(args) => clean::run(&args, context),
         Command::Walk(args) => walk::run(&args, context),
         Command::Supervise(args) => Ok(sealed::supervise(&args)),
         Command::Join(args) => Ok(sealed::join(&args)),
         Command::Network(args) => network::run(args, context),
-        Command::Port(args) => port::run(&args, context),
         Command::Ns(args) => ns::run(args, context),
         Command::Pull(args) => pull::run(&args, context),
         Command::Images(args) => images::run(&args, context),

@@ -9,8 +9,29 @@ use std::process::ExitCode;
 
 /// Commands that docker has: a wrong flag answers 125 there (docker-run(1)); our own commands answer 2.
 const LIKE_DOCKER_RUN: &[&str] = &[
-    "run", "create", "exec", "start", "ps", "images", "pull", "logs", "rm", "stats", "pause", "unpause", "update",
-    "kill", "stop", "wait", "diff", "attach",
+    "run",
+    "create",
+    "exec",
+    "start",
+    "ps",
+    "images",
+    "pull",
+    "logs",
+    "rm",
+    "stats",
+    "pause",
+    "unpause",
+    "update",
+    "kill",
+    "stop",
+    "wait",
+    "diff",
+    "attach",
+    "container",
+    "inspect",
+    "top",
+    "rename",
+    "restart",
 ];
 
 /// What docker's `network` has; the rest of ours is our own.

@@ -32,6 +32,14 @@ impl Output {
     }
 }
 
+/// The processes with these numbers: the headings that `ps` with these options has, and the cells of each.
+///
+/// # Errors
+/// A sentence: an option that is not known.
+pub fn processes(options: &[String], numbers: &[i32]) -> Result<(Vec<String>, Vec<Vec<String>>), String> {
+    ps::cells(options, numbers)
+}
+
 /// Runs as `name`, if that is one of [`NAMES`]. `width` is that of the terminal that reads; `None` without one.
 pub fn run(name: &str, arguments: &[String], width: Option<usize>) -> Option<Output> {
     match name {

@@ -13,6 +13,7 @@ mod docker;
 #[path = "../images/forge.rs"]
 #[allow(dead_code, reason = "each test binary uses a part of this")]
 mod forge;
+mod known;
 mod layer;
 mod lifecycle;
 mod limits;

@@ -48,6 +48,17 @@ pub(super) fn run(arguments: &[String], width: Option<usize>) -> Output {
     Output { out: shown.collect(), code: u8::from(chosen.is_empty()), ..Output::default() }
 }
 
+/// The cells of these processes.
+pub(super) fn cells(options: &[String], numbers: &[i32]) -> Result<(Vec<String>, Vec<Vec<String>>), String> {
+    let asked = parse(options)?;
+    let machine = Machine::now();
+    let titles = asked.columns.iter().map(|column| column.header.clone()).collect();
+    let rows = columns::rows()?;
+    let chosen = rows.iter().filter(|row| numbers.contains(&row.stat.pid));
+    let text = |row: &Row| asked.columns.iter().map(|column| column.text(row, &machine)).collect();
+    Ok((titles, chosen.map(text).collect()))
+}
+
 fn is_chosen(row: &Row, me: Option<&Row>, asked: &Asked) -> bool {
     if !asked.numbers.is_empty() {
         return asked.numbers.contains(&row.stat.pid);

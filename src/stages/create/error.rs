@@ -29,6 +29,9 @@ pub enum CreateError {
         /// Whose it is.
         id: String,
     },
+    /// It has that name.
+    #[error("renaming a container with the same name as its current name")]
+    SameName,
     /// Not a host name.
     #[error("{0:?} is no host name: letters, digits, '-' and '.' only, 64 at most")]
     Hostname(String),
@@ -170,7 +173,7 @@ impl Explain for CreateError {
 
     fn exit(&self) -> Exit {
         match self {
-            Self::NoSuchContainer(_) | Self::Ambiguous(_) => Exit::Failed,
+            Self::NoSuchContainer(_) | Self::Ambiguous(_) | Self::SameName => Exit::Failed,
             _ => Exit::Engine,
         }
     }

@@ -40,6 +40,7 @@ use crate::kernel::namespace::Kind;
 use crate::stages::network::Wish;
 use crate::state::{Lock, Roots, read_record, write_record};
 use oci_spec::runtime::{LinuxNamespace, LinuxNamespaceType, Spec};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// What `create` and `run` were asked for.
@@ -54,6 +55,8 @@ pub struct Request {
     pub name: Option<String>,
     /// `--hostname`.
     pub hostname: Option<String>,
+    /// `--label`: NAME=VALUE, or NAME.
+    pub labels: Vec<String>,
     /// `-e`: NAME=VALUE.
     pub env: Vec<String>,
     /// `--env-file`.
@@ -169,6 +172,31 @@ pub fn folder(roots: &Roots, id: &str) -> PathBuf {
     roots.containers().join(id)
 }
 
+/// Gives a container another name, also while it runs.
+///
+/// # Errors
+/// [`CreateError::Name`], [`CreateError::NameTaken`], [`CreateError::SameName`], those of [`find`].
+pub fn rename(roots: &Roots, wanted: &str, name: &str) -> Result<(), CreateError> {
+    let name = name.strip_prefix('/').unwrap_or(name);
+    names::check(name)?;
+    let id = find(roots, wanted)?.id;
+    let lock = roots.containers().join(".lock");
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| CreateError::Folder { path, source }
+    };
+    let _names = Lock::wait(&lock).map_err(failed(&lock))?;
+    // Its supervisor, or another command, may be writing the same record.
+    let own = folder(roots, &id).join("lock");
+    let _own = Lock::wait(&own).map_err(failed(&own))?;
+    let mut container = load(roots, &id)?;
+    if container.name == name {
+        return Err(CreateError::SameName);
+    }
+    container.name = names::choose(Some(name), &record::list(roots)?)?;
+    save(roots, &container)
+}
+
 /// Writes the record again, after its state has changed.
 ///
 /// # Errors
@@ -238,6 +266,7 @@ fn describe(
     Ok(Container {
         schema: 1,
         // The host name is the first twelve digits of the ID: what the prompt of `docker run` shows.
+        labels: labels(request, image),
         hostname: networking::full_hostname(
             networking.hostname.unwrap_or_else(|| id[..12].to_owned()),
             &networking.wish,
@@ -260,6 +289,13 @@ fn describe(
         layer_mounted: false,
         id,
     })
+}
+
+/// The image's labels, and over them what was asked for.
+fn labels(request: &Request, image: &Image) -> BTreeMap<String, String> {
+    let of_image = image.config.config().as_ref().and_then(|config| config.labels().clone()).unwrap_or_default();
+    let typed = request.labels.iter().map(|one| one.split_once('=').unwrap_or((one, "")));
+    of_image.into_iter().chain(typed.map(|(name, value)| (name.to_owned(), value.to_owned()))).collect()
 }
 
 /// Everything is written beside its place and then renamed: a container is there whole, or not at all.

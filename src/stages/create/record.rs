@@ -5,6 +5,7 @@ use crate::kernel::process::Ended;
 use crate::stages::network::{Mode, Wish};
 use crate::state::{RecordError, Roots, read_record};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Name of the record in the container's folder.
@@ -29,6 +30,9 @@ pub struct Container {
     /// Who that is, how it is ended, its limits.
     #[serde(default)]
     pub program: Program,
+    /// What people and programs have noted of it.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
     /// Its host name.
     pub hostname: String,
     /// `-t`: it gets a terminal.

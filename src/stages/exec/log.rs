@@ -78,21 +78,47 @@ fn now() -> String {
     format!("{}.{:09}Z", whole.trim_end_matches('Z'), now.subsec_nanos())
 }
 
-/// The log of a container, oldest first. A last line that a kill cut short is left out.
-///
-/// # Errors
-/// [`RecordError::Read`].
-pub fn read_log(bundle: &Path) -> Result<Vec<Line>, RecordError> {
-    let path = path(bundle);
-    let file = match File::open(&path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(source) => return Err(RecordError::Read { path, source }),
-    };
-    Ok(BufReader::new(file).lines().map_while(Result::ok).filter_map(|line| serde_json::from_str(&line).ok()).collect())
+/// The log of a container, oldest line first, read as far as it goes: more may come. A last line that a kill cut short
+/// is left out.
+#[derive(Debug)]
+pub struct LogReader {
+    file: BufReader<File>,
+    begun: Vec<u8>,
 }
 
-fn path(bundle: &Path) -> PathBuf {
+impl LogReader {
+    /// `None` where it was never started.
+    ///
+    /// # Errors
+    /// [`RecordError::Read`].
+    pub fn open(bundle: &Path) -> Result<Option<Self>, RecordError> {
+        let path = path(bundle);
+        match File::open(&path) {
+            Ok(file) => Ok(Some(Self { file: BufReader::new(file), begun: Vec::new() })),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(RecordError::Read { path, source }),
+        }
+    }
+}
+
+impl Iterator for LogReader {
+    type Item = Line;
+
+    fn next(&mut self) -> Option<Line> {
+        loop {
+            self.file.read_until(b'\n', &mut self.begun).ok()?;
+            if !self.begun.ends_with(b"\n") {
+                return None;
+            }
+            let line = serde_json::from_slice(&std::mem::take(&mut self.begun));
+            if let Ok(line) = line {
+                return Some(line);
+            }
+        }
+    }
+}
+
+pub(super) fn path(bundle: &Path) -> PathBuf {
     bundle.join("json.log")
 }
 
@@ -108,7 +134,7 @@ mod tests {
         log.add(Stream::Stderr, b"oops\n");
         log.add(Stream::Stdout, b"e\ntwo");
         log.finish();
-        let lines = read_log(folder.path()).unwrap();
+        let lines: Vec<Line> = LogReader::open(folder.path()).unwrap().unwrap().collect();
         let said: Vec<(&str, Stream)> = lines.iter().map(|line| (line.log.as_str(), line.stream)).collect();
         assert_eq!(said, [("oops\n", Stream::Stderr), ("one\n", Stream::Stdout), ("two", Stream::Stdout)]);
     }

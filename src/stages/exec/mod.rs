@@ -12,6 +12,7 @@
 mod cgroup;
 mod control;
 mod devices;
+mod follow;
 mod init;
 mod join;
 mod log;
@@ -30,9 +31,10 @@ mod sysctl;
 mod wiring;
 
 pub use control::{ControlError, is_paused, pause, thaw, unpause, update};
+pub use follow::{Follower, News};
 pub use join::{Joining, join};
-pub use log::{Line, read_log};
-pub use running::{Running, find, last, lock_at_rest, running};
+pub use log::{Line, LogReader};
+pub use running::{Running, find, last, lock_at_rest, members, running};
 pub use socket::{call, hear_end};
 pub use start::{Attachment, StartError, StartFailure, attach, exec, start};
 pub use stats::{Sample, Usage, sample};

@@ -1,6 +1,6 @@
 //! What is known of a container while it runs: `<run>/containers/<id>/running.json`, on tmpfs, written by its supervisor.
 
-use crate::kernel::cgroup::Version;
+use crate::kernel::cgroup::{self, Version};
 use crate::stages::{create, handle};
 use crate::state::{Lock, ProcessIdentity, RecordError, Roots, read_record, write_record};
 use serde::{Deserialize, Serialize};
@@ -50,6 +50,21 @@ pub fn last(roots: &Roots, id: &str) -> Result<Option<Running>, RecordError> {
         Err(error) if error.is_missing() => Ok(None),
         read => read.map(Some),
     }
+}
+
+/// The processes of a container, by their numbers here: the members of its cgroups, and without cgroups whoever is in the
+/// PID namespace of its first process.
+pub fn members(running: &Running) -> Vec<i32> {
+    let mut all: Vec<i32> = running.cgroups.first().map(|(_, group)| cgroup::members(group)).unwrap_or_default();
+    if all.is_empty() {
+        let of = |pid: i32| std::fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
+        let theirs = of(running.init.pid);
+        let numbers = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        let numbers = numbers.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        all = numbers.filter(|pid| theirs.is_some() && of(*pid) == theirs).collect();
+    }
+    all.sort_unstable();
+    all
 }
 
 /// It no longer depends on the command that started it: `clean` leaves it alone.

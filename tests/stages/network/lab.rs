@@ -226,6 +226,7 @@ pub(super) fn record(id: &str) -> String {
 fn wished(id: &str, wish: network::Wish) -> Container {
     Container {
         schema: 1,
+        labels: std::collections::BTreeMap::default(),
         id: id.into(),
         name: format!("box-{}", &id[..4]),
         image: "none".into(),

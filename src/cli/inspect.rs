@@ -1,0 +1,111 @@
+//! `explore inspect`: all that is known of containers and images, in docker's shape as far as explore has the facts.
+
+mod container;
+mod image;
+
+pub(super) use container::{shown_mounts, written};
+
+use super::template::Template;
+use super::{Context, explained};
+use crate::error::Explain;
+use crate::exit::Exit;
+use crate::image::ImageError;
+use crate::stages::create::{self, CreateError};
+use crate::state::Roots;
+use serde_json::Value;
+
+/// Show all that is known of containers and images
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "In docker's shape: `-f '{{.State.Status}}'`, `-f '{{json .Mounts}}'`. Facts that explore does \
+    not have are left out."
+)]
+pub(super) struct Inspect {
+    /// A line for each instead: `{{.State.Status}}`, or `json`
+    #[arg(short, long, value_name = "TEMPLATE")]
+    format: Option<String>,
+    /// Whether it is a `container` or an `image`
+    #[arg(long, value_name = "TYPE")]
+    r#type: Option<Kind>,
+    /// How much a container has written
+    #[arg(short, long)]
+    size: bool,
+    /// Names or IDs
+    #[arg(required = true, value_name = "NAME")]
+    names: Vec<String>,
+}
+
+/// What is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Kind {
+    Container,
+    Image,
+}
+
+/// Neither.
+#[derive(Debug, thiserror::Error)]
+#[error("no such object: {0}")]
+struct NoObject(String);
+
+impl Explain for NoObject {
+    fn hint(&self) -> Option<String> {
+        Some("`explore ps -a` and `explore images` list what there is".into())
+    }
+}
+
+impl Inspect {
+    /// Of containers only.
+    pub(super) fn of_containers(self) -> Self {
+        Self { r#type: Some(Kind::Container), ..self }
+    }
+}
+
+pub(super) fn run(args: &Inspect, context: &mut Context) -> anyhow::Result<Exit> {
+    let format = args.format.as_deref().filter(|format| *format != "json");
+    let template: Option<Template> = match format {
+        Some(format) => Some(format.parse().map_err(explained)?),
+        None => None,
+    };
+    let roots = context.container_roots_to_look()?;
+    let mut found = Vec::new();
+    let answer = super::several::each(&args.names, |name| {
+        let value = look(args, &roots, name)?;
+        match &template {
+            Some(template) => context.screen.line(&template.render(&value).map_err(explained)?)?,
+            None => found.push(value),
+        }
+        Ok(())
+    });
+    if template.is_none() {
+        let text =
+            if args.format.is_some() || context.screen.json { serde_json::to_string(&found)? } else { pretty(&found)? };
+        context.screen.line(&text)?;
+    }
+    answer
+}
+
+/// Four spaces, as docker prints it.
+fn pretty(found: &[Value]) -> serde_json::Result<String> {
+    use serde::Serialize;
+    let mut text = Vec::new();
+    let format = serde_json::ser::PrettyFormatter::with_indent(b"    ");
+    found.serialize(&mut serde_json::Serializer::with_formatter(&mut text, format))?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+fn look(args: &Inspect, roots: &Roots, name: &str) -> anyhow::Result<Value> {
+    if args.r#type != Some(Kind::Image) {
+        match create::find(roots, name) {
+            Ok(found) => return container::facts(roots, &found, args.size),
+            Err(CreateError::NoSuchContainer(_)) if args.r#type.is_none() => {}
+            Err(error) => return Err(explained(error)),
+        }
+    }
+    match crate::image::find(roots, name) {
+        Ok(found) => image::facts(roots, &found),
+        Err(ImageError::NotFound { .. }) if args.r#type.is_none() => Err(explained(NoObject(name.to_owned()))),
+        // What is no name at all is no object either.
+        Err(ImageError::Reference(_)) => Err(explained(NoObject(name.to_owned()))),
+        Err(error) => Err(explained(error)),
+    }
+}

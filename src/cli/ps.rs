@@ -1,0 +1,224 @@
+//! `explore ps`: which containers there are.
+
+mod filter;
+
+pub(super) use filter::Filter;
+
+use super::template::Template;
+use super::{Context, explained};
+use crate::exit::Exit;
+use crate::image::{self, time};
+use crate::stages::create::{self, Container, Status};
+use crate::stages::exec::{self, Running};
+use crate::stages::network;
+use crate::state::Roots;
+use filter::Candidate;
+use serde_json::{Value, json};
+
+/// List containers
+#[derive(Debug, clap::Args)]
+#[allow(clippy::struct_excessive_bools)] // each is a flag of docker's
+#[command(after_help = "Filters: id, name, status, exited, ancestor, label, before, since, network.\n\
+    Fields of --format: ID Image Command CreatedAt RunningFor Ports State Status Size Names Labels Mounts Networks.")]
+pub(super) struct Ps {
+    /// Those that do not run as well
+    #[arg(short, long)]
+    all: bool,
+    /// IDs only
+    #[arg(short, long)]
+    quiet: bool,
+    /// Whole IDs and commands
+    #[arg(long)]
+    no_trunc: bool,
+    /// Only those of which this holds: `status=exited`, `name=web`
+    #[arg(short, long, value_name = "NAME=VALUE")]
+    filter: Vec<Filter>,
+    /// The newest so many, in whatever state
+    #[arg(short = 'n', long, value_name = "NUMBER", allow_negative_numbers = true)]
+    last: Option<i64>,
+    /// The newest, in whatever state
+    #[arg(short, long)]
+    latest: bool,
+    /// How much each has written
+    #[arg(short, long)]
+    size: bool,
+    /// A line for each: `{{.ID}} {{.Names}}`; `table …` with a heading, `json`
+    #[arg(long, value_name = "TEMPLATE")]
+    format: Option<String>,
+}
+
+pub(super) fn run(args: &Ps, context: &mut Context) -> anyhow::Result<Exit> {
+    let format = args.format.as_deref().filter(|format| *format != "json" && *format != "table");
+    let template: Option<Template> = match format {
+        Some(format) => Some(format.trim_start_matches("table ").parse().map_err(explained)?),
+        None => None,
+    };
+    let roots = context.container_roots_to_look()?;
+    let all = chosen(args, &roots)?;
+    if args.quiet && format.is_none() {
+        return print_ids(args, &all, context);
+    }
+    if context.screen.json {
+        let data: Vec<Value> =
+            all.iter().map(|one| json!({ "container": one.container, "running": one.running })).collect();
+        context.screen.data(&data)?;
+        return Ok(Exit::Ok);
+    }
+    let rows: Vec<Value> = all.iter().map(|one| fields(args, &roots, one)).collect();
+    match (&template, args.format.as_deref()) {
+        (Some(template), format) => {
+            if format.is_some_and(|format| format.starts_with("table ")) {
+                print_table(template, &rows, context)?;
+            } else {
+                for row in &rows {
+                    context.screen.line(&template.render(row).map_err(explained)?)?;
+                }
+            }
+        }
+        (None, Some("json")) => {
+            for row in &rows {
+                context.screen.line(&row.to_string())?;
+            }
+        }
+        (None, _) => print_usual(args, &rows, context)?,
+    }
+    Ok(Exit::Ok)
+}
+
+/// Those that were asked for, newest first.
+fn chosen(args: &Ps, roots: &Roots) -> anyhow::Result<Vec<Candidate>> {
+    let all: Vec<Candidate> = create::list(roots)
+        .map_err(explained)?
+        .into_iter()
+        .map(|container| Candidate { running: exec::running(roots, &container.id), container })
+        .collect();
+    let last = if args.latest { Some(1) } else { args.last.and_then(|last| usize::try_from(last).ok()) };
+    let with_dead = args.all || last.is_some() || args.filter.iter().any(Filter::names_a_state);
+    let context = filter::Context::of(roots, &args.filter, &all).map_err(explained)?;
+    let is_chosen = |one: &Candidate| (with_dead || one.running.is_some()) && context.holds(&args.filter, one);
+    Ok(all.iter().filter(|one| is_chosen(one)).take(last.unwrap_or(usize::MAX)).cloned().collect())
+}
+
+fn print_ids(args: &Ps, all: &[Candidate], context: &mut Context) -> anyhow::Result<Exit> {
+    for one in all {
+        context.screen.line(shown_id(args, &one.container))?;
+    }
+    Ok(Exit::Ok)
+}
+
+fn shown_id<'a>(args: &Ps, one: &'a Container) -> &'a str {
+    if args.no_trunc { &one.id } else { &one.id[..12] }
+}
+
+const COLUMNS: [(&str, &str); 7] = [
+    ("CONTAINER ID", "ID"),
+    ("IMAGE", "Image"),
+    ("COMMAND", "Command"),
+    ("CREATED", "RunningFor"),
+    ("STATUS", "Status"),
+    ("PORTS", "Ports"),
+    ("NAMES", "Names"),
+];
+
+fn print_usual(args: &Ps, rows: &[Value], context: &mut Context) -> anyhow::Result<()> {
+    let cell = |row: &Value, field: &str| row[field].as_str().unwrap_or_default().to_owned();
+    let cells = |row: &Value| COLUMNS.map(|(_, field)| cell(row, field));
+    if args.size {
+        let with = |seven: [String; 7], last: String| {
+            let mut cells: [String; 8] = Default::default();
+            cells[..7].clone_from_slice(&seven);
+            cells[7] = last;
+            cells
+        };
+        let header = with(COLUMNS.map(|(heading, _)| heading.to_owned()), "SIZE".into());
+        let rows: Vec<[String; 8]> = rows.iter().map(|row| with(cells(row), cell(row, "Size"))).collect();
+        let header: [&str; 8] = std::array::from_fn(|at| header[at].as_str());
+        return Ok(context.screen.table(header, &rows)?);
+    }
+    let rows: Vec<[String; 7]> = rows.iter().map(cells).collect();
+    Ok(context.screen.table(COLUMNS.map(|(heading, _)| heading), &rows)?)
+}
+
+/// `table {{.ID}}\t{{.Names}}`: what stands between tabs is a column.
+fn print_table(template: &Template, rows: &[Value], context: &mut Context) -> anyhow::Result<()> {
+    let heading = |field: &str| {
+        let known = COLUMNS.iter().find(|(_, name)| *name == field).map(|(heading, _)| (*heading).to_owned());
+        known.unwrap_or_else(|| field.to_uppercase())
+    };
+    let mut lines = vec![template.heading(heading)];
+    for row in rows {
+        lines.push(template.render(row).map_err(explained)?);
+    }
+    context.screen.print(&super::columns::aligned(&lines))?;
+    Ok(())
+}
+
+/// Docker's fields of a container.
+fn fields(args: &Ps, roots: &Roots, one: &Candidate) -> Value {
+    let (container, running) = (&one.container, one.running.as_ref());
+    let labels: Vec<String> = container.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    json!({
+        "ID": shown_id(args, container),
+        "Image": container.image,
+        "Command": command(container, args.no_trunc),
+        "CreatedAt": time::rfc3339(container.created).replace('T', " ").replace('Z', " +0000 UTC"),
+        "RunningFor": since(container.created),
+        "Ports": ports(roots, container, running),
+        "State": state(container, running),
+        "Status": status(container, running),
+        "Size": if args.size { size(roots, container) } else { String::new() },
+        "Names": container.name,
+        "Labels": labels.join(","),
+        "Mounts": super::inspect::shown_mounts(roots, container).join(","),
+        "Networks": container.network.network().map_or_else(|| container.network.to_string(), str::to_owned),
+    })
+}
+
+/// Of one that runs: what leads to it, and what could.
+fn ports(roots: &Roots, one: &Container, running: Option<&Running>) -> String {
+    let leases = network::leases_of(roots, &one.id).unwrap_or_default();
+    if running.is_some() { super::port::column(&leases, &one.wish.exposed) } else { String::new() }
+}
+
+/// In quotes, cut to twenty characters, as docker shows it.
+fn command(one: &Container, whole: bool) -> String {
+    let text = one.command.join(" ");
+    if whole || text.chars().count() <= 20 {
+        return format!("\"{text}\"");
+    }
+    format!("\"{}…\"", text.chars().take(19).collect::<String>())
+}
+
+/// What docker calls its state.
+pub(super) fn state(one: &Container, running: Option<&Running>) -> &'static str {
+    match (running, &one.status) {
+        (Some(running), _) if exec::is_paused(running) => "paused",
+        (Some(_), _) => "running",
+        (None, Status::Created) => "created",
+        (None, Status::Exited { .. }) => "exited",
+    }
+}
+
+fn status(one: &Container, running: Option<&Running>) -> String {
+    if let Some(running) = running {
+        let held = if exec::is_paused(running) { " (Paused)" } else { "" };
+        return format!("Up {}{held}", since(running.started).trim_end_matches(" ago"));
+    }
+    match one.status {
+        Status::Created => "Created".to_owned(),
+        Status::Exited { how, at, .. } => format!("Exited ({}) {}", how.code(), since(at)),
+    }
+}
+
+fn since(then: u64) -> String {
+    let now = std::time::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs());
+    time::ago(now.saturating_sub(then))
+}
+
+/// What it has written itself; with its image.
+fn size(roots: &Roots, one: &Container) -> String {
+    let own = super::inspect::written(roots, one);
+    let below = image::list(roots).ok().and_then(|all| all.into_iter().find(|image| image.id == one.image_id));
+    let all = below.map_or(own, |image| own + image.size);
+    format!("{} (virtual {})", super::pulling::size(own), super::pulling::size(all))
+}
