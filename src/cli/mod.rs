@@ -6,6 +6,7 @@ mod attach;
 mod book;
 mod clean;
 mod columns;
+mod commit;
 pub mod compare;
 mod container;
 mod context;

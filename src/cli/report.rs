@@ -32,6 +32,12 @@ const LIKE_DOCKER_RUN: &[&str] = &[
     "top",
     "rename",
     "restart",
+    "commit",
+    "cp",
+    "tag",
+    "history",
+    "image",
+    "push",
 ];
 
 /// What docker's `network` has; the rest of ours is our own.

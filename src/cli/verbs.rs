@@ -1,6 +1,8 @@
 //! What is done to containers: as `explore VERB`, and in docker's grouping `explore container VERB`.
 
-use super::{Context, attach, container, control, diff, exec, inspect, lifecycle, logs, port, prune, ps, stats, top};
+use super::{
+    Context, attach, commit, container, control, diff, exec, inspect, lifecycle, logs, port, prune, ps, stats, top,
+};
 use crate::exit::Exit;
 use clap::Subcommand;
 
@@ -27,6 +29,8 @@ pub(super) enum Verb {
     Logs(logs::Logs),
     #[command(display_order = 34)]
     Diff(diff::Args),
+    #[command(display_order = 34)]
+    Commit(commit::Args),
     #[command(display_order = 35)]
     Stats(stats::Stats),
     #[command(display_order = 36)]
@@ -62,6 +66,7 @@ impl Verb {
             Self::Port(args) => port::run(&args, context),
             Self::Logs(args) => logs::run(&args, context),
             Self::Diff(args) => diff::run(&args, context),
+            Self::Commit(args) => commit::run(&args, context),
             Self::Stats(args) => stats::run(&args, context),
             Self::Pause(args) => control::pause(&args, context),
             Self::Unpause(args) => control::unpause(&args, context),

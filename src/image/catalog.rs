@@ -205,17 +205,17 @@ pub fn remove(roots: &Roots, reference: &str) -> Result<Vec<String>, ImageError>
         return Err(ImageError::Unknown { name: reference.to_owned() });
     };
     let descriptor = known(&layout, reference)?;
-    let name = name_of(&descriptor).unwrap_or_default().to_owned();
+    let name = name_of(&descriptor).map(str::to_owned);
     // A damaged image can be removed, too: what it was does not matter then.
     let id = manifest(&layout, &descriptor)
         .map_or_else(|_| descriptor.digest().to_string(), |manifest| manifest.config().digest().to_string());
     let same = |one: &&Descriptor| one.digest() == descriptor.digest();
     let is_last = layout.index()?.manifests().iter().filter(same).count() == 1;
     if let Some(container) = container_on(roots, &id).filter(|_| is_last) {
-        return Err(ImageError::InUse { name, container });
+        return Err(ImageError::InUse { name: name.unwrap_or(id), container });
     }
-    layout.untag(&name)?;
-    let mut removed = vec![format!("Untagged: {name}")];
+    layout.untag(&descriptor)?;
+    let mut removed: Vec<String> = name.map(|name| format!("Untagged: {name}")).into_iter().collect();
     if is_last {
         removed.push(format!("Deleted: {id}"));
     }

@@ -203,7 +203,8 @@ impl Layout {
             .map_err(|source| ImageError::Document { what: path.display().to_string(), source })
     }
 
-    /// Gives `descriptor` the name `name`, which loses what it stood for.
+    /// Gives `descriptor` the name `name`, which loses what it stood for. That image stays, without a name if it has no
+    /// other: a container may stand on it.
     ///
     /// # Errors
     /// [`ImageError::Store`], [`ImageError::Document`].
@@ -213,20 +214,41 @@ impl Layout {
         annotations.insert(REF_NAME.to_owned(), name.to_owned());
         named.set_annotations(Some(annotations));
         self.change_index(|manifests| {
-            manifests.retain(|one| name_of(one) != Some(name));
+            let before = manifests.iter().position(|one| name_of(one) == Some(name)).map(|at| manifests.remove(at));
+            // It has a name now.
+            manifests.retain(|one| name_of(one).is_some() || one.digest() != named.digest());
             manifests.push(named);
+            if let Some(mut before) =
+                before.filter(|before| manifests.iter().all(|one| one.digest() != before.digest()))
+            {
+                unname(&mut before);
+                manifests.push(before);
+            }
         })
     }
 
-    /// Takes a name away; whether it was there.
+    /// Keeps an image that has no name, unless it is kept already.
     ///
     /// # Errors
     /// [`ImageError::Store`], [`ImageError::Document`].
-    pub fn untag(&self, name: &str) -> Result<bool, ImageError> {
+    pub fn keep(&self, descriptor: &Descriptor) -> Result<(), ImageError> {
+        self.change_index(|manifests| {
+            if manifests.iter().all(|one| one.digest() != descriptor.digest()) {
+                manifests.push(descriptor.clone());
+            }
+        })
+    }
+
+    /// Takes a name away, or an image that has none; whether it was there.
+    ///
+    /// # Errors
+    /// [`ImageError::Store`], [`ImageError::Document`].
+    pub fn untag(&self, entry: &Descriptor) -> Result<bool, ImageError> {
         let mut found = false;
         self.change_index(|manifests| {
             let before = manifests.len();
-            manifests.retain(|one| name_of(one) != Some(name));
+            let same = |one: &Descriptor| one.digest() == entry.digest() && name_of(one) == name_of(entry);
+            manifests.retain(|one| !same(one));
             found = manifests.len() < before;
         })?;
         Ok(found)
@@ -264,6 +286,12 @@ impl Layout {
 /// The name that a descriptor of the index carries.
 pub fn name_of(descriptor: &Descriptor) -> Option<&str> {
     descriptor.annotations().as_ref()?.get(REF_NAME).map(String::as_str)
+}
+
+fn unname(descriptor: &mut Descriptor) {
+    let mut annotations = descriptor.annotations().clone().unwrap_or_default();
+    annotations.remove(REF_NAME);
+    descriptor.set_annotations(Some(annotations).filter(|left| !left.is_empty()));
 }
 
 fn empty_index() -> ImageIndex {
@@ -332,7 +360,20 @@ mod tests {
         layout.tag("b:1", &one(b"{}")).unwrap();
         layout.tag("a:1", &one(b"[]")).unwrap();
         assert_eq!(layout.index().unwrap().manifests().len(), 2);
-        assert!(layout.untag("a:1").unwrap());
-        assert!(!layout.untag("a:1").unwrap());
+        layout.tag("b:1", &one(b"[]")).unwrap();
+        let names = || layout.index().unwrap().manifests().iter().map(|one| name_of(one).map(str::to_owned)).collect();
+        let all: Vec<Option<String>> = names();
+        assert_eq!(
+            all,
+            [Some("a:1".to_owned()), Some("b:1".to_owned()), None],
+            "the first has no name left, and stays"
+        );
+        let unnamed = layout.index().unwrap().manifests()[2].clone();
+        assert!(layout.untag(&unnamed).unwrap());
+        assert!(!layout.untag(&unnamed).unwrap());
+        layout.keep(&unnamed).unwrap();
+        layout.tag("a:1", &one(b"{}")).unwrap();
+        let all: Vec<Option<String>> = names();
+        assert_eq!(all, [Some("b:1".to_owned()), Some("a:1".to_owned())], "it has a name again");
     }
 }

@@ -23,6 +23,7 @@ mod ingest;
 pub mod layers;
 pub mod layout;
 pub mod limits;
+pub mod pack;
 mod placing;
 pub mod platform;
 pub mod reference;

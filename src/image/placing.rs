@@ -12,7 +12,7 @@ use nix::sys::time::TimeSpec;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -22,6 +22,8 @@ use tar::EntryType;
 const MOST_LINKS: usize = 40;
 /// What is written at once.
 const PIECE: usize = 128 << 10;
+/// Less than that is no hole on any filesystem.
+const BLOCK: usize = 4096;
 
 type Entry<'a> = tar::Entry<'a, LayerStream>;
 
@@ -160,20 +162,30 @@ impl Placing {
         rootfs::create_file(self.enter(&place.folder)?, &place.name)
     }
 
-    /// Writes the content of an entry; how much it was. The archive itself is limited where it is read, but one byte of
+    /// Writes the content of an entry, zeroes as holes; how much it was. The archive itself is limited where it is read, but one byte of
     /// an old sparse map can stand for a terabyte of holes.
     pub(super) fn write(
         &mut self,
         entry: &mut Entry<'_>,
         mut file: &File,
     ) -> io::Result<std::result::Result<u64, Exceeded>> {
-        let mut written = 0;
+        let (mut written, mut ends_in_hole) = (0, false);
         loop {
             let count = entry.read(&mut self.buffer)?;
             if count == 0 {
+                // A hole at the end is no write.
+                if ends_in_hole {
+                    file.set_len(written)?;
+                }
                 return Ok(Ok(written));
             }
-            file.write_all(&self.buffer[..count])?;
+            let piece = &self.buffer[..count];
+            ends_in_hole = count >= BLOCK && piece.iter().all(|byte| *byte == 0);
+            if ends_in_hole {
+                file.seek(SeekFrom::Current(i64::try_from(count).unwrap_or(0)))?;
+            } else {
+                file.write_all(piece)?;
+            }
             written += count as u64;
             if let Err(exceeded) =
                 Exceeded::check("the content of a layer", self.bytes + written, self.most_bytes, "bytes unpacked")

@@ -128,6 +128,18 @@ pub fn look(folder: BorrowedFd<'_>, name: &OsStr) -> Result<Option<FileStat>> {
     }
 }
 
+/// Opens a regular file that stands directly in `folder`, for reading. Where a fifo has come in its place nobody waits for
+/// it (O_NONBLOCK, which means nothing to a file).
+///
+/// # Errors
+/// The openat(2) that failed: ELOOP for a link; EINVAL for what is no file.
+pub fn open_file(folder: BorrowedFd<'_>, name: &OsStr) -> Result<File> {
+    let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+    let failed = |errno| Error::quiet("openat", &format_args!("{name:?}, O_RDONLY|O_NOFOLLOW|O_NONBLOCK"), errno);
+    let file = File::from(openat(folder, name, flags, Mode::empty()).map_err(failed)?);
+    if file.metadata().is_ok_and(|found| found.is_file()) { Ok(file) } else { Err(failed(Errno::EINVAL)) }
+}
+
 /// A handle (O_PATH) of whatever stands there, links too: nothing is opened, so no device acts and no fifo waits. `None`
 /// where nothing stands.
 ///

@@ -9,6 +9,8 @@ pub mod layer;
 
 pub mod network;
 
+pub mod commit;
+
 pub mod connection;
 
 pub mod exec;

@@ -112,6 +112,11 @@ pub enum Effect {
         /// What we wrote.
         after: String,
     },
+    /// A cgroup whose members stand still for as long as we look at what they write; undone by letting them go on.
+    Frozen {
+        /// The folder.
+        group: PathBuf,
+    },
     /// A folder or file of our own under the run or data folder.
     Path {
         /// Which.

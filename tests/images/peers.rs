@@ -108,6 +108,31 @@ fn our_layers_under_overlayfs_are_what_umoci_unpacks() {
 }
 
 #[test]
+fn a_committed_image_is_unpacked_by_umoci_as_by_us() {
+    require!("images::umoci", is_root() && has_program("umoci"), "needs umoci and root");
+    let learner = with_demo();
+    learner.explore(["load", "-q"]).stdin(corner_cases()).run().status(0);
+    let long = "d".repeat(120);
+    // A volume, for the image itself has no programs; made with ours, by their own links.
+    let script = format!(
+        "cd /; mkdir -m 555 -p locked {long}/{long}; echo 1 >{long}/{long}/file; ln {long}/{long}/file {long}/second; \
+         ln -s {long}/{long}/{long} link; rm -r etc/skel; mkdir etc/skel; echo 2 >etc/skel/x; rm etc/motd; mkfifo pipe; \
+         mknod null c 1 3; chown 3000000:7 {long}/second; chmod 6755 {long}/second; touch -d 1960-01-02T03:04:05.25 old; \
+         touch -d 2001-01-01T00:00:00.123456789 precise; dd if=/dev/zero of=sparse bs=1 count=1 seek=9000000; true"
+    );
+    learner.explore(["run", "--name", "box", "--network", "none", "demo", "sh", "-c", &script]).run().status(0);
+    let upper = crate::support::upper_of_the_only_container(&learner);
+    let noted = std::fs::File::open(upper.join("precise")).unwrap();
+    explore::kernel::rootfs::set_attribute(std::os::fd::AsFd::as_fd(&noted), "user.note".as_ref(), b"a=b").unwrap();
+    learner.explore(["commit", "box", "made:1"]).run().status(0).stderr("");
+    assert!(crate::equal::assert_as_umoci(&learner, "made:1") > 50);
+    // And of an image of which all that can be said in layers was said.
+    learner.explore(["create", "--name", "other", "corner:1", "none"]).run().status(0);
+    learner.explore(["commit", "other", "made:2"]).run().status(0);
+    crate::equal::assert_as_umoci(&learner, "made:2");
+}
+
+#[test]
 fn debians_docker_registry_is_pulled_from_in_every_format() {
     let both = has_program("skopeo") && has_program("docker-registry");
     require!("images::docker-registry", is_root() && both, "needs skopeo, docker-registry and root");

@@ -1,7 +1,7 @@
 //! `explore diff`: what is told of an upper, and that Docker tells the same.
 
 use crate::containers::{background, learner, learners};
-use crate::support::{Learner, eventually, is_root, require};
+use crate::support::{eventually, is_root, require, upper_of_the_only_container};
 use std::os::unix::ffi::OsStrExt;
 
 /// Everything that can become of a file, as far as one user alone can do it.
@@ -50,19 +50,12 @@ fn what_is_no_container_is_said_as_docker_says_it() {
     learner.explore(["diff", "--nosuch", "box"]).run().status(125).stdout("");
 }
 
-/// Where the only container keeps what it writes.
-pub(crate) fn upper(learner: &Learner) -> std::path::PathBuf {
-    let containers = std::fs::read_dir(learner.state().join("data/containers")).unwrap();
-    let is_one = |path: &std::path::PathBuf| path.join("upper").is_dir();
-    containers.map(|one| one.unwrap().path()).find(is_one).unwrap().join("upper")
-}
-
 #[test]
 fn a_folder_that_another_overlay_has_renamed_is_refused_and_not_misread() {
     require!("stages::changes::redirect", is_root(), "needs root to set trusted.*");
     let learner = learner();
     learner.explore(["create", "--name", "box", "demo", "true"]).run().status(0);
-    let folder = upper(&learner).join("renamed");
+    let folder = upper_of_the_only_container(&learner).join("renamed");
     std::fs::create_dir(&folder).unwrap();
     let open = std::fs::File::open(&folder).unwrap();
     let (name, old) = ("trusted.overlay.redirect", std::ffi::OsStr::new("/etc"));

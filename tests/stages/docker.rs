@@ -4,6 +4,8 @@ use crate::changes::{SCRIPT, sorted};
 use crate::containers::learner;
 use crate::seccomp::{answers, differences, is_new, ours, probe};
 use crate::support::{Learner, Running, eventually, has_program, is_root, require};
+use std::io::Write;
+use std::path::PathBuf;
 
 /// dockerd on the learner's own machine, with folders of its own; it ends with the machine.
 pub(crate) struct Docker<'a> {
@@ -97,6 +99,73 @@ fn docker_answers_every_call_as_we_do() {
     let mut differing = differences(&ours, &run(&[&flags[..], &["--security-opt", profile]].concat()));
     differing.retain(|one| !is_new(one));
     assert_eq!(differing, [""; 0], "ours, docker's with {flags:?}");
+}
+
+/// What the topmost layer of a saved image says: all but the times, for the two did not run at the same one.
+fn top_layer(archive: &std::path::Path) -> Vec<String> {
+    let read = |name: &str| {
+        let mut tar = tar::Archive::new(std::fs::File::open(archive).unwrap());
+        let wanted = |entry: &tar::Entry<'_, std::fs::File>| entry.path().unwrap() == std::path::Path::new(name);
+        let mut found = tar.entries().unwrap().map(Result::unwrap).find(wanted).unwrap();
+        let mut bytes = Vec::new();
+        std::io::Read::read_to_end(&mut found, &mut bytes).unwrap();
+        bytes
+    };
+    let manifest: serde_json::Value = serde_json::from_slice(&read("manifest.json")).unwrap();
+    let layer = read(manifest[0]["Layers"].as_array().unwrap().last().unwrap().as_str().unwrap());
+    let mut plain = Vec::new();
+    std::io::Read::read_to_end(&mut flate2::read::MultiGzDecoder::new(layer.as_slice()), &mut plain)
+        .unwrap_or_else(|_| plain.write(&layer).unwrap());
+    let mut tar = tar::Archive::new(plain.as_slice());
+    let line = |entry: tar::Entry<'_, &[u8]>| {
+        let header = entry.header();
+        let name = entry.path().unwrap().display().to_string();
+        // A mark is a name; what else it says is nobody's concern.
+        let (mode, link) =
+            (header.mode().unwrap() & 0o7777, entry.link_name().unwrap().unwrap_or_default().into_owned());
+        // (Docker's has even the name of another, where overlayfs has used one inode for both.)
+        let (mode, link) = if name.contains(".wh.") { (0, PathBuf::new()) } else { (mode, link) };
+        let owner = (header.uid().unwrap(), header.gid().unwrap());
+        let device = (header.device_major().unwrap_or_default(), header.device_minor().unwrap_or_default());
+        let device = header.entry_type().is_character_special().then_some(device);
+        format!("{name} {:?} {mode:o} {owner:?} {} {} {device:?}", header.entry_type(), entry.size(), link.display())
+    };
+    let mut lines: Vec<String> = tar.entries().unwrap().map(|entry| line(entry.unwrap())).collect();
+    lines.sort_unstable();
+    lines
+}
+
+#[test]
+fn a_commit_is_the_layer_that_docker_makes_of_the_same_changes() {
+    require!("stages::docker::commit", is_root() && has_program("dockerd"), "needs root and dockerd(8)");
+    let learner = learner();
+    let script = format!("chown 7 /etc/group; mknod /null c 1 3; ln -s {}long /link; {SCRIPT}", "t/".repeat(60));
+    let words = ["run", "--name", "box", "--network", "none", "-v", "/usr/share:/data", "demo", "sh", "-c", &script];
+    let commit = ["commit", "-a", "me", "-m", "why", "-c", "ENV A=1", "-c", "CMD [\"true\"]", "box", "made:1"];
+    let docker = Docker::start(&learner);
+    let (ours, theirs) = (learner.work().join("ours.tar"), learner.work().join("theirs.tar"));
+    for words in [&words[..], &commit, &["save", "-o", theirs.to_str().unwrap(), "made:1"]] {
+        docker.run(words).status(0);
+    }
+    for words in [&words[..], &commit, &["save", "-o", ours.to_str().unwrap(), "made:1"]] {
+        learner.explore(words).run().status(0);
+    }
+    assert_eq!(top_layer(&ours), top_layer(&theirs));
+    // Each takes the other's image, and finds the same in it.
+    docker.run(&["rmi", "made:1"]).status(0);
+    docker.run(&["load", "-q", "-i", ours.to_str().unwrap()]).status(0).stdout("Loaded image: made:1\n");
+    learner.explore(["load", "-q", theirs.to_str().unwrap()]).run().status(0).stdout("made:1\n");
+    let list = [
+        "run",
+        "--rm",
+        "--network",
+        "none",
+        "made:1",
+        "sh",
+        "-c",
+        "stat -c '%n %A %u:%g %h %s' /opt/* /opt /etc/group2 /a/b/c/d /link /fifo /home; echo $A; test -e /var; echo $?",
+    ];
+    docker.run(&list).status(0).stdout(&learner.explore(list).run().status(0).out);
 }
 
 #[test]

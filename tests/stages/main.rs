@@ -6,6 +6,7 @@ mod support;
 
 mod attach;
 mod changes;
+mod commit;
 mod containers;
 mod crafted;
 mod deep;

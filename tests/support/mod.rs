@@ -68,6 +68,13 @@ pub(crate) fn explore<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -
     Learner::new().explore(arguments)
 }
 
+/// Where a learner's only container keeps what it writes.
+pub(crate) fn upper_of_the_only_container(learner: &Learner) -> std::path::PathBuf {
+    let containers = std::fs::read_dir(learner.state().join("data/containers")).unwrap();
+    let uppers = containers.map(|one| one.unwrap().path().join("upper"));
+    uppers.into_iter().find(|upper| upper.is_dir()).unwrap()
+}
+
 /// Waits until something holds; what does not come within [`PATIENCE`] does not come.
 #[track_caller]
 pub(crate) fn eventually(what: &str, holds: impl FnMut() -> bool) {

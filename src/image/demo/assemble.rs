@@ -193,6 +193,10 @@ fn unlikely(error: oci_spec::OciSpecError) -> DemoError {
 
 /// What an earlier edition has left.
 fn remove_others(layout: &Layout, keep: &[(Digest, u64)]) {
+    let unnamed = |one: &Descriptor| crate::image::layout::name_of(one).is_none();
+    for one in layout.index().iter().flat_map(oci_spec::image::ImageIndex::manifests).filter(|one| unnamed(one)) {
+        let _ = layout.untag(one);
+    }
     let Ok(entries) = std::fs::read_dir(layout.folder().join("blobs/sha256")) else { return };
     for entry in entries.filter_map(Result::ok) {
         if !keep.iter().any(|(digest, _)| entry.file_name() == digest.hex()) {

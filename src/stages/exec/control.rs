@@ -9,7 +9,7 @@ use crate::kernel::cgroup::freezer;
 use crate::stages::create::{self, Container, CreateError, LimitError, Limits};
 use crate::stages::failure::Failure;
 use crate::state::{Journal, RecordError, Roots, write_record};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Why not.
 #[derive(Debug, thiserror::Error)]
@@ -71,11 +71,20 @@ pub fn pause(roots: &Roots, container: &Container) -> Result<(), ControlError> {
     if is_paused(&running) {
         return Err(ControlError::Paused(container.name.clone()));
     }
-    let group = cgroup::freezable(roots, &Journal::at(roots.journal()), &container.id, &mut running)?;
-    keep(roots, container, &running)?;
-    freezer::freeze(&group, "held until it is let go")
-        .map_err(Failure::at("pause it"))
-        .map_err(|failure| StartFailure::from(failure).into())
+    let group = freezable(roots, container, &mut running)?;
+    freeze(&group, "held until it is let go")
+}
+
+/// Its group that can be frozen, made where there is none yet.
+pub(super) fn freezable(roots: &Roots, container: &Container, running: &mut Running) -> Result<PathBuf, ControlError> {
+    let group = cgroup::freezable(roots, &Journal::at(roots.journal()), &container.id, running)?;
+    keep(roots, container, running)?;
+    Ok(group)
+}
+
+pub(super) fn freeze(group: &Path, why: &str) -> Result<(), ControlError> {
+    let frozen = freezer::freeze(group, why).map_err(Failure::at("pause it"));
+    frozen.map_err(|failure| StartFailure::from(failure).into())
 }
 
 /// Lets it go on.
@@ -127,12 +136,12 @@ pub fn update(roots: &Roots, container: &Container, newer: &Limits) -> Result<()
     Ok(())
 }
 
-fn lock(roots: &Roots, container: &Container) -> Result<crate::state::Lock, ControlError> {
+pub(super) fn lock(roots: &Roots, container: &Container) -> Result<crate::state::Lock, ControlError> {
     let path = create::folder(roots, &container.id);
     running::lock(roots, &container.id).map_err(|source| CreateError::Folder { path, source }.into())
 }
 
-fn of(roots: &Roots, container: &Container) -> Result<Running, ControlError> {
+pub(super) fn of(roots: &Roots, container: &Container) -> Result<Running, ControlError> {
     running::running(roots, &container.id).ok_or_else(|| ControlError::NotRunning(container.name.clone()))
 }
 

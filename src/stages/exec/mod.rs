@@ -13,6 +13,7 @@ mod cgroup;
 mod control;
 mod devices;
 mod follow;
+mod hold;
 mod init;
 mod join;
 mod log;
@@ -32,6 +33,7 @@ mod wiring;
 
 pub use control::{ControlError, is_paused, pause, thaw, unpause, update};
 pub use follow::{Follower, News};
+pub use hold::{Held, hold};
 pub use join::{Joining, join};
 pub use log::{Line, LogReader};
 pub use running::{Running, find, last, lock_at_rest, members, running};

@@ -66,6 +66,7 @@ fn undo(effect: &Effect, entry: &Entry) -> Result<(), String> {
         Effect::Controllers { folder, names, leaf } => {
             take_controllers_back(folder, names, leaf.as_deref()).map_err(call)
         }
+        Effect::Frozen { group } => cgroup::freezer::thaw(group).map_err(call),
         Effect::Path { path } => {
             super::clean::remove_tree(path).map_err(|error| format!("{}: {error}", path.display()))
         }
