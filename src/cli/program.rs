@@ -23,6 +23,9 @@ pub(super) struct ProgramFlags {
     /// What one process may use: `nofile=1024`, or with the most it may ask for `nofile=1024:4096`
     #[arg(long, value_name = "LIMIT")]
     ulimit: Vec<Ulimit>,
+    /// Let an init be PID 1, which passes signals on and collects orphans; the command is its child
+    #[arg(long)]
+    init: bool,
     /// The signal that `stop` sends; SIGTERM where the image names none
     #[arg(long, value_name = "SIGNAL")]
     stop_signal: Option<Signal>,
@@ -35,6 +38,7 @@ impl ProgramFlags {
     pub(super) fn program(&self) -> Program {
         Program {
             entrypoint: self.entrypoint.clone(),
+            init: self.init,
             user: self.user.clone(),
             groups: self.group_add.clone(),
             ulimits: last_of_each(&self.ulimit),

@@ -5,11 +5,14 @@
 
 mod exec;
 mod inherit;
+mod stand_in;
 
 pub use exec::{exec, exec_fd};
 pub use inherit::{
     borrow, close_all_but, close_from, ignore_terminal_signals, own, restore_signals, silence_stdio, take_stdio,
 };
+
+pub use stand_in::{forget_arguments, hold_signals, lead_the_foreground, pass_signals_on};
 
 use super::{Error, Result, call};
 use crate::narrate::{self, Role};
@@ -282,6 +285,16 @@ pub fn die_with_parent(why: &str) -> Result<()> {
     call(why, "prctl", format_args!("PR_SET_PDEATHSIG, SIGKILL"), || {
         nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL)
     })
+}
+
+/// Lets nobody but root of the machine look into this process, or trace it, until it becomes another program (prctl(2),
+/// PR_SET_DUMPABLE). One that stands among a container's processes with the same rights as they have could otherwise be
+/// made to hand over what it holds (CVE-2016-9962).
+///
+/// # Errors
+/// The prctl(2) that failed.
+pub fn keep_out(why: &str) -> Result<()> {
+    call(why, "prctl", format_args!("PR_SET_DUMPABLE, SUID_DUMP_DISABLE"), || nix::sys::prctl::set_dumpable(false))
 }
 
 /// A name that `ps` shows in its CMD column, 15 bytes at most.

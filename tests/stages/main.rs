@@ -24,5 +24,6 @@ mod program;
 mod rootless;
 mod safety;
 mod seccomp;
+mod stand_in;
 mod sysctl;
 mod walk;

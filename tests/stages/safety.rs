@@ -204,7 +204,7 @@ echo over
 
 /// CVE-2019-5736: reaches our program from inside, and says what became of writing to it. (Tried without the guard of
 /// `stages/exec/seal.rs`: the canary is overwritten.)
-fn steal(wrap: &[&str]) -> (String, String) {
+fn steal(wrap: &[&str], flags: &[&str]) -> (String, String) {
     let learner = learner();
     let binary = own_copy(&learner);
     let before = digest(&binary);
@@ -222,7 +222,7 @@ fn steal(wrap: &[&str]) -> (String, String) {
     }
     crafted::image(&learner, "evil:1", layer.folder(&folder).end(), |_| ());
     let variable = format!("LIBRARY={library}");
-    let thief = ["run", "--rm", "--name", "box", "-e", &variable, "evil:1", "sh", "/thief"];
+    let thief = [&["run", "--rm", "--name", "box", "-e", &variable], flags, &["evil:1", "sh", "/thief"]].concat();
     // By another copy of us: one that runs could not be written anyway (ETXTBSY), and nothing would be proved.
     let thief = learner.explore(thief).spawn();
     crate::support::eventually("the thief waits", || {
@@ -241,9 +241,22 @@ fn steal(wrap: &[&str]) -> (String, String) {
 #[test]
 fn our_own_program_cannot_be_written_from_inside() {
     require!("stages::safety::sealed", is_root(), ROOT);
-    let (out, err) = steal(&[]);
+    let (out, err) = steal(&[], &[]);
     assert!(!out.contains("opened"), "{out}{err}");
     assert_eq!(err.matches("Read-only file system").count(), 9, "while it runs, and afterwards\n{err}");
+}
+
+#[test]
+fn nor_beside_an_init_that_is_our_own_program() {
+    require!("stages::safety::sealed_init", is_root(), ROOT);
+    let (out, err) = steal(&[], &["--init"]);
+    assert!(!out.contains("opened"), "{out}{err}");
+    assert_eq!(err.matches("Read-only file system").count(), 9, "while it runs, and afterwards\n{err}");
+    // The init itself, for one who may look into everything.
+    let learner = learner();
+    let words = ["run", "--rm", "--init", "--cap-add", "SYS_PTRACE", "demo", "sh", "-c"];
+    let told = learner.explore(words).arg("head -c 4 /proc/1/exe; (echo x >/proc/1/exe) 2>&1").run();
+    assert!(told.out.contains("ELF") && told.out.contains("Read-only file system"), "{}", told.shown());
 }
 
 #[test]
@@ -255,7 +268,7 @@ fn nor_where_a_copy_in_memory_stands_for_it() {
     );
     // Without the name of the program no mount of it can be copied.
     let deny = ["strace", "-f", "-qq", "-o", "/dev/null", "-P", "/proc/self/exe", "-e", "inject=readlink:error=EACCES"];
-    let (out, err) = steal(&deny);
+    let (out, err) = steal(&deny, &[]);
     let refused = err.matches("Operation not permitted").count() + err.matches("Text file busy").count();
     assert_eq!(refused, 9, "a sealed copy was written, or no copy was made\n{out}{err}");
 }

@@ -92,6 +92,7 @@ fn host_config(one: &Container, spec: &Spec) -> Value {
         "PortBindings": ports,
         "PublishAllPorts": wish.publish_all,
         "AutoRemove": one.remove,
+        "Init": one.program.init,
         "Dns": wish.dns,
         "DnsOptions": wish.dns_options,
         "DnsSearch": wish.dns_search,

@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 pub struct Program {
     /// `--entrypoint`: what stands before the command; empty for nothing.
     pub entrypoint: Option<String>,
+    /// `--init`: PID 1 is an init of ours, and the program its child.
+    pub init: bool,
     /// `--user`.
     pub user: Option<String>,
     /// `--group-add`.

@@ -2,7 +2,7 @@
 //! the order is runc's (libcontainer/standard_init_linux.go).
 
 use super::message::{self, FromInit, Packet, ToInit};
-use super::{StartFailure, cgroup, devices, nodes, oom, privileges, rootfs};
+use super::{StartFailure, cgroup, devices, nodes, oom, privileges, rootfs, stand_in};
 use crate::kernel::namespace::{self, Kind};
 use crate::kernel::rlimit::{self, Limit, Resource};
 use crate::kernel::seccomp::Filter;
@@ -31,6 +31,8 @@ pub(super) struct Plan<'a> {
     pub(super) cgroups: &'a [cgroup::Joined],
     /// Device rules are in force, and nodes that are made inside are to be opened.
     pub(super) opens_nodes: bool,
+    /// PID 1 stays ours, and the program is its child.
+    pub(super) stands_in: bool,
     /// Its end of the socket to the supervisor.
     pub(super) socket: OwnedFd,
     /// Descriptors 0, 1, 2; none where it makes a terminal for itself.
@@ -39,12 +41,20 @@ pub(super) struct Plan<'a> {
 
 /// The whole life of it; returns only where it could not become its program.
 pub(super) fn run(plan: &Plan<'_>) -> i32 {
-    let failure = match prepare(plan) {
-        Ok((process, filter)) => become_program(&process, filter.as_ref()).into(),
-        Err(failure) => failure,
-    };
+    match prepare(plan) {
+        Ok((process, filter)) if plan.stands_in => {
+            let command = process.args().clone().unwrap_or_default();
+            let program = || fail(&plan.socket, become_program(&process, filter.as_ref()).into());
+            stand_in::run(&command, program).unwrap_or_else(|failure| fail(&plan.socket, failure.into()))
+        }
+        Ok((process, filter)) => fail(&plan.socket, become_program(&process, filter.as_ref()).into()),
+        Err(failure) => fail(&plan.socket, failure),
+    }
+}
+
+fn fail(socket: &OwnedFd, failure: StartFailure) -> i32 {
     let code = i32::from(failure.code());
-    let _ = message::send(&plan.socket, &FromInit::Failed(failure));
+    let _ = message::send(socket, &FromInit::Failed(failure));
     code
 }
 
@@ -60,9 +70,7 @@ pub(super) fn run_beside(
         Ok(process) => become_program(&process, filter).into(),
         Err(failure) => failure,
     };
-    let code = i32::from(failure.code());
-    let _ = message::send(socket, &FromInit::Failed(failure));
-    code
+    fail(socket, failure)
 }
 
 fn prepare_beside(

@@ -25,6 +25,7 @@ mod rootfs;
 mod running;
 mod seal;
 mod socket;
+mod stand_in;
 mod start;
 mod stats;
 mod supervisor;

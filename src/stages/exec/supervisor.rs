@@ -136,6 +136,7 @@ fn begin(
         network: joined,
         cgroups: &cgroups,
         opens_nodes: cgroup::opens_more(spec, &cgroups) && !user::in_user_namespace(),
+        stands_in: container.program.init,
         socket: theirs,
         stdio,
     };
