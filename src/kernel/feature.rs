@@ -18,6 +18,8 @@ pub enum Feature {
     MountSetAttr,
     /// seccomp(2), Linux 3.17.
     Seccomp,
+    /// landlock_create_ruleset(2), Linux 5.13; where it is built in and switched off it answers EOPNOTSUPP.
+    Landlock,
 }
 
 impl Feature {
@@ -30,6 +32,7 @@ impl Feature {
             Self::MountApi => ("fsopen(2)", "5.2"),
             Self::MountSetAttr => ("mount_setattr(2)", "5.12"),
             Self::Seccomp => ("seccomp(2)", "3.17"),
+            Self::Landlock => ("landlock_create_ruleset(2)", "5.13"),
         }
     }
 
@@ -47,6 +50,7 @@ impl Feature {
                 Self::MountApi => libc::syscall(libc::SYS_fsopen, zero, zero),
                 Self::MountSetAttr => libc::syscall(libc::SYS_mount_setattr, bad, zero, zero, zero, zero),
                 Self::Seccomp => libc::syscall(libc::SYS_seccomp, bad, zero, zero),
+                Self::Landlock => libc::syscall(libc::SYS_landlock_create_ruleset, zero, zero, zero),
             }
         };
         if answer < 0 { Errno::last() } else { Errno::UnknownErrno }

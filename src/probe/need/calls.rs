@@ -62,3 +62,14 @@ pub(super) fn mount_setattr(_: &Roots) -> Answer {
 pub(super) fn seccomp(_: &Roots) -> Answer {
     has(Feature::Seccomp)
 }
+
+pub(super) fn landlock(_: &Roots) -> Answer {
+    match attempt(|| Ok(Feature::Landlock.answer() as i32)) {
+        Ok(errno) if errno == Errno::EOPNOTSUPP as i32 => Answer::unmet(
+            "it is built in, and was switched off at boot",
+            "landlock in `lsm=` on the kernel's command line",
+            Who::Admin,
+        ),
+        _ => has(Feature::Landlock),
+    }
+}
