@@ -108,10 +108,6 @@ enum Command {
     Walk(walk::Args),
     #[command(display_order = 61)]
     Ns(ns::Args),
-    #[command(hide = true)]
-    Supervise(sealed::Args),
-    #[command(hide = true)]
-    Join(sealed::Args),
     #[command(display_order = 10)]
     Pull(pull::Pull),
     #[command(display_order = 11)]
@@ -134,6 +130,9 @@ pub fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     if let Some(end) = applet::run(&arguments) {
         return report::finish(end);
+    }
+    if let Some(end) = sealed::run(&arguments) {
+        return report::finish(Ok(end));
     }
     let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
@@ -165,8 +164,6 @@ fn dispatch(command: Command, context: &mut Context) -> anyhow::Result<Exit> {
         Command::Layer(args) => layer::run(&args, context),
         Command::Clean(args) => clean::run(&args, context),
         Command::Walk(args) => walk::run(&args, context),
-        Command::Supervise(args) => Ok(sealed::supervise(&args)),
-        Command::Join(args) => Ok(sealed::join(&args)),
         Command::Network(args) => network::run(args, context),
         Command::Ns(args) => ns::run(args, context),
         Command::Pull(args) => pull::run(&args, context),

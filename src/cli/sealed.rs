@@ -1,20 +1,43 @@
 //! Two commands that nobody types: what a start and an exec continue as, from a sealed copy of this program.
+//!
+//! They are not clap's: to build all of the command line for seven words that we have written ourselves took a
+//! millisecond of each start.
 
 use crate::exit::Exit;
 use crate::kernel::process;
 use crate::stages::exec::{self, Joining, Orders};
 use crate::state::Roots;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// What [`exec::start`] and [`exec::exec`] hand on.
-#[derive(Debug, clap::Args)]
-pub(super) struct Args {
+/// What [`exec::start`] and [`exec::exec`] hand on, in this order.
+#[derive(Debug)]
+struct Args {
     id: String,
     client: i32,
     sink: String,
     data: PathBuf,
     run: PathBuf,
     what: String,
+}
+
+/// Runs the command, if that is what the arguments say.
+pub(super) fn run(arguments: &[OsString]) -> Option<Exit> {
+    let [_, verb, id, client, sink, data, run, what] = arguments else { return None };
+    let text = |word: &OsString| word.to_str().map(str::to_owned);
+    let args = Args {
+        id: text(id)?,
+        client: text(client)?.parse().ok()?,
+        sink: text(sink)?,
+        data: data.into(),
+        run: run.into(),
+        what: text(what)?,
+    };
+    match verb.to_str()? {
+        "supervise" => Some(supervise(&args)),
+        "join" => Some(join(&args)),
+        _ => None,
+    }
 }
 
 impl Args {
@@ -29,12 +52,12 @@ impl Args {
     }
 }
 
-pub(super) fn supervise(args: &Args) -> Exit {
+fn supervise(args: &Args) -> Exit {
     let client = args.what.parse().ok().filter(|pid| *pid != 0);
     code(exec::supervise(args.orders(client)))
 }
 
-pub(super) fn join(args: &Args) -> Exit {
+fn join(args: &Args) -> Exit {
     let joining: Joining = serde_json::from_str(&args.what).unwrap_or_default();
     code(exec::join(args.orders(None), &joining))
 }

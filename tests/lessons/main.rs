@@ -9,3 +9,4 @@ mod broken;
 mod ends;
 mod followed;
 mod reader;
+mod written;

@@ -2,6 +2,7 @@
 
 mod check;
 mod list;
+mod new;
 mod person;
 mod run;
 mod teller;
@@ -30,6 +31,8 @@ pub(super) struct Lesson {
 enum LessonCommand {
     /// The next lesson on the path
     Next(run::How),
+    /// For authors: a page to begin from, in the folder that --lessons names or in this one
+    New(new::NewArgs),
     /// For authors: prove every lesson by running it
     Check(check::CheckArgs),
 }
@@ -46,6 +49,7 @@ impl Lesson {
                 }
             }
             Some(LessonCommand::Next(how)) => run::next(context, &library(folder)?, &how),
+            Some(LessonCommand::New(args)) => args.run(context, folder),
             Some(LessonCommand::Check(args)) => args.run(context, folder),
         }
     }
