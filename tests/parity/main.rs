@@ -7,6 +7,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod changes;
 mod chapter;
 mod commands;
 mod engine;
@@ -40,5 +41,6 @@ fn commands_answer_what_the_book_says() {
     require!("parity::commands", this_machine_is_the_chapters(), NEEDS);
     let engines = Engines::start();
     chapter::compare("codes", &engines.clients(commands::codes));
+    chapter::compare("diff", &engines.clients(changes::diff));
     mistakes::compare(&engines);
 }
