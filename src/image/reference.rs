@@ -55,10 +55,7 @@ impl Name {
             Some((rest, digest)) => (rest, Some(Digest::parse(digest).map_err(|error| invalid(&error.to_string()))?)),
             None => (text, None),
         };
-        let (host, path) = match rest.split_once('/') {
-            Some((host, path)) if host.contains(['.', ':']) || host == "localhost" => (Some(host), path),
-            _ => (None, rest),
-        };
+        let (host, path) = split_host(rest);
         let (path, tag) = path.split_once(':').map_or((path, None), |(path, tag)| (path, Some(tag)));
         if path.chars().any(char::is_uppercase) {
             return Err(invalid("a repository name must be lowercase"));
@@ -96,6 +93,8 @@ impl Name {
                 Some(DEMO) => format!("{HUB}/{}", self.repository),
                 // As in distribution (reference/normalize.go): what has a slash of its own is not short for anything.
                 Some(short) if !short.contains('/') => short.to_owned(),
+                // Short, it would be read as the name of another registry.
+                _ if split_host(&self.repository).0.is_some() => format!("{HUB}/{}", self.repository),
                 _ => self.repository.clone(),
             },
             Some(host) => format!("{host}/{}", self.repository),
@@ -117,6 +116,14 @@ impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let separator = if self.digest.is_some() { '@' } else { ':' };
         write!(f, "{}{separator}{}", self.familiar_repository(), self.wanted())
+    }
+}
+
+/// Before the first slash stands a host if it looks like one; else it is a part of the path.
+fn split_host(text: &str) -> (Option<&str>, &str) {
+    match text.split_once('/') {
+        Some((host, path)) if host.contains(['.', ':']) || host == "localhost" => (Some(host), path),
+        _ => (None, text),
     }
 }
 
@@ -190,6 +197,8 @@ mod tests {
             ("demo:other", None, "demo", "demo:other"),
             ("docker.io/library/demo", Some("docker.io"), "library/demo", "docker.io/library/demo:latest"),
             ("demo/demo", Some("docker.io"), "demo/demo", "demo/demo:latest"),
+            ("docker.io/a.example/x", Some("docker.io"), "a.example/x", "docker.io/a.example/x:latest"),
+            ("docker.io/localhost/x", Some("docker.io"), "localhost/x", "docker.io/localhost/x:latest"),
         ];
         for (text, registry, repository, shown) in table {
             let name = Name::parse(text).unwrap();
