@@ -11,6 +11,7 @@ pub mod compare;
 mod container;
 mod context;
 mod control;
+mod cp;
 mod diff;
 mod doctor;
 mod exec;

@@ -1,7 +1,7 @@
 //! What is done to containers: as `explore VERB`, and in docker's grouping `explore container VERB`.
 
 use super::{
-    Context, attach, commit, container, control, diff, exec, inspect, lifecycle, logs, port, prune, ps, stats, top,
+    Context, attach, commit, container, control, cp, diff, exec, inspect, lifecycle, logs, port, prune, ps, stats, top,
 };
 use crate::exit::Exit;
 use clap::Subcommand;
@@ -31,6 +31,8 @@ pub(super) enum Verb {
     Diff(diff::Args),
     #[command(display_order = 34)]
     Commit(commit::Args),
+    #[command(display_order = 34)]
+    Cp(cp::Args),
     #[command(display_order = 35)]
     Stats(stats::Stats),
     #[command(display_order = 36)]
@@ -67,6 +69,7 @@ impl Verb {
             Self::Logs(args) => logs::run(&args, context),
             Self::Diff(args) => diff::run(&args, context),
             Self::Commit(args) => commit::run(&args, context),
+            Self::Cp(args) => cp::run(&args, context),
             Self::Stats(args) => stats::run(&args, context),
             Self::Pause(args) => control::pause(&args, context),
             Self::Unpause(args) => control::unpause(&args, context),

@@ -18,6 +18,7 @@ mod digest;
 pub mod document;
 mod entry;
 mod error;
+pub mod extract;
 pub mod growing;
 mod ingest;
 pub mod layers;

@@ -15,10 +15,13 @@
 //!
 //! In a user namespace the kernel shows owners as those inside see them, and those are the image's.
 
+mod entry;
+
+use self::entry::Entry;
 use super::limits::{Exceeded, Limits};
 use crate::kernel::rootfs::{self, Root};
 use crate::kernel::{self, xattr};
-use nix::sys::stat::{FileStat, SFlag, major, minor};
+use nix::sys::stat::{FileStat, SFlag};
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -26,12 +29,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
-use tar::{Builder, EntryType, Header};
-
-/// What a ustar header holds of a name, and of a number (octal digits).
-const NAME: usize = 100;
-const LARGEST_ID: u32 = 0o7_777_777;
-const LARGEST_SIZE: u64 = 0o77_777_777_777;
+use tar::{Builder, EntryType};
 
 /// Why an upper cannot be packed.
 #[derive(Debug, thiserror::Error)]
@@ -86,10 +84,21 @@ pub struct Packed {
 pub fn pack<W: Write>(upper: &Root, to: W, limits: &Limits) -> Result<(W, Packed), PackError> {
     let top = Path::new("");
     let root = upper.folder(top).map_err(|source| PackError::Entry { path: "/".into(), source })?;
-    let mut pack = Pack { archive: Builder::new(to), names: HashMap::new(), packed: Packed::default(), limits };
+    let mut pack = Pack::new(to, true, limits);
     pack.folder(&root, top)?;
-    let to = pack.archive.into_inner()?;
-    Ok((to, pack.packed))
+    pack.end()
+}
+
+/// Writes what `handle` holds, and all in it, as an archive in which it is called `name`; without a name only what is in
+/// it. As it is seen: nothing in it is a mark. For `cp`.
+///
+/// # Errors
+/// [`PackError`].
+pub fn pack_tree<W: Write>(handle: &OwnedFd, name: &Path, to: W, limits: &Limits) -> Result<(W, Packed), PackError> {
+    let stat = rootfs::about(handle.as_fd()).map_err(at(name))?;
+    let mut pack = Pack::new(to, false, limits);
+    pack.one(handle, name, &stat)?;
+    pack.end()
 }
 
 struct Pack<'a, W: Write> {
@@ -98,9 +107,19 @@ struct Pack<'a, W: Write> {
     names: HashMap<(u64, u64), PathBuf>,
     packed: Packed,
     limits: &'a Limits,
+    /// Whether whiteouts and opaque folders are marks.
+    of_upper: bool,
 }
 
-impl<W: Write> Pack<'_, W> {
+impl<'a, W: Write> Pack<'a, W> {
+    fn new(to: W, of_upper: bool, limits: &'a Limits) -> Self {
+        Self { archive: Builder::new(to), names: HashMap::new(), packed: Packed::default(), limits, of_upper }
+    }
+
+    fn end(self) -> Result<(W, Packed), PackError> {
+        Ok((self.archive.into_inner()?, self.packed))
+    }
+
     fn folder(&mut self, here: &OwnedFd, path: &Path) -> Result<(), PackError> {
         let mut names = rootfs::names(here.as_fd()).map_err(at(path))?;
         names.sort();
@@ -110,39 +129,49 @@ impl<W: Write> Pack<'_, W> {
     fn entry(&mut self, here: &OwnedFd, above: &Path, name: &OsStr) -> Result<(), PackError> {
         let path = above.join(name);
         // What is gone since the folder was listed was not there: the container may still run.
-        let Some(stat) = rootfs::look(here.as_fd(), name).map_err(at(&path))? else { return Ok(()) };
-        if rootfs::is_whiteout(&stat) {
+        let Some(handle) = rootfs::handle(here.as_fd(), name).map_err(at(&path))? else { return Ok(()) };
+        let stat = rootfs::about(handle.as_fd()).map_err(at(&path))?;
+        if self.of_upper && rootfs::is_whiteout(&stat) {
             return self.mark(&above.join(whiteout(name)), &stat);
         }
-        let kind = rootfs::kind_of(&stat);
+        self.one(&handle, &path, &stat)
+    }
+
+    /// What `handle` holds, under the name `path`; a folder without a name is what is in it.
+    fn one(&mut self, handle: &OwnedFd, path: &Path, stat: &FileStat) -> Result<(), PackError> {
+        let kind = rootfs::kind_of(stat);
         if kind == SFlag::S_IFSOCK {
             self.packed.sockets += 1;
             return Ok(());
         }
         if kind != SFlag::S_IFDIR && stat.st_nlink > 1 {
             if let Some(first) = self.names.get(&(stat.st_dev, stat.st_ino)).cloned() {
-                return self.write(&Entry::new(&path, &stat, EntryType::Link).to(first.as_os_str()), io::empty());
+                return self.write(&Entry::new(path, stat, EntryType::Link).to(first.as_os_str()), io::empty());
             }
-            self.names.insert((stat.st_dev, stat.st_ino), path.clone());
+            self.names.insert((stat.st_dev, stat.st_ino), path.to_owned());
         }
-        let Some(handle) = rootfs::handle(here.as_fd(), name).map_err(at(&path))? else { return Ok(()) };
-        let attributes = attributes(handle.as_fd(), &path)?;
-        let entry = |kind| Entry::new(&path, &stat, kind).with(attributes);
+        let attributes = attributes(handle.as_fd(), path)?;
+        let entry = |kind| Entry::new(path, stat, kind).with(attributes);
         match kind {
             SFlag::S_IFDIR => {
-                let inside = rootfs::open_folder(here.as_fd(), name).map_err(at(&path))?;
-                self.write(&entry(EntryType::Directory), io::empty())?;
-                if xattr::is_opaque(inside.as_fd()).map_err(at(&path))? {
-                    self.mark(&path.join(".wh..wh..opq"), &stat)?;
+                let inside = rootfs::open_folder(handle.as_fd(), OsStr::new(".")).map_err(at(path))?;
+                if !path.as_os_str().is_empty() {
+                    self.write(&entry(EntryType::Directory), io::empty())?;
                 }
-                self.folder(&inside, &path)
+                if self.of_upper && xattr::is_opaque(inside.as_fd()).map_err(at(path))? {
+                    self.mark(&path.join(".wh..wh..opq"), stat)?;
+                }
+                self.folder(&inside, path)
             }
             SFlag::S_IFREG => {
-                let file = rootfs::open_file(here.as_fd(), name).map_err(at(&path))?;
+                let file = rootfs::reopen_file(handle.as_fd()).map_err(at(path))?;
                 self.content(entry(EntryType::Regular), file)
             }
             SFlag::S_IFLNK => {
-                let target = rootfs::link_target(here.as_fd(), name).unwrap_or_default();
+                let gone = || {
+                    kernel::Error::quiet("readlinkat", &format_args!("{}", path.display()), nix::errno::Errno::ENOENT)
+                };
+                let target = rootfs::link_target(handle.as_fd(), OsStr::new("")).ok_or_else(gone).map_err(at(path))?;
                 self.write(&entry(EntryType::Symlink).to(target.as_os_str()), io::empty())
             }
             SFlag::S_IFCHR => self.write(&entry(EntryType::Char), io::empty()),
@@ -206,108 +235,6 @@ fn attributes(file: BorrowedFd<'_>, path: &Path) -> Result<Vec<(OsString, Vec<u8
     Ok(all)
 }
 
-/// One entry.
-struct Entry {
-    path: PathBuf,
-    kind: EntryType,
-    mode: u32,
-    uid: u32,
-    gid: u32,
-    size: u64,
-    seconds: i64,
-    nanos: i64,
-    device: u64,
-    target: Vec<u8>,
-    attributes: Vec<(OsString, Vec<u8>)>,
-}
-
-impl Entry {
-    fn new(path: &Path, stat: &FileStat, kind: EntryType) -> Self {
-        Self {
-            path: path.to_owned(),
-            kind,
-            mode: stat.st_mode & 0o7777,
-            uid: stat.st_uid,
-            gid: stat.st_gid,
-            size: 0,
-            seconds: stat.st_mtime,
-            nanos: stat.st_mtime_nsec,
-            device: stat.st_rdev,
-            target: Vec::new(),
-            attributes: Vec::new(),
-        }
-    }
-
-    fn to(mut self, target: &OsStr) -> Self {
-        target.as_bytes().clone_into(&mut self.target);
-        self
-    }
-
-    fn with(mut self, attributes: Vec<(OsString, Vec<u8>)>) -> Self {
-        self.attributes = attributes;
-        self
-    }
-
-    /// A folder's name ends with a slash.
-    fn name(&self) -> Vec<u8> {
-        let slash: &[u8] = if self.kind == EntryType::Directory { b"/" } else { b"" };
-        [self.path.as_os_str().as_bytes(), slash].concat()
-    }
-
-    /// What the header has no room for: pax(1p).
-    fn extensions(&self) -> Vec<(String, Vec<u8>)> {
-        let mut all = Vec::new();
-        let mut add = |needed: bool, key: &str, value: Vec<u8>| {
-            if needed {
-                all.push((key.to_owned(), value));
-            }
-        };
-        add(self.name().len() > NAME, "path", self.name());
-        add(self.target.len() > NAME, "linkpath", self.target.clone());
-        add(self.uid > LARGEST_ID, "uid", self.uid.to_string().into_bytes());
-        add(self.gid > LARGEST_ID, "gid", self.gid.to_string().into_bytes());
-        add(self.size > LARGEST_SIZE, "size", self.size.to_string().into_bytes());
-        add(self.nanos != 0 || self.seconds < 0, "mtime", self.time().into_bytes());
-        for (name, value) in &self.attributes {
-            add(true, &format!("SCHILY.xattr.{}", name.to_string_lossy()), value.clone());
-        }
-        all
-    }
-
-    /// POSIX counts the fraction away from zero, the kernel always forward.
-    fn time(&self) -> String {
-        if self.seconds < 0 && self.nanos > 0 {
-            let (seconds, nanos) = (-(self.seconds + 1), 1_000_000_000 - self.nanos);
-            return format!("-{seconds}.{nanos:09}");
-        }
-        format!("{}.{:09}", self.seconds, self.nanos)
-    }
-
-    fn header(&self) -> io::Result<Header> {
-        let mut header = Header::new_ustar();
-        header.set_entry_type(self.kind);
-        header.set_mode(self.mode);
-        header.set_uid(u64::from(self.uid));
-        header.set_gid(u64::from(self.gid));
-        header.set_size(self.size);
-        header.set_mtime(u64::try_from(self.seconds).unwrap_or(0));
-        if matches!(self.kind, EntryType::Char | EntryType::Block) {
-            let number = |part: u64| u32::try_from(part).map_err(io::Error::other);
-            header.set_device_major(number(major(self.device))?)?;
-            header.set_device_minor(number(minor(self.device))?)?;
-        }
-        // As long as they fit; the pax header has the whole.
-        let mut put = |at: usize, bytes: &[u8]| {
-            let length = bytes.len().min(NAME);
-            header.as_mut_bytes()[at..at + length].copy_from_slice(&bytes[..length]);
-        };
-        put(0, &self.name());
-        put(157, &self.target);
-        header.set_cksum();
-        Ok(header)
-    }
-}
-
 /// A file of which so much was promised. That it gives less is an error, not an archive whose next header is lost.
 struct Exactly {
     file: io::Take<File>,
@@ -333,26 +260,6 @@ impl Read for &mut Exactly {
                 self.failed = Some(error);
                 Err(told)
             }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at_time(seconds: i64, nanos: i64) -> String {
-        let stat = nix::sys::stat::stat("/").unwrap();
-        let mut entry = Entry::new(Path::new("x"), &stat, EntryType::Regular);
-        (entry.seconds, entry.nanos) = (seconds, nanos);
-        entry.time()
-    }
-
-    #[test]
-    fn a_time_before_1970_is_written_as_pax_reads_it() {
-        let table = [((1, 5), "1.000000005"), ((-1, 0), "-1.000000000"), ((-2, 750_000_000), "-1.250000000")];
-        for ((seconds, nanos), text) in table {
-            assert_eq!(at_time(seconds, nanos), text);
         }
     }
 }

@@ -31,6 +31,8 @@ type Entry<'a> = tar::Entry<'a, LayerStream>;
 #[derive(Debug)]
 pub(super) struct Placing {
     root: Root,
+    /// Who owns it all, whatever the archive says.
+    pub(super) owner: Option<(u32, u32)>,
     /// Folders that no entry has named. What they are, the layers below say at the end.
     passed_through: BTreeSet<PathBuf>,
     /// Archives go folder by folder: the one that was last used stays open.
@@ -47,8 +49,14 @@ pub(super) struct Placing {
 impl Placing {
     pub(super) fn new(into: &Path, limits: &Limits) -> Result<Self> {
         let why = "everything of the layer is made below this descriptor, and nothing outside";
-        Ok(Self {
-            root: Root::open(into, why)?,
+        Ok(Self::below(Root::open(into, why)?, limits))
+    }
+
+    /// In a folder that is open.
+    pub(super) fn below(root: Root, limits: &Limits) -> Self {
+        Self {
+            root,
+            owner: None,
             passed_through: BTreeSet::new(),
             last: None,
             folders: BTreeMap::new(),
@@ -57,6 +65,16 @@ impl Placing {
             most_bytes: limits.unpacked,
             bytes: 0,
             left_out: LeftOut::default(),
+        }
+    }
+
+    /// What is in the way of a folder, or of something else; a folder may stand where one is wanted.
+    pub(super) fn clashes(&mut self, place: &Place, is_folder: bool) -> Result<Option<&'static str>> {
+        let there = rootfs::look(self.enter(&place.folder)?, &place.name)?;
+        Ok(match there.map(|found| rootfs::kind_of(&found) == SFlag::S_IFDIR) {
+            Some(true) if !is_folder => Some("a folder of that name is there"),
+            Some(false) if is_folder => Some("something that is no folder is there"),
+            _ => None,
         })
     }
 
@@ -302,6 +320,7 @@ impl Placing {
 
     /// EINVAL: the id has no number in this user namespace. EPERM: we may give nothing away.
     fn own(&mut self, folder: BorrowedFd<'_>, name: &OsStr, uid: u32, gid: u32) -> Result<()> {
+        let (uid, gid) = self.owner.unwrap_or((uid, gid));
         match rootfs::set_owner(folder, name, uid, gid) {
             Err(error) if matches!(error.errno, libc::EINVAL | libc::EPERM) => self.left_out.owners += 1,
             other => other?,

@@ -68,6 +68,14 @@ pub enum UnpackError {
         /// What it should be linked to.
         target: PathBuf,
     },
+    /// A folder where something else is, or the other way round.
+    #[error("cannot put {name:?} there: {there}")]
+    Clash {
+        /// The name in the archive.
+        name: PathBuf,
+        /// What is in the way.
+        there: &'static str,
+    },
     /// Too much of something.
     #[error(transparent)]
     Limit(#[from] Exceeded),
@@ -213,7 +221,7 @@ fn place_one(entry: &mut tar::Entry<'_, LayerStream>, name: &Path, placing: &mut
     }
 }
 
-fn make(
+pub(super) fn make(
     entry: &mut tar::Entry<'_, LayerStream>,
     kind: EntryType,
     name: &Path,

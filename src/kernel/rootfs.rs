@@ -43,6 +43,11 @@ impl Root {
         Ok(Self { fd })
     }
 
+    /// A folder that is open already, as a root.
+    pub fn at(fd: OwnedFd) -> Self {
+        Self { fd }
+    }
+
     /// Opens a folder below the root, however many links its path has; none of them leads out.
     ///
     /// # Errors
@@ -128,16 +133,26 @@ pub fn look(folder: BorrowedFd<'_>, name: &OsStr) -> Result<Option<FileStat>> {
     }
 }
 
-/// Opens a regular file that stands directly in `folder`, for reading. Where a fifo has come in its place nobody waits for
-/// it (O_NONBLOCK, which means nothing to a file).
+/// Opens the file that `handle` holds, for reading: by its name in /proc/self/fd, proc_pid_fd(5), so that it is that file
+/// and no other. The caller has seen that it is a file: to open a device acts on it.
 ///
 /// # Errors
-/// The openat(2) that failed: ELOOP for a link; EINVAL for what is no file.
-pub fn open_file(folder: BorrowedFd<'_>, name: &OsStr) -> Result<File> {
-    let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-    let failed = |errno| Error::quiet("openat", &format_args!("{name:?}, O_RDONLY|O_NOFOLLOW|O_NONBLOCK"), errno);
-    let file = File::from(openat(folder, name, flags, Mode::empty()).map_err(failed)?);
-    if file.metadata().is_ok_and(|found| found.is_file()) { Ok(file) } else { Err(failed(Errno::EINVAL)) }
+/// The open(2) that failed.
+pub fn reopen_file(handle: BorrowedFd<'_>) -> Result<File> {
+    let link = format!("/proc/self/fd/{}", handle.as_raw_fd());
+    nix::fcntl::open(link.as_str(), OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())
+        .map(File::from)
+        .map_err(|errno| Error::quiet("openat", &format_args!("AT_FDCWD, {link:?}, O_RDONLY"), errno))
+}
+
+/// What a descriptor or a handle holds.
+///
+/// # Errors
+/// The fstatat(2) that failed.
+pub fn about(handle: BorrowedFd<'_>) -> Result<FileStat> {
+    nix::sys::stat::fstatat(handle, "", AtFlags::AT_EMPTY_PATH | AtFlags::AT_SYMLINK_NOFOLLOW).map_err(|errno| {
+        Error::quiet("newfstatat", &format_args!("{}, \"\", AT_EMPTY_PATH", handle.as_raw_fd()), errno)
+    })
 }
 
 /// A handle (O_PATH) of whatever stands there, links too: nothing is opened, so no device acts and no fifo waits. `None`

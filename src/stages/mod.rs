@@ -3,6 +3,8 @@
 
 pub mod pull;
 
+pub mod copy;
+
 pub mod create;
 
 pub mod layer;

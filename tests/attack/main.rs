@@ -12,6 +12,7 @@
 //! | CVE-2025-52881, 2019-19921, 2019-16884, 2023-27561 | `stages::safety::an_image_that_has_a_link_for_…`; here `mounts` |
 //! | CVE-2026-41579, 2026-47766 | the same, for `/dev` |
 //! | CVE-2021-30465, 2024-45310 | here `race` |
+//! | CVE-2018-15664, 2019-14271 | here `copies` |
 //! | CVE-2018-15664, 2019-18466 | `stages::safety::links_of_an_image_…`; here `mounts::a_working_directory_…` |
 //! | CVE-2019-14271 | here `libraries` |
 //! | CVE-2021-29136 | `images::hostile::the_root_stays_a_folder` |
@@ -38,6 +39,7 @@ mod forge;
 mod registry;
 
 mod archives;
+mod copies;
 mod descriptors;
 mod devices;
 mod exhaustion;

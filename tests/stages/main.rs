@@ -8,6 +8,7 @@ mod attach;
 mod changes;
 mod commit;
 mod containers;
+mod cp;
 mod crafted;
 mod deep;
 mod docker;

@@ -61,7 +61,9 @@ fn every_command_does_without_root_what_the_table_says() {
         }
     }
     assert!(wrong.is_empty(), "{} rows are wrong:\n{}", wrong.len(), wrong.join("\n"));
-    std::fs::remove_file(learner.work().join("demo.tar")).unwrap();
+    for name in ["demo.tar", "mine"] {
+        std::fs::remove_file(learner.work().join(name)).unwrap();
+    }
     before.assert_unchanged();
 }
 

@@ -37,6 +37,7 @@ pub use follow::{Follower, News};
 pub use hold::{Held, hold};
 pub use join::{Joining, join};
 pub use log::{Line, LogReader};
+pub use rootfs::at_rest;
 pub use running::{Running, find, last, lock_at_rest, members, running};
 pub use socket::{call, hear_end};
 pub use start::{Attachment, StartError, StartFailure, attach, exec, start};

@@ -27,6 +27,22 @@ pub(super) fn take(roots: &Roots, union: &Union, mounted: bool) -> Result<OwnedF
     root(roots, union, mounted)
 }
 
+/// The root of a container that does not run, with its volumes, in this mount namespace: for who looks into it or puts
+/// something there. Nothing is covered: nobody runs in it.
+///
+/// # Errors
+/// The call that failed.
+pub fn at_rest(roots: &Roots, union: &Union, mounted: bool, spec: &Spec) -> Result<OwnedFd, Failure> {
+    let root = take(roots, union, mounted)?;
+    let of_ours =
+        |target: &Path| ["/etc/hosts", "/etc/hostname", "/etc/resolv.conf"].iter().any(|one| target == Path::new(one));
+    let listed = spec.mounts().iter().flatten();
+    for one in listed.filter(|one| one.typ().as_deref() == Some("bind") && !of_ours(one.destination())) {
+        place(root.as_fd(), one)?;
+    }
+    Ok(root)
+}
+
 /// Mounts what its configuration lists, furnishes `/dev`, covers what is not to be seen.
 pub(super) fn furnish(root: BorrowedFd<'_>, spec: &Spec) -> Result<(), Failure> {
     for one in spec.mounts().iter().flatten() {

@@ -1,0 +1,139 @@
+//! `explore cp`: files between this machine and a container.
+
+use super::pulling::size;
+use super::{Context, explained};
+use crate::exit::Exit;
+use crate::stages::copy::{self, Place, Source, Target};
+use crate::stages::create;
+use std::io::{IsTerminal, Write, stdin, stdout};
+use std::path::{Path, PathBuf};
+
+/// Copy files from a container to this machine, or to a container; it need not run
+#[derive(Debug, clap::Args)]
+#[command(
+    override_usage = "explore cp [OPTIONS] CONTAINER:PATH LOCAL|-\n       explore cp [OPTIONS] LOCAL|- CONTAINER:PATH",
+    after_help = "A folder that is there gets the source put into it; with DIR/. what is in DIR. A name that is not there becomes \
+    the copy's. '-' is a tar archive on standard output or input. Every path inside is resolved by the kernel below the \
+    container's root, and no program of the container is run for it."
+)]
+pub(super) struct Args {
+    /// Keep owners: numbers of users and groups
+    #[arg(short, long)]
+    archive: bool,
+    /// Copy what a link at the source leads to
+    #[arg(short = 'L', long)]
+    follow_link: bool,
+    /// Do not say how much was copied; nothing is said anyway where standard output is no terminal
+    #[arg(short, long)]
+    quiet: bool,
+    /// From where
+    #[arg(value_name = "SOURCE")]
+    from: String,
+    /// To where
+    #[arg(value_name = "TARGET")]
+    to: String,
+}
+
+/// One of the two arguments.
+#[derive(Debug, PartialEq, Eq)]
+enum End<'a> {
+    Stream,
+    Here(&'a Path),
+    Inside(&'a str, &'a Path),
+}
+
+/// What begins with `/` or `.` is of this machine, whatever colons it has (docker's client, `splitCpArg`).
+fn end(text: &str) -> End<'_> {
+    match text.split_once(':') {
+        _ if text == "-" => End::Stream,
+        _ if text.starts_with(['/', '.']) => End::Here(Path::new(text)),
+        Some((container, path)) if !container.is_empty() => End::Inside(container, Path::new(path)),
+        _ => End::Here(Path::new(text)),
+    }
+}
+
+pub(super) fn run(args: &Args, context: &mut Context) -> anyhow::Result<Exit> {
+    let is_empty = |text: &String| matches!(end(text), End::Inside(_, path) if path.as_os_str().is_empty());
+    if let Some(which) = [&args.from, &args.to].into_iter().find(|text| is_empty(text)) {
+        anyhow::bail!("{which:?} has no path; all of a container is {which}/");
+    }
+    let bytes = match (end(&args.from), end(&args.to)) {
+        (End::Inside(..), End::Inside(..)) => anyhow::bail!("copying between containers is not supported"),
+        (End::Inside(name, path), End::Stream) => out(args, context, (name, path), None)?,
+        (End::Inside(name, path), End::Here(to)) => out(args, context, (name, path), Some(to))?,
+        (End::Stream, End::Inside(name, path)) => into(args, context, None, (name, path))?,
+        (End::Here(from), End::Inside(name, path)) => into(args, context, Some(from), (name, path))?,
+        _ => anyhow::bail!("must specify at least one container source"),
+    };
+    if context.screen.json && args.to != "-" {
+        context.screen.data(&serde_json::json!({ "schema": 1, "from": args.from, "to": args.to, "bytes": bytes }))?;
+    } else if !args.quiet && stdout().is_terminal() {
+        writeln!(std::io::stderr(), "Successfully copied {} to {}", size(bytes), args.to)?;
+    }
+    Ok(Exit::Ok)
+}
+
+fn place(name: &str, context: &mut Context) -> anyhow::Result<Place> {
+    let roots = context.container_roots()?;
+    let container = create::find(&roots, name).map_err(explained)?;
+    Place::inside(&roots, &container).map_err(explained)
+}
+
+fn out(args: &Args, context: &mut Context, from: (&str, &Path), to: Option<&Path>) -> anyhow::Result<u64> {
+    let here = Place::here().map_err(explained)?;
+    let inside = place(from.0, context)?;
+    let source = Source::find(&inside, &rooted(from.1), args.follow_link).map_err(explained)?;
+    let Some(to) = to else {
+        if stdout().is_terminal() {
+            anyhow::bail!("standard output is a terminal, and an archive is no text; name a file, or use a pipe");
+        }
+        return source.archive(None, stdout().lock()).map_err(explained);
+    };
+    let target = Target::of(&here, to, &source).map_err(explained)?;
+    copy::copy(&source, target, args.archive).map_err(explained)
+}
+
+fn into(args: &Args, context: &mut Context, from: Option<&Path>, to: (&str, &Path)) -> anyhow::Result<u64> {
+    let here = Place::here().map_err(explained)?;
+    let source = from.map(|from| Source::find(&here, from, args.follow_link)).transpose().map_err(explained)?;
+    let inside = place(to.0, context)?;
+    match source {
+        Some(source) => {
+            let target = Target::of(&inside, &rooted(to.1), &source).map_err(explained)?;
+            copy::copy(&source, target, args.archive).map_err(explained)
+        }
+        None if stdin().is_terminal() => {
+            anyhow::bail!("nothing to copy: standard input is a terminal; pipe an archive in")
+        }
+        None => {
+            let target = Target::folder(&inside, &rooted(to.1)).map_err(explained)?;
+            Ok(target.take(Box::new(stdin()), args.archive).map_err(explained)?.bytes)
+        }
+    }
+}
+
+/// Inside, every path starts at the root.
+fn rooted(path: &Path) -> PathBuf {
+    Path::new("/").join(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_colon_means_a_container_unless_the_path_says_otherwise() {
+        let table = [
+            ("-", End::Stream),
+            ("box:/etc", End::Inside("box", Path::new("/etc"))),
+            ("box:etc", End::Inside("box", Path::new("etc"))),
+            ("./a:b", End::Here(Path::new("./a:b"))),
+            ("/a:b", End::Here(Path::new("/a:b"))),
+            (":x", End::Here(Path::new(":x"))),
+            ("x", End::Here(Path::new("x"))),
+        ];
+        for (text, expected) in table {
+            assert_eq!(end(text), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! `explore cp`: docker's rules for what goes where, and nothing of the container is run or believed for it.
+
+use crate::containers::{background, learner, learners};
+use crate::support::{HostState, Learner, is_root, require};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
+
+/// A folder with one of each kind, and a file.
+fn fill(work: &Path) {
+    std::fs::create_dir_all(work.join("src/sub")).unwrap();
+    std::fs::write(work.join("src/sub/b"), "2").unwrap();
+    std::fs::write(work.join("src/.wh.x"), "no mark").unwrap();
+    std::os::unix::fs::symlink("sub/b", work.join("src/link")).unwrap();
+    std::os::unix::fs::symlink("src", work.join("to-src")).unwrap();
+    std::fs::write(work.join("f"), "file").unwrap();
+    std::fs::set_permissions(work.join("f"), std::fs::Permissions::from_mode(0o604)).unwrap();
+    std::fs::hard_link(work.join("f"), work.join("src/hard")).unwrap();
+}
+
+/// What became of a copy: a name and its content, or the error.
+type Became = Result<(&'static str, &'static str), &'static str>;
+
+/// Source, target, and what became of it (a name inside and its content), or the error. Each row is what docker 20.10
+/// does, one after the other in one container; its sentences are in other words.
+const IN: [(&str, &str, Became); 20] = [
+    ("f", "box:/new", Ok(("/new", "file"))),
+    ("f", "box:/tmp", Ok(("/tmp/f", "file"))),
+    ("f", "box:/etc/passwd", Ok(("/etc/passwd", "file"))),
+    ("f", "box:relative", Ok(("/relative", "file"))),
+    ("f", "box:/new2/", Err("not a directory: box:/new2/")),
+    ("f", "box:/nodir/x", Err("no such container:path: box:/nodir/x")),
+    ("src", "box:/dst", Ok(("/dst/sub/b", "2"))),
+    ("src", "box:/dst", Ok(("/dst/src/.wh.x", "no mark"))),
+    ("src/.", "box:/dst2", Ok(("/dst2/sub/b", "2"))),
+    ("src/.", "box:/tmp", Ok(("/tmp/link", "2"))),
+    ("src/", "box:/dst3/", Ok(("/dst3/hard", "file"))),
+    ("src", "box:/new", Err("cannot copy a directory to a file: box:/new")),
+    ("to-src/", "box:/followed", Ok(("/followed/sub/b", "2"))),
+    ("f", "box:/new/", Err("not a directory: box:/new/")),
+    ("f/", "box:/z", Err("not a directory: f/")),
+    ("nosuch", "box:/z", Err("no such file or directory: nosuch")),
+    ("f", "nosuch:/z", Err("no such container: nosuch")),
+    ("f", "g", Err("must specify at least one container source")),
+    ("box:/new", "box:/other", Err("copying between containers is not supported")),
+    ("f", "box:", Err("has no path")),
+];
+
+const OUT: [(&str, &str, Became); 9] = [
+    ("box:/new", "got", Ok(("got", "file"))),
+    ("box:/dst2", "out", Ok(("out/sub/b", "2"))),
+    ("box:/dst2", "out", Ok(("out/dst2/.wh.x", "no mark"))),
+    ("box:dst2/.", "out2", Ok(("out2/link", "2"))),
+    ("box:/dst2", "got", Err("cannot copy a directory to a file: got")),
+    ("box:/new", "nodir/", Err("not a directory: nodir/")),
+    ("box:/new", "nodir/x", Err("no such file or directory: nodir/x")),
+    ("box:/nosuch", "z", Err("no such container:path: box:/nosuch")),
+    ("box:/../../new", "up", Ok(("up", "file"))),
+];
+
+fn check(learner: &Learner, from: &str, to: &str, expected: Became, read: impl Fn(&str) -> String) {
+    let told = learner.explore(["cp", from, to]).run();
+    match expected {
+        Ok((name, content)) => {
+            told.status(0).stdout("").stderr("");
+            assert_eq!(read(name), content, "{from} -> {to}");
+        }
+        Err(sentence) => drop(told.fails(1, sentence)),
+    }
+}
+
+#[test]
+fn what_is_copied_goes_where_docker_puts_it_whether_the_container_runs_or_not() {
+    for (learner, runs) in learners().into_iter().flat_map(|learner| [(learner.clone(), false), (learner, true)]) {
+        fill(&learner.work());
+        let before = HostState::of(&learner);
+        if runs {
+            background(&learner, "box", "sleep 1000");
+        } else {
+            learner.explore(["create", "--name", "box", "demo", "true"]).run().status(0);
+        }
+        let inside = |name: &str| {
+            let there = format!("box:{name}");
+            let archive =
+                learner.explore(["cp", "-L", &there, "-"]).wrapped_by(["sh", "-c", "\"$@\" | tar -xOf -", "sh"]);
+            archive.run().status(0).out
+        };
+        for (from, to, expected) in IN {
+            check(&learner, from, to, expected, inside);
+        }
+        let here = |name: &str| std::fs::read_to_string(learner.work().join(name)).unwrap();
+        for (from, to, expected) in OUT {
+            check(&learner, from, to, expected, here);
+        }
+        let got = learner.work().join("got").metadata().unwrap();
+        assert_eq!(got.permissions().mode() & 0o7777, 0o604);
+        assert_eq!(got.mtime(), learner.work().join("f").metadata().unwrap().mtime());
+        let copied = learner.explore(["diff", "box"]).run().status(0);
+        assert!(
+            copied.out.contains("A /dst/sub/b\n"),
+            "it is written in the container's own layer\n{}",
+            copied.shown()
+        );
+        let json = learner.explore(["cp", "--json", "box:/new", "got"]).run().status(0).json();
+        assert_eq!(json["bytes"], 4);
+        learner.explore(["rm", "-f", "box"]).run().status(0);
+        for name in ["got", "up"] {
+            std::fs::remove_file(learner.work().join(name)).unwrap();
+        }
+        for name in ["out", "out2"] {
+            std::fs::remove_dir_all(learner.work().join(name)).unwrap();
+        }
+        before.assert_unchanged();
+        std::fs::remove_dir_all(learner.work().join("src")).unwrap();
+        for name in ["f", "to-src"] {
+            std::fs::remove_file(learner.work().join(name)).unwrap();
+        }
+    }
+}
+
+#[test]
+fn an_archive_goes_in_and_out_by_the_standard_streams() {
+    let learner = learner();
+    fill(&learner.work());
+    learner.explore(["create", "--name", "box", "demo", "true"]).run().status(0);
+    let pipe = |script: &str| learner.program("sh", ["-c", script]).run();
+    pipe("tar -C src -cf - . | \"$EXPLORE\" cp - box:/opt").status(0).stdout("").stderr("");
+    let listed = pipe("\"$EXPLORE\" cp box:/opt - | tar -tf - | sort").status(0);
+    listed.stdout("opt/\nopt/.wh.x\nopt/hard\nopt/link\nopt/sub/\nopt/sub/b\n");
+    pipe("tar -C src -czf - . | \"$EXPLORE\" cp - box:/home").status(0);
+    learner.explore(["cp", "box:/home/sub/b", "b"]).run().status(0);
+    pipe("tar -cf - f | \"$EXPLORE\" cp - box:/etc/passwd").fails(1, "not a directory: box:/etc/passwd");
+    pipe("tar -cf - f | \"$EXPLORE\" cp - box:/none").fails(1, "no such container:path: box:/none");
+    pipe("echo none | \"$EXPLORE\" cp - box:/opt").fails(1, "the archive cannot be read");
+    // A folder and a file do not replace each other.
+    pipe("mkdir x; mv f x/sub; tar -C x -cf - sub | \"$EXPLORE\" cp - box:/opt")
+        .fails(1, "a folder of that name is there");
+    pipe("rm -r src/sub; mkdir src/hard2; tar -C src -cf - link hard2 | \"$EXPLORE\" cp - box:/opt").status(0);
+    pipe("rm src/link; mkdir src/link; tar -C src -cf - link | \"$EXPLORE\" cp - box:/opt")
+        .fails(1, "something that is no folder is there");
+}
+
+#[test]
+fn owners_are_kept_where_that_is_asked_for() {
+    require!("stages::cp::owners", is_root(), "needs root to give files away");
+    let learner = learner();
+    fill(&learner.work());
+    std::os::unix::fs::chown(learner.work().join("f"), Some(5), Some(6)).unwrap();
+    background(&learner, "box", "sleep 1000");
+    for (flags, name, owner) in [(&["-a"][..], "kept", "5:6\n"), (&[], "roots", "0:0\n")] {
+        learner.explore(["cp"]).args(flags).args(["f", &format!("box:/{name}")]).run().status(0);
+        learner.explore(["exec", "box", "stat", "-c", "%u:%g", &format!("/{name}")]).run().status(0).stdout(owner);
+    }
+    for (flags, name, owner) in [(&["-a"][..], "back", (5, 6)), (&[], "mine", (0, 0))] {
+        learner.explore(["cp"]).args(flags).args(["box:/kept", name]).run().status(0);
+        let found = learner.work().join(name).metadata().unwrap();
+        assert_eq!((found.uid(), found.gid()), owner);
+    }
+    learner.explore(["rm", "-f", "box"]).run().status(0);
+}
+
+#[test]
+fn a_volume_is_written_through_and_not_beside() {
+    for learner in learners() {
+        fill(&learner.work());
+        let volume = learner.work().join("volume");
+        std::fs::create_dir(&volume).unwrap();
+        std::fs::set_permissions(&volume, std::fs::Permissions::from_mode(0o777)).unwrap();
+        let volume = format!("{}:/v", volume.display());
+        learner.explore(["create", "--name", "box", "-v", &volume, "demo", "sleep", "1000"]).run().status(0);
+        learner.explore(["cp", "f", "box:/v/rests"]).run().status(0);
+        learner.explore(["start", "box"]).run().status(0);
+        learner.explore(["cp", "f", "box:/v/runs"]).run().status(0);
+        learner.explore(["cp", "f", "box:/dev/shm/memory"]).run().status(0);
+        learner.explore(["exec", "box", "cat", "/v/rests", "/v/runs", "/dev/shm/memory"]).run().stdout("filefilefile");
+        learner.explore(["rm", "-f", "box"]).run().status(0);
+        assert!(learner.work().join("volume/rests").exists() && learner.work().join("volume/runs").exists());
+        for name in ["src", "volume"] {
+            std::fs::remove_dir_all(learner.work().join(name)).unwrap();
+        }
+    }
+}
