@@ -8,7 +8,7 @@ use super::ahead::Ahead;
 use super::digest::{Digest, Hashing};
 use super::limits::{Exceeded, Limits};
 use std::cell::Cell;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufReader, Cursor, Read};
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 
@@ -24,6 +24,9 @@ pub enum Compression {
 }
 
 impl Compression {
+    /// How many bytes it takes to tell.
+    const LONGEST_SIGN: usize = 4;
+
     /// By the first bytes.
     pub fn of(start: &[u8]) -> Self {
         match start {
@@ -84,8 +87,7 @@ impl LayerStream {
     /// # Errors
     /// Those of read(2) and of the decompressor.
     pub fn of_layer(from: Box<dyn Read + Send>, size: u64, name: &str, limits: &Limits) -> io::Result<Self> {
-        let mut buffered = BufReader::with_capacity(1 << 17, from);
-        let compression = Compression::of(buffered.fill_buf()?);
+        let (compression, buffered) = begin(from)?;
         let inner: Box<dyn Read> = match compression {
             Compression::Plain => Box::new(buffered),
             Compression::Gzip | Compression::Zstd => {
@@ -111,8 +113,7 @@ impl LayerStream {
     /// # Errors
     /// Those of read(2) and of the decompressor.
     pub fn new(from: Box<dyn Read>, size: u64, name: &str, limits: &Limits) -> io::Result<Self> {
-        let mut buffered = BufReader::with_capacity(1 << 17, from);
-        let compression = Compression::of(buffered.fill_buf()?);
+        let (compression, buffered) = begin(from)?;
         let inner = decoder(compression, buffered)?;
         Ok(Self::around(inner, compression, size, name, limits))
     }
@@ -162,6 +163,17 @@ impl LayerStream {
     }
 }
 
+/// What a stream begins with, put back in front of it.
+type Begun<R> = BufReader<io::Chain<Cursor<Vec<u8>>, R>>;
+
+/// How a stream is compressed. A first read may give a single byte, so as many are read as it takes to tell.
+fn begin<R: Read>(mut from: R) -> io::Result<(Compression, Begun<R>)> {
+    let mut start = Vec::with_capacity(Compression::LONGEST_SIGN);
+    from.by_ref().take(Compression::LONGEST_SIGN as u64).read_to_end(&mut start)?;
+    let compression = Compression::of(&start);
+    Ok((compression, BufReader::with_capacity(1 << 17, Cursor::new(start).chain(from))))
+}
+
 /// All members of a gzip file, all frames of a zstd one.
 fn decoder<R: Read + 'static>(compression: Compression, from: BufReader<R>) -> io::Result<Box<dyn Read>> {
     Ok(match compression {
@@ -191,5 +203,30 @@ impl Read for LayerStream {
 impl std::fmt::Debug for LayerStream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("LayerStream").field("bytes", &self.inner.count()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives one byte at a time, as a slow network may.
+    struct Slow(Cursor<Vec<u8>>);
+
+    impl Read for Slow {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let most = buffer.len().min(1);
+            self.0.read(&mut buffer[..most])
+        }
+    }
+
+    #[test]
+    fn what_comes_byte_by_byte_is_inflated_too() {
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        io::Write::write_all(&mut packed, b"hello").unwrap();
+        let packed = packed.finish().unwrap();
+        let (from, size) = (Slow(Cursor::new(packed.clone())), packed.len() as u64);
+        let stream = LayerStream::of_layer(Box::new(from), size, "it", &Limits::default()).unwrap();
+        assert_eq!(stream.finish().unwrap(), (Digest::of(b"hello"), 5));
     }
 }
