@@ -6,8 +6,8 @@ use super::{Context, explained};
 use crate::exit::Exit;
 use crate::image;
 use crate::kernel::user;
-use crate::stages::create::{self, Container, Network, Privileges, Request, Volume};
-use crate::stages::exec;
+use crate::stages::create::{self, Container, Network, Privileges, Request};
+use crate::stages::{exec, exit};
 use crate::state::Roots;
 use std::io::Write;
 
@@ -39,9 +39,8 @@ pub(super) struct Wish {
     /// Where the command starts
     #[arg(short, long, value_name = "FOLDER")]
     workdir: Option<String>,
-    /// Show a folder or file of this machine inside: `/here:/inside`, or `/here:/inside:ro`
-    #[arg(short, long, value_name = "VOLUME")]
-    volume: Vec<String>,
+    #[command(flatten)]
+    mounts: super::mounts::MountFlags,
     #[command(flatten)]
     network: super::network::flags::NetworkFlags,
     /// Set a setting of its namespaces: `net.core.somaxconn=1024`
@@ -146,7 +145,7 @@ fn run_checked(args: Run, wanted: &Wanted, context: &mut Context) -> anyhow::Res
         Err(error) => {
             if container.remove {
                 // It never ran; the first error is the one to tell.
-                let _ = crate::stages::exit::remove(&roots, &container, true);
+                let _ = exit::remove(&roots, &container, true, exit::Volumes::Anonymous);
             }
             return Err(explained(error));
         }
@@ -181,7 +180,7 @@ pub(super) fn start(args: &Start, context: &mut Context) -> anyhow::Result<Exit>
 
 /// What was typed, as the stage takes it.
 fn request(wish: Wish) -> anyhow::Result<Request> {
-    let volumes = wish.volume.iter().map(|one| Volume::parse(one)).collect::<Result<Vec<_>, _>>().map_err(explained)?;
+    let mounts = wish.mounts.wanted().map_err(explained)?;
     let limits = wish.limits.limits().map_err(explained)?;
     let privileges: Privileges = wish.privileges.into();
     privileges.check().map_err(explained)?;
@@ -196,7 +195,7 @@ fn request(wish: Wish) -> anyhow::Result<Request> {
         program: wish.program.program(),
         env_files: wish.program.env_file,
         workdir: wish.workdir,
-        volumes,
+        mounts,
         network,
         wish: networking,
         terminal: wish.tty,

@@ -69,6 +69,9 @@ pub(super) struct Rm {
     /// End one that runs first
     #[arg(short, long)]
     force: bool,
+    /// Its volumes go too, of those that nobody has named
+    #[arg(short, long)]
+    volumes: bool,
     /// Names or IDs
     #[arg(required = true)]
     containers: Vec<String>,
@@ -123,9 +126,10 @@ pub(super) fn wait(args: &Wait, context: &mut Context) -> anyhow::Result<Exit> {
 
 pub(super) fn rm(args: &Rm, context: &mut Context) -> anyhow::Result<Exit> {
     let roots = context.container_roots()?;
+    let volumes = if args.volumes { exit::Volumes::Anonymous } else { exit::Volumes::Keep };
     each(&args.containers, |name| {
         let container = create::find(&roots, name).map_err(explained)?;
-        exit::remove(&roots, &container, args.force).map_err(explained)?;
+        exit::remove(&roots, &container, args.force, volumes).map_err(explained)?;
         Ok(context.screen.line(name)?)
     })
 }

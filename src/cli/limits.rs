@@ -1,5 +1,6 @@
 //! The flags that limit a container, for `create`, `run` and `update`. Named as docker names them.
 
+use crate::stages::create::bytes;
 use crate::stages::create::limits::{Device, DeviceRule, LimitError, Limits, Rate, Throttle};
 
 /// What can be changed while a container runs.
@@ -125,33 +126,6 @@ fn throttle(what: Rate, given: &str) -> Result<Throttle, LimitError> {
     Ok(Throttle { what, path: path.into(), rate: rate.ok_or_else(wrong)? })
 }
 
-/// `64m`, `1.5g`: docker's suffixes, powers of 1024; -1 for no limit.
-fn bytes(text: &str) -> Result<i64, String> {
-    let wrong = || format!("{text:?} is no amount: 67108864, 65536k, 64m, 1.5g");
-    if text == "-1" {
-        return Ok(-1);
-    }
-    let lower = text.to_ascii_lowercase();
-    let digits = lower.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
-    let shift = match &lower[digits.len()..] {
-        "" | "b" => 0,
-        "k" | "kb" | "kib" => 10,
-        "m" | "mb" | "mib" => 20,
-        "g" | "gb" | "gib" => 30,
-        "t" | "tb" | "tib" => 40,
-        _ => return Err(wrong()),
-    };
-    let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
-    let all_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if whole.is_empty() || !all_digits(whole) || !all_digits(part) || part.len() > 9 {
-        return Err(wrong());
-    }
-    let unit = 1i128 << shift;
-    let whole: i128 = whole.parse().map_err(|_| wrong())?;
-    let part = format!("{part:0<9}").parse::<i128>().map_err(|_| wrong())? * unit / 1_000_000_000;
-    whole.checked_mul(unit).and_then(|amount| i64::try_from(amount + part).ok()).ok_or_else(wrong)
-}
-
 fn shares(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| format!("{text:?} is no weight: 512, 1024"))
 }
@@ -174,25 +148,6 @@ fn cpus(text: &str) -> Result<i64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn amounts_are_written_as_docker_writes_them() {
-        let table = [
-            ("64m", 64 << 20),
-            ("1GB", 1 << 30),
-            ("1.5k", 1536),
-            ("-1", -1),
-            ("7", 7),
-            ("2MiB", 2 << 20),
-            ("1t", 1 << 40),
-        ];
-        for (text, amount) in table {
-            assert_eq!(bytes(text), Ok(amount), "{text}");
-        }
-        for bad in ["", "m", "1x", "-2", "1..5k", ".5m", "99999999999t", "1.0000000001g", "0x10"] {
-            assert!(bytes(bad).is_err(), "{bad:?}");
-        }
-    }
 
     #[test]
     fn processors_are_decimal() {

@@ -23,6 +23,7 @@ mod lifecycle;
 mod limits;
 mod logs;
 mod moment;
+mod mounts;
 mod narrator;
 mod network;
 mod ns;
@@ -43,6 +44,7 @@ mod stats;
 mod template;
 mod top;
 mod verbs;
+mod volume;
 mod walk;
 
 pub use context::Context;
@@ -103,6 +105,8 @@ enum Command {
     #[command(display_order = 21)]
     Layer(layer::Args),
     Network(network::Args),
+    #[command(display_order = 22)]
+    Volume(volume::Args),
     #[command(display_order = 43)]
     Clean(clean::Args),
     #[command(display_order = 1)]
@@ -166,6 +170,7 @@ fn dispatch(command: Command, context: &mut Context) -> anyhow::Result<Exit> {
         Command::Clean(args) => clean::run(&args, context),
         Command::Walk(args) => walk::run(&args, context),
         Command::Network(args) => network::run(args, context),
+        Command::Volume(args) => volume::run(args, context),
         Command::Ns(args) => ns::run(args, context),
         Command::Pull(args) => pull::run(&args, context),
         Command::Images(args) => images::run(&args, context),

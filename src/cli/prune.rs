@@ -33,7 +33,7 @@ pub(super) fn run(args: &Prune, context: &mut Context) -> anyhow::Result<Exit> {
             continue;
         }
         let size = super::inspect::written(&roots, &one);
-        match exit::remove(&roots, &one, false) {
+        match exit::remove(&roots, &one, false, exit::Volumes::Keep) {
             Ok(()) => {
                 bytes += size;
                 removed.push(one.id);

@@ -169,7 +169,7 @@ fn fields(args: &Ps, roots: &Roots, one: &Candidate) -> Value {
         "Size": if args.size { size(roots, container) } else { String::new() },
         "Names": container.name,
         "Labels": labels.join(","),
-        "Mounts": super::inspect::shown_mounts(roots, container).join(","),
+        "Mounts": super::inspect::shown_mounts(container).join(","),
         "Networks": container.network.network().map_or_else(|| container.network.to_string(), str::to_owned),
     })
 }

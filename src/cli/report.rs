@@ -43,6 +43,9 @@ const LIKE_DOCKER_RUN: &[&str] = &[
 /// What docker's `network` has; the rest of ours is our own.
 const LIKE_DOCKER_NETWORK: [&str; 7] = ["create", "ls", "rm", "inspect", "connect", "disconnect", "prune"];
 
+/// The same of its `volume`.
+const LIKE_DOCKER_VOLUME: [&str; 5] = ["create", "ls", "rm", "inspect", "prune"];
+
 /// An error with its hint and its exit code, as anyhow carries it up to main.
 #[derive(Debug)]
 pub struct Explained {
@@ -145,6 +148,7 @@ pub(super) fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
     }
     let mut words = command_words(arguments);
     let like_docker = match (words.next(), words.next()) {
+        (Some("volume"), verb) => verb.is_some_and(|verb| LIKE_DOCKER_VOLUME.contains(&verb)),
         (Some("network"), verb) => verb.is_some_and(|verb| LIKE_DOCKER_NETWORK.contains(&verb)),
         (command, _) => command.is_some_and(|command| LIKE_DOCKER_RUN.contains(&command)),
     };

@@ -155,9 +155,35 @@ fn check_shape(found: OwnedFd, path: &Path, shape: Shape) -> Result<OwnedFd> {
 /// # Errors
 /// The fstat(2) that failed.
 pub fn file_type<Fd: AsFd>(fd: &Fd) -> Result<SFlag> {
-    let found = nix::sys::stat::fstatat(fd.as_fd(), "", AtFlags::AT_EMPTY_PATH)
-        .map_err(|errno| Error::quiet("fstat", &format_args!("{}", fd.as_fd().as_raw_fd()), errno))?;
+    let found = stat(fd)?;
     Ok(SFlag::from_bits_truncate(found.st_mode & SFlag::S_IFMT.bits()))
+}
+
+/// The permissions of what a descriptor holds: the lower twelve bits of its mode.
+///
+/// # Errors
+/// The fstat(2) that failed.
+pub fn mode<Fd: AsFd>(fd: &Fd) -> Result<u32> {
+    stat(fd).map(|found| found.st_mode & 0o7777)
+}
+
+/// Whether two descriptors hold the same file or folder.
+///
+/// # Errors
+/// The fstat(2) that failed.
+pub fn is_same<One: AsFd, Other: AsFd>(one: &One, other: &Other) -> Result<bool> {
+    let (one, other) = (stat(one)?, stat(other)?);
+    Ok((one.st_dev, one.st_ino) == (other.st_dev, other.st_ino))
+}
+
+/// Whether it is of a procfs. What cannot be asked is none.
+pub fn is_proc<Fd: AsFd>(fd: &Fd) -> bool {
+    nix::sys::statfs::fstatfs(fd).is_ok_and(|found| found.filesystem_type() == nix::sys::statfs::PROC_SUPER_MAGIC)
+}
+
+fn stat<Fd: AsFd>(fd: &Fd) -> Result<nix::sys::stat::FileStat> {
+    nix::sys::stat::fstatat(fd.as_fd(), "", AtFlags::AT_EMPTY_PATH)
+        .map_err(|errno| Error::quiet("fstat", &format_args!("{}", fd.as_fd().as_raw_fd()), errno))
 }
 
 /// The number of the device that a descriptor holds a node of; 0 for anything else.
@@ -165,9 +191,7 @@ pub fn file_type<Fd: AsFd>(fd: &Fd) -> Result<SFlag> {
 /// # Errors
 /// The fstat(2) that failed.
 pub fn device_number<Fd: AsFd>(fd: &Fd) -> Result<u64> {
-    nix::sys::stat::fstatat(fd.as_fd(), "", AtFlags::AT_EMPTY_PATH)
-        .map(|found| found.st_rdev)
-        .map_err(|errno| Error::quiet("fstat", &format_args!("{}", fd.as_fd().as_raw_fd()), errno))
+    stat(fd).map(|found| found.st_rdev)
 }
 
 /// Makes a node for a device, with this owner and mode (mknod(2)).

@@ -152,7 +152,21 @@ pub fn here() -> BorrowedFd<'static> {
 /// # Errors
 /// The mount_setattr(2) that failed.
 pub fn set_attributes<Fd: AsFd>(mount: &Fd, set: u64, recursive: bool, why: &str) -> Result<()> {
-    change_attributes(mount, set, 0, recursive, why)
+    change_attributes(mount, set, 0, 0, recursive, why)
+}
+
+/// Sets how mounts pass to and from a mount that we hold (MS_PRIVATE, MS_SLAVE, MS_SHARED), and attributes with it.
+///
+/// # Errors
+/// The mount_setattr(2) that failed.
+pub fn set_attributes_and_propagation<Fd: AsFd>(
+    mount: &Fd,
+    set: u64,
+    propagation: u64,
+    recursive: bool,
+    why: &str,
+) -> Result<()> {
+    change_attributes(mount, set, 0, propagation, recursive, why)
 }
 
 /// Takes attributes off a mount that we hold, not off those below it.
@@ -160,10 +174,17 @@ pub fn set_attributes<Fd: AsFd>(mount: &Fd, set: u64, recursive: bool, why: &str
 /// # Errors
 /// The mount_setattr(2) that failed: EPERM where another user namespace has set them.
 pub fn clear_attributes<Fd: AsFd>(mount: &Fd, clear: u64, why: &str) -> Result<()> {
-    change_attributes(mount, 0, clear, false, why)
+    change_attributes(mount, 0, clear, 0, false, why)
 }
 
-fn change_attributes<Fd: AsFd>(mount: &Fd, set: u64, clear: u64, recursive: bool, why: &str) -> Result<()> {
+fn change_attributes<Fd: AsFd>(
+    mount: &Fd,
+    set: u64,
+    clear: u64,
+    propagation: u64,
+    recursive: bool,
+    why: &str,
+) -> Result<()> {
     let fd = mount.as_fd().as_raw_fd();
     let names = [
         (libc::MOUNT_ATTR_RDONLY, "MOUNT_ATTR_RDONLY"),
@@ -175,8 +196,10 @@ fn change_attributes<Fd: AsFd>(mount: &Fd, set: u64, clear: u64, recursive: bool
     let shown = flag_text(shown, &names, "0");
     let flags = libc::AT_EMPTY_PATH | if recursive { libc::AT_RECURSIVE } else { 0 };
     let flags_shown = if recursive { "AT_EMPTY_PATH|AT_RECURSIVE" } else { "AT_EMPTY_PATH" };
-    let attributes = libc::mount_attr { attr_set: set, attr_clr: clear, propagation: 0, userns_fd: 0 };
-    call(why, "mount_setattr", format_args!("{fd}, \"\", {flags_shown}, {{{field}={shown}}}"), || {
+    let attributes = libc::mount_attr { attr_set: set, attr_clr: clear, propagation, userns_fd: 0 };
+    let passing = flag_text(propagation, &MS_NAMES, "");
+    let passing = if passing.is_empty() { passing } else { format!(", propagation={passing}") };
+    call(why, "mount_setattr", format_args!("{fd}, \"\", {flags_shown}, {{{field}={shown}{passing}}}"), || {
         // SAFETY: an empty path that ends with NUL, and a mount_attr that lives until the call returns.
         let answer = unsafe {
             libc::syscall(

@@ -83,6 +83,15 @@ pub fn create_file(folder: BorrowedFd<'_>, name: &OsStr) -> Result<File> {
         .map_err(|errno| Error::quiet("openat", &format_args!("{name:?}, O_CREAT|O_EXCL|O_NOFOLLOW, 0600"), errno))
 }
 
+/// Moves an entry to another folder under the same name, unless that name is taken there (renameat2(2), Linux 3.15).
+///
+/// # Errors
+/// The renameat2(2) that failed: EEXIST where the name is taken.
+pub fn rename_new(from: BorrowedFd<'_>, name: &OsStr, to: BorrowedFd<'_>) -> Result<()> {
+    nix::fcntl::renameat2(from, name, to, name, nix::fcntl::RenameFlags::RENAME_NOREPLACE)
+        .map_err(|errno| Error::quiet("renameat2", &format_args!("{name:?}, {name:?}, RENAME_NOREPLACE"), errno))
+}
+
 /// Makes a folder that only its owner may enter, until its own mode is set.
 ///
 /// # Errors
@@ -233,6 +242,15 @@ pub fn set_owner(folder: BorrowedFd<'_>, name: &OsStr, uid: u32, gid: u32) -> Re
         .map_err(|errno| Error::quiet("fchownat", &format_args!("{name:?}, {uid}, {gid}, AT_SYMLINK_NOFOLLOW"), errno))
 }
 
+/// Sets the owner of an open file or folder.
+///
+/// # Errors
+/// As [`set_owner`].
+pub fn set_owner_of(file: BorrowedFd<'_>, uid: u32, gid: u32) -> Result<()> {
+    nix::unistd::fchown(file, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))
+        .map_err(|errno| Error::quiet("fchown", &format_args!("{uid}, {gid}"), errno))
+}
+
 /// Sets the mode of an open file or folder.
 ///
 /// # Errors
@@ -259,6 +277,15 @@ pub fn set_mode_of_node(folder: BorrowedFd<'_>, name: &OsStr, mode: u32) -> Resu
 pub fn set_time(folder: BorrowedFd<'_>, name: &OsStr, time: TimeSpec) -> Result<()> {
     nix::sys::stat::utimensat(folder, name, &time, &time, UtimensatFlags::NoFollowSymlink)
         .map_err(|errno| Error::quiet("utimensat", &format_args!("{name:?}, {time}, AT_SYMLINK_NOFOLLOW"), errno))
+}
+
+/// Sets access and modification time of an open file or folder.
+///
+/// # Errors
+/// The futimens(3) that failed.
+pub fn set_time_of(file: BorrowedFd<'_>, time: TimeSpec) -> Result<()> {
+    nix::sys::stat::futimens(file, &time, &time)
+        .map_err(|errno| Error::quiet("utimensat", &format_args!("{}, {time}", file.as_raw_fd()), errno))
 }
 
 /// Sets an extended attribute of an open file or folder, xattr(7).

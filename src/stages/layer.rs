@@ -13,6 +13,7 @@
 mod below;
 mod changes;
 
+pub(super) use below::{Below, Found};
 pub use changes::{Change, Kind, changes};
 
 use crate::error::Explain;

@@ -25,3 +25,4 @@ pub mod keeper;
 pub mod place;
 mod sibling;
 pub mod user;
+pub mod volume;

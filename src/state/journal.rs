@@ -117,6 +117,11 @@ pub enum Effect {
         /// The folder.
         group: PathBuf,
     },
+    /// A volume that is being made for a container, or goes with one; undone by removing it, unless a container uses it.
+    Volume {
+        /// Its name.
+        name: String,
+    },
     /// A folder or file of our own under the run or data folder.
     Path {
         /// Which.

@@ -126,6 +126,11 @@ impl Roots {
         self.data.join("containers")
     }
 
+    /// Volumes by name.
+    pub fn volumes(&self) -> PathBuf {
+        self.data.join("volumes")
+    }
+
     /// What the kernel must be asked to undo.
     pub fn journal(&self) -> PathBuf {
         self.run.join("journal")

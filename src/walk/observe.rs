@@ -120,6 +120,7 @@ fn describe(effect: &Effect) -> Option<String> {
             let name = path.to_string_lossy().trim_start_matches("/proc/sys/").replace('/', ".");
             format!("setting {name}: {before} -> {after}")
         }
+        Effect::Volume { name } => format!("volume {}", shorten(name)),
         Effect::Frozen { .. } | Effect::Path { .. } => return None,
     })
 }

@@ -103,8 +103,9 @@ fn exit_codes_are_dockers() {
     run(&["demo", "/etc/passwd"]).fails(126, "is not marked as executable");
     run(&["demo", "/etc"]).fails(126, "/etc");
     run(&["--no-such-flag", "demo"]).status(125).stdout("").stderr_has("--no-such-flag");
-    run(&["-v", "nowhere", "demo"]).fails(125, "is no volume");
-    run(&["-v", "/no/such/folder:/x", "demo"]).fails(125, "/no/such/folder");
+    run(&["-v", "nowhere", "demo"]).fails(125, "mount path must be absolute");
+    run(&["--mount", "type=bind,src=/no/such/folder,dst=/x", "demo"])
+        .fails(125, "path does not exist: /no/such/folder");
     run(&["--hostname", "a b", "demo"]).fails(125, "is no host name");
     run(&["--name", "a/b", "demo"]).fails(125, "is no name for a container");
     run(&["-w", "here", "demo"]).fails(125, "is not absolute");

@@ -27,4 +27,5 @@ mod safety;
 mod seccomp;
 mod stand_in;
 mod sysctl;
+mod volumes;
 mod walk;

@@ -2,10 +2,11 @@
 
 use crate::cli::explained;
 use crate::image::time;
-use crate::stages::create::{self, Container, Status};
+use crate::stages::create::{self, Container, MountPoint, Status, What};
 use crate::stages::exec::{self, Running};
 use crate::stages::layer::Union;
 use crate::stages::network::{self, Lease};
+use crate::stages::volume;
 use crate::state::Roots;
 use oci_spec::runtime::Spec;
 use serde_json::{Map, Value, json};
@@ -37,7 +38,7 @@ pub(super) fn facts(roots: &Roots, one: &Container, with_size: bool) -> anyhow::
         "Platform": "linux",
         "HostConfig": host_config(one, &spec),
         "GraphDriver": { "Name": "overlay2", "Data": graph(roots, one) },
-        "Mounts": mounts(&spec, &bundle),
+        "Mounts": mounts(roots, one),
         "Config": config(one, &spec),
         "NetworkSettings": network_settings(one, &leases),
     });
@@ -122,32 +123,43 @@ fn graph(roots: &Roots, one: &Container) -> Value {
     json!({ "LowerDir": lower.join(":"), "MergedDir": union.rootfs, "UpperDir": union.upper, "WorkDir": union.work })
 }
 
-/// What of this machine is shown inside, but for the three files that every container has.
-fn mounts(spec: &Spec, bundle: &Path) -> Vec<Value> {
-    let all = spec.mounts().iter().flatten();
-    let shown = all.filter(|mount| {
-        mount.typ().as_deref() == Some("bind")
-            && mount.source().as_ref().is_some_and(|source| source.parent() != Some(bundle))
-    });
-    let one = |mount: &oci_spec::runtime::Mount| {
-        let read_only = mount.options().iter().flatten().any(|word| word == "ro");
-        json!({
-            "Type": "bind",
-            "Source": mount.source(),
-            "Destination": mount.destination(),
-            "Mode": if read_only { "ro" } else { "" },
-            "RW": !read_only,
-            "Propagation": "rprivate",
-        })
+/// What is shown inside of volumes and of this machine, but for the three files that every container has.
+fn mounts(roots: &Roots, one: &Container) -> Vec<Value> {
+    let row = |mount: &MountPoint| {
+        let mut row = json!({
+            "Destination": mount.target,
+            "Mode": if mount.read_only { "ro" } else { "" },
+            "RW": !mount.read_only,
+        });
+        match &mount.what {
+            What::Bind { source, propagation, .. } => {
+                row["Type"] = json!("bind");
+                row["Source"] = json!(source);
+                row["Propagation"] = json!(propagation.word());
+            }
+            What::Volume { name, .. } => {
+                row["Type"] = json!("volume");
+                row["Name"] = json!(name);
+                row["Source"] = json!(volume::data(roots, name));
+                row["Driver"] = json!("local");
+                row["Propagation"] = json!("");
+            }
+            // Docker tells of it elsewhere.
+            What::Tmpfs { .. } => return None,
+        }
+        Some(row)
     };
-    shown.map(one).collect()
+    one.mounts.iter().filter_map(row).collect()
 }
 
-/// The sources of those mounts.
-pub(in crate::cli) fn shown_mounts(roots: &Roots, one: &Container) -> Vec<String> {
-    let Ok(spec) = create::spec(roots, &one.id) else { return Vec::new() };
-    let source = |mount: &Value| mount["Source"].as_str().unwrap_or_default().to_owned();
-    mounts(&spec, &create::folder(roots, &one.id)).iter().map(source).collect()
+/// What those mounts show: the names of volumes, the paths of others.
+pub(in crate::cli) fn shown_mounts(one: &Container) -> Vec<String> {
+    let shown = |mount: &MountPoint| match &mount.what {
+        What::Bind { source, .. } => Some(source.display().to_string()),
+        What::Volume { name, .. } => Some(name.clone()),
+        What::Tmpfs { .. } => None,
+    };
+    one.mounts.iter().filter_map(shown).collect()
 }
 
 fn config(one: &Container, spec: &Spec) -> Value {

@@ -259,7 +259,7 @@ impl Walk<'_> {
     /// Everything that the walk has made goes, whatever came between.
     fn remove(&mut self) -> anyhow::Result<()> {
         let Some(container) = self.container.take() else { return Ok(()) };
-        let removed = exit::remove(&self.roots, &container, true);
+        let removed = exit::remove(&self.roots, &container, true, exit::Volumes::Anonymous);
         if let (Ok(()), Some(promise)) = (&removed, self.promise.take()) {
             Journal::at(self.roots.journal()).forget(&promise);
         }

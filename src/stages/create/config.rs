@@ -1,12 +1,14 @@
 //! `config.json`: the wish in the words of the OCI runtime specification, with Docker's defaults. It is all that
 //! `start` reads; `runc run` and `crun run` read the same file.
 
+mod mounts;
+
 use super::{Container, CreateError, Network, Request, environment, init_layer, sysctl};
 use crate::image::Image;
 use crate::kernel::cgroup::{self, Hierarchy, Version};
 use crate::kernel::user;
 use crate::stages::user::Files;
-use crate::state::RecordError;
+use crate::state::{RecordError, Roots};
 use oci_spec::runtime::{Process, Spec};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -52,27 +54,24 @@ const READ_ONLY: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
 
 /// The whole configuration. `bundle` is where the container's folder will be.
 pub(super) fn spec(
+    roots: &Roots,
     container: &Container,
     request: &Request,
     image: &Image,
     bundle: &Path,
 ) -> Result<Spec, CreateError> {
     let trees = trees()?;
-    let mut mounts = mounts(&trees);
-    for name in ["resolv.conf", "hostname", "hosts"] {
-        mounts.push(bind(&bundle.join(name), Path::new(&format!("/etc/{name}")), false));
-    }
-    mounts.extend(container.volumes.iter().map(|one| bind(&one.source, &one.target, one.read_only)));
     let (nodes, rules) = container.limits.devices()?;
     let mut resources = container.limits.resources()?;
     resources["devices"] = rules.into();
     let value = json!({
         "ociVersion": "1.0.2",
-        "root": { "path": "rootfs", "readonly": false },
+        "root": { "path": "rootfs", "readonly": request.mounts.read_only },
         "hostname": container.hostname,
-        "mounts": mounts,
+        "mounts": mounts::all(roots, container, request, &trees, bundle),
         "process": process(container, request, image)?,
         "linux": {
+            "rootfsPropagation": mounts::root_propagation(container),
             "namespaces": namespaces(container, &trees),
             "maskedPaths": MASKED,
             "readonlyPaths": READ_ONLY,
@@ -110,37 +109,6 @@ fn trees() -> Result<Vec<Hierarchy>, CreateError> {
         let source = std::io::Error::from_raw_os_error(error.errno);
         CreateError::Record(RecordError::Read { path: "/proc/self/mountinfo".into(), source })
     })
-}
-
-/// The filesystems that the kernel makes up. Docker's, in Docker's order and with its options.
-fn mounts(trees: &[Hierarchy]) -> Vec<Value> {
-    let mount = |target: &str, kind: &str, options: &[&str]| json!({ "destination": target, "type": kind, "source": kind, "options": options });
-    let mut pts = vec!["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"];
-    // Group tty is number 5 everywhere; where only one group is mapped it does not exist.
-    if !user::in_user_namespace() {
-        pts.push("gid=5");
-    }
-    let mut all = vec![
-        mount("/proc", "proc", &["nosuid", "noexec", "nodev"]),
-        mount("/dev", "tmpfs", &["nosuid", "strictatime", "mode=755", "size=65536k"]),
-        mount("/dev/pts", "devpts", &pts),
-        mount("/sys", "sysfs", &["nosuid", "noexec", "nodev", "ro"]),
-    ];
-    if cgroup::layout(trees) == "v2" {
-        let mut tree = mount("/sys/fs/cgroup", "cgroup", &["ro", "nosuid", "noexec", "nodev"]);
-        tree["source"] = json!("cgroup");
-        all.push(tree);
-    }
-    all.push(mount("/dev/mqueue", "mqueue", &["nosuid", "noexec", "nodev"]));
-    let mut shm = mount("/dev/shm", "tmpfs", &["nosuid", "noexec", "nodev", "mode=1777", "size=67108864"]);
-    shm["source"] = json!("shm");
-    all.push(shm);
-    all
-}
-
-fn bind(source: &Path, target: &Path, read_only: bool) -> Value {
-    let mode = if read_only { "ro" } else { "rw" };
-    json!({ "destination": target, "type": "bind", "source": source, "options": ["rbind", "rprivate", mode] })
 }
 
 /// Docker's set: no user namespace, and a cgroup namespace on version 2 only. `--network host` makes no network namespace.

@@ -1,6 +1,6 @@
 //! What can be wrong with a wish for a container.
 
-use super::{LimitError, PrivilegeError, UlimitError};
+use super::{LimitError, MountError, PrivilegeError, UlimitError};
 use crate::error::Explain;
 use crate::exit::Exit;
 use crate::image::ImageError;
@@ -41,22 +41,9 @@ pub enum CreateError {
     /// Not a limit.
     #[error(transparent)]
     Limit(#[from] LimitError),
-    /// Not a volume.
-    #[error("{given:?} is no volume: {why}")]
-    Volume {
-        /// What was typed.
-        given: String,
-        /// What is wrong with it.
-        why: &'static str,
-    },
-    /// What is to be shown inside is not there.
-    #[error("cannot show {} inside", path.display())]
-    VolumeSource {
-        /// The path on this machine.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    /// What is to be mounted beside the image.
+    #[error(transparent)]
+    Mount(#[from] MountError),
     /// Not a setting of a namespace.
     #[error("--sysctl {given:?} cannot be set: {why}")]
     Sysctl {
@@ -147,6 +134,7 @@ impl Explain for CreateError {
             Self::Record(error) => return error.hint(),
             Self::Privileges(error) => return error.hint(),
             Self::Limit(error) => return error.hint(),
+            Self::Mount(error) => return error.hint(),
             Self::User(error) => return error.hint(),
             Self::Ulimit(error) => return error.hint(),
             Self::EnvLine { .. } => {
@@ -166,7 +154,6 @@ impl Explain for CreateError {
                 "a container may set net.*, fs.mqueue.* and kernel.{msg*,sem,shm*}: `--sysctl net.core.somaxconn=1024`"
                     .into()
             }
-            Self::Volume { .. } => "a volume is -v /on/this/machine:/inside or …:/inside:ro".into(),
             _ => return None,
         })
     }
@@ -174,6 +161,7 @@ impl Explain for CreateError {
     fn exit(&self) -> Exit {
         match self {
             Self::NoSuchContainer(_) | Self::Ambiguous(_) | Self::SameName => Exit::Failed,
+            Self::Mount(error) => error.exit(),
             _ => Exit::Engine,
         }
     }

@@ -11,12 +11,14 @@
 //!
 //! Afterwards there is no process, no mount, no cgroup and no network: `docker create` leaves no more either.
 
+mod amount;
 mod config;
 mod environment;
 mod error;
 mod host_devices;
 mod init_layer;
 pub mod limits;
+mod mounts;
 mod names;
 mod networking;
 mod privileges;
@@ -26,12 +28,17 @@ mod sysctl;
 mod ulimit;
 
 pub use crate::stages::network::Mode as Network;
+pub use amount::bytes;
 pub use config::CAPABILITIES;
 pub use error::CreateError;
 pub use limits::{DEFAULT_RULES, LimitError, Limits};
+pub use mounts::{
+    From, MountError, MountPoint, Propagation, Wanted, What, parse_from, parse_mount, parse_tmpfs, parse_volume,
+};
+pub(super) use names::random_id;
 pub use privileges::{PrivilegeError, Privileges};
 pub use program::Program;
-pub use record::{Container, Status, Volume};
+pub use record::{Container, Status};
 pub use ulimit::{Ulimit, UlimitError};
 
 use self::privileges::Rights;
@@ -65,8 +72,8 @@ pub struct Request {
     pub program: Program,
     /// `-w`.
     pub workdir: Option<String>,
-    /// `-v`.
-    pub volumes: Vec<Volume>,
+    /// `-v` and its kin.
+    pub mounts: Wanted,
     /// `--network`.
     pub network: Network,
     /// `-p`, `--dns`, and the like.
@@ -95,16 +102,19 @@ pub fn create(roots: &Roots, request: &Request) -> Result<Container, CreateError
     let image = image::find(roots, &request.image)?;
     validate(request, &image)?;
     let rights = Rights::of(&request.privileges)?;
+    let id = random_id().map_err(CreateError::Random)?;
     let folder = roots.containers();
     std::fs::create_dir_all(&folder).map_err(|source| CreateError::Folder { path: folder.clone(), source })?;
+    let mut brought = mounts::resolve(roots, &request.mounts, &image, &id)?;
     let lock = folder.join(".lock");
     // Two at once must not take the same name.
     let _held = Lock::wait(&lock).map_err(|source| CreateError::Folder { path: lock.clone(), source })?;
     let taken = record::list(roots)?;
     let name = names::choose(request.name.as_deref(), &taken)?;
     let networking = networking::resolve(roots, request, &image)?;
-    let container = describe(request, &image, name, networking)?;
+    let container = describe(request, &image, (id, name), networking, std::mem::take(&mut brought.mounts));
     write(roots, &container, request, &image, rights)?;
+    brought.keep();
     Ok(container)
 }
 
@@ -232,10 +242,6 @@ fn validate(request: &Request, image: &Image) -> Result<(), CreateError> {
     if let Some(folder) = request.workdir.as_deref().filter(|folder| !folder.starts_with('/')) {
         return Err(CreateError::RelativeWorkdir(folder.to_owned()));
     }
-    for volume in &request.volumes {
-        std::fs::metadata(&volume.source)
-            .map_err(|source| CreateError::VolumeSource { path: volume.source.clone(), source })?;
-    }
     request.limits.validate()?;
     for ulimit in &request.program.ulimits {
         ulimit.check()?;
@@ -258,12 +264,12 @@ fn check_hostname(hostname: &str) -> Result<(), CreateError> {
 fn describe(
     request: &Request,
     image: &Image,
-    name: String,
+    (id, name): (String, String),
     networking: networking::Networking,
-) -> Result<Container, CreateError> {
-    let id = names::random_id().map_err(CreateError::Random)?;
+    mounts: Vec<MountPoint>,
+) -> Container {
     let now = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
-    Ok(Container {
+    Container {
         schema: 1,
         // The host name is the first twelve digits of the ID: what the prompt of `docker run` shows.
         labels: labels(request, image),
@@ -281,14 +287,14 @@ fn describe(
         remove: request.remove,
         network: networking.mode,
         wish: networking.wish,
-        volumes: request.volumes.clone(),
+        mounts,
         limits: request.limits.clone(),
         created: now.as_secs(),
         created_nanos: u64::try_from(now.as_nanos()).unwrap_or(u64::MAX),
         status: Status::Created,
         layer_mounted: false,
         id,
-    })
+    }
 }
 
 /// The image's labels, and over them what was asked for.
@@ -321,7 +327,7 @@ fn write(
         std::fs::write(new.path().join(name), "").map_err(in_folder)?;
     }
     let final_folder = folder(roots, &container.id);
-    let mut spec = config::spec(container, request, image, &final_folder)?;
+    let mut spec = config::spec(roots, container, request, image, &final_folder)?;
     rights.apply(&mut spec).map_err(CreateError::Spec)?;
     let durable = !container.remove;
     write_record(&new.path().join("config.json"), &spec, durable).map_err(CreateError::Record)?;

@@ -307,7 +307,7 @@ impl Options {
 }
 
 /// What Go's `strconv.ParseBool` takes.
-fn truth(word: &str) -> Option<bool> {
+pub(super) fn truth(word: &str) -> Option<bool> {
     match word {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
         "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),

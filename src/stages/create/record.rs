@@ -1,12 +1,11 @@
 //! What is remembered of a container, and what is known of it now.
 
-use super::{CreateError, Limits, Program};
+use super::{CreateError, Limits, MountPoint, Program};
 use crate::kernel::process::Ended;
 use crate::stages::network::{Mode, Wish};
 use crate::state::{RecordError, Roots, read_record};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 /// Name of the record in the container's folder.
 pub(super) const FILE: &str = "container.json";
@@ -46,8 +45,9 @@ pub struct Container {
     /// What else it wants of the network.
     #[serde(default)]
     pub wish: Wish,
-    /// What of this machine is shown inside.
-    pub volumes: Vec<Volume>,
+    /// What is mounted beside the image, in this order.
+    #[serde(default)]
+    pub mounts: Vec<MountPoint>,
     /// What it may use.
     #[serde(default)]
     pub limits: Limits,
@@ -81,43 +81,6 @@ pub enum Status {
     },
 }
 
-/// `-v SOURCE:TARGET[:ro]`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Volume {
-    /// On this machine.
-    pub source: PathBuf,
-    /// Inside.
-    pub target: PathBuf,
-    /// Not to be written.
-    pub read_only: bool,
-}
-
-impl Volume {
-    /// Reads what `-v` was given.
-    ///
-    /// # Errors
-    /// [`CreateError::Volume`].
-    pub fn parse(given: &str) -> Result<Self, CreateError> {
-        let wrong = |why| CreateError::Volume { given: given.to_owned(), why };
-        let parts: Vec<&str> = given.split(':').collect();
-        let (source, target, mode) = match parts[..] {
-            [source, target] => (source, target, "rw"),
-            [source, target, mode] => (source, target, mode),
-            _ => return Err(wrong("it needs two paths with ':' between")),
-        };
-        if !source.starts_with('/') {
-            return Err(wrong("the path on this machine must be absolute, and volumes have no names yet"));
-        }
-        if !target.starts_with('/') || target == "/" {
-            return Err(wrong("the path inside must be absolute, and not the root"));
-        }
-        if !matches!(mode, "ro" | "rw") {
-            return Err(wrong("the mode is 'ro' or 'rw'"));
-        }
-        Ok(Self { source: source.into(), target: target.into(), read_only: mode == "ro" })
-    }
-}
-
 /// The records in the folder of containers, in no order.
 pub(super) fn list(roots: &Roots) -> Result<Vec<Container>, CreateError> {
     let path = roots.containers();
@@ -141,17 +104,4 @@ pub(super) fn list(roots: &Roots) -> Result<Vec<Container>, CreateError> {
         }
     }
     Ok(all)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_volume_is_two_absolute_paths() {
-        assert!(Volume::parse("/a:/b:ro").unwrap().read_only);
-        for bad in ["/a", "a:/b", "/a:b", "/a:/", "/a:/b:rx", "/a:/b:ro:z", ""] {
-            assert!(Volume::parse(bad).is_err(), "{bad:?}");
-        }
-    }
 }

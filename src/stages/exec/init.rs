@@ -98,10 +98,11 @@ fn prepare(plan: &Plan<'_>) -> Result<(Process, Option<Filter>), StartFailure> {
             .map_err(Failure::at("join its network"))?;
     }
     let mut process = plan.spec.process().clone().ok_or_else(|| missing("a process"))?;
-    let root = rootfs::take(plan.roots, plan.union, plan.layer_mounted)?;
+    let taken = rootfs::take(plan.roots, plan.union, plan.layer_mounted, plan.spec)?;
+    let root = &taken.root;
     // Before a volume can cover the files that say so, as docker does.
     become_known(&plan.who, root.as_fd(), &mut process)?;
-    rootfs::furnish(root.as_fd(), plan.spec)?;
+    rootfs::furnish(&taken, plan.spec)?;
     nodes::show(root.as_fd(), plan.spec, plan.opens_nodes)?;
     let filter = privileges::filter(plan.spec)?;
     wait_for(plan, ToInit::Connected)?;
@@ -110,6 +111,7 @@ fn prepare(plan: &Plan<'_>) -> Result<(Process, Option<Filter>), StartFailure> {
         uts::sethostname(hostname, "its own host name").map_err(Failure::at("set its host name"))?;
     }
     take_stdio(&plan.socket, plan.stdio.as_ref(), Console::Bind)?;
+    rootfs::seal(root.as_fd(), plan.spec)?;
     oom::adjust(&process)?;
     settle(&process, filter.as_ref(), &plan.socket, Missing::Make)?;
     Ok((process, filter))

@@ -4,6 +4,11 @@
 //! mounting no name is resolved again. `/proc`, `/sys` and `/dev` must be plain folders of the image; a link there is
 //! an attack on what is masked later (CVE-2019-19921, CVE-2025-52881) and is refused by name.
 
+mod bind;
+mod options;
+
+use self::bind::Shared;
+use self::options::Options;
 use super::{devices, sysctl};
 use crate::kernel::fs::{self, Links, Shape};
 use crate::kernel::{self, mount};
@@ -15,16 +20,23 @@ use nix::fcntl::OFlag;
 use nix::mount::MsFlags;
 use nix::sys::stat::{Mode, SFlag};
 use oci_spec::runtime::{Mount, Spec};
-use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-/// Makes the root of the container in this mount namespace, and returns it: the union, and nothing over it yet.
-pub(super) fn take(roots: &Roots, union: &Union, mounted: bool) -> Result<OwnedFd, Failure> {
+/// The root of the container, and what was taken of the host for it before the two went apart.
+pub(super) struct Taken {
+    /// The union, and nothing over it yet.
+    pub(super) root: OwnedFd,
+    shared: Shared,
+}
+
+/// Makes the root of the container in this mount namespace.
+pub(super) fn take(roots: &Roots, union: &Union, mounted: bool, spec: &Spec) -> Result<Taken, Failure> {
+    let shared = Shared::take(spec)?;
     let how = MsFlags::MS_REC | MsFlags::MS_SLAVE;
     mount::set_propagation(Path::new("/"), how, "mounts made here stay here; the host's new ones still come in")
         .map_err(Failure::at("separate its mounts"))?;
-    root(roots, union, mounted)
+    Ok(Taken { root: root(roots, union, mounted)?, shared })
 }
 
 /// The root of a container that does not run, with its volumes, in this mount namespace: for who looks into it or puts
@@ -33,23 +45,26 @@ pub(super) fn take(roots: &Roots, union: &Union, mounted: bool) -> Result<OwnedF
 /// # Errors
 /// The call that failed.
 pub fn at_rest(roots: &Roots, union: &Union, mounted: bool, spec: &Spec) -> Result<OwnedFd, Failure> {
-    let root = take(roots, union, mounted)?;
+    let taken = take(roots, union, mounted, spec)?;
     let of_ours =
         |target: &Path| ["/etc/hosts", "/etc/hostname", "/etc/resolv.conf"].iter().any(|one| target == Path::new(one));
     let listed = spec.mounts().iter().flatten();
     for one in listed.filter(|one| one.typ().as_deref() == Some("bind") && !of_ours(one.destination())) {
-        place(root.as_fd(), one)?;
+        place(taken.root.as_fd(), one, &taken.shared)?;
     }
-    Ok(root)
+    Ok(taken.root)
 }
 
 /// Mounts what its configuration lists, furnishes `/dev`, covers what is not to be seen.
-pub(super) fn furnish(root: BorrowedFd<'_>, spec: &Spec) -> Result<(), Failure> {
+pub(super) fn furnish(taken: &Taken, spec: &Spec) -> Result<(), Failure> {
+    let root = taken.root.as_fd();
     for one in spec.mounts().iter().flatten() {
-        place(root, one)?;
+        place(root, one, &taken.shared)?;
     }
-    let dev = fs::resolve(root, Path::new("dev"), Links::Refused).map_err(Failure::at("open the new /dev"))?;
-    devices::furnish(dev.as_fd())?;
+    if !brings_dev(spec) {
+        let dev = fs::resolve(root, Path::new("dev"), Links::Refused).map_err(Failure::at("open the new /dev"))?;
+        devices::furnish(dev.as_fd())?;
+    }
     sysctl::write(root.as_fd(), spec)?;
     if let Some(linux) = spec.linux() {
         for path in linux.readonly_paths().iter().flatten() {
@@ -60,6 +75,25 @@ pub(super) fn furnish(root: BorrowedFd<'_>, spec: &Spec) -> Result<(), Failure> 
         }
     }
     Ok(())
+}
+
+/// A folder of the user's as /dev has what it has (runc libcontainer, `needsSetupDev`).
+fn brings_dev(spec: &Spec) -> bool {
+    let is_it = |one: &Mount| one.destination() == Path::new("/dev") && one.typ().as_deref() == Some("bind");
+    spec.mounts().iter().flatten().any(is_it)
+}
+
+/// `--read-only`: what was mounted on the union has its own say; the union itself takes nothing any more. The working
+/// directory is made before, as docker does.
+pub(super) fn seal(root: BorrowedFd<'_>, spec: &Spec) -> Result<(), Failure> {
+    if !spec.root().as_ref().is_some_and(|root| root.readonly().unwrap_or(false)) {
+        return Ok(());
+    }
+    let workdir = spec.process().as_ref().map_or(Path::new("/"), |process| process.cwd());
+    let step = format!("make the working directory {}", workdir.display());
+    fs::mount_point(root, workdir, Shape::Folder, Links::Inside).map_err(Failure::at(&step))?;
+    let why = "the container was asked for read-only; its volumes and its /dev stay as they are";
+    mount::set_attributes(&root, libc::MOUNT_ATTR_RDONLY, false, why).map_err(Failure::at("make the root read-only"))
 }
 
 /// The union as a mount, for pivot_root(2) takes nothing else. Where `layer mount` has mounted it, it is shown again.
@@ -90,21 +124,44 @@ fn mount_failure(error: crate::stages::layer::LayerError) -> Failure {
 }
 
 /// One entry of `mounts` in config.json.
-fn place(root: BorrowedFd<'_>, wanted: &Mount) -> Result<(), Failure> {
+fn place(root: BorrowedFd<'_>, wanted: &Mount, shared: &Shared) -> Result<(), Failure> {
     let target = wanted.destination();
     let kind = wanted.typ().as_deref().unwrap_or("none");
     let options = Options::read(wanted.options().as_deref().unwrap_or_default());
     if kind == "bind" || options.bind {
-        return bind(root, wanted, &options);
+        return bind::show(root, wanted, &options, shared);
     }
     let step = || format!("mount {kind} at {}", target.display());
-    let place = fs::mount_point(root, target, Shape::Folder, Links::Refused).map_err(refuse_link(target, &step()))?;
+    // Memory may be asked for anywhere, and many images have links such as /var/run; ours never lie behind one.
+    let links = if kind == "tmpfs" && !is_ours(target) { Links::Inside } else { Links::Refused };
+    let mut data = options.data;
+    if links == Links::Inside && !data.split(',').any(|word| word.starts_with("mode=")) {
+        data = as_found(root, target, data);
+    }
+    let place = fs::mount_point(root, target, Shape::Folder, links).map_err(refuse_link(target, &step()))?;
+    if links == Links::Inside {
+        bind::guard(root, &place, target, &step())?;
+    }
     let source = wanted.source().as_ref().map_or(kind, |source| source.to_str().unwrap_or(kind));
     let fstype = if kind == "cgroup" { "cgroup2" } else { kind };
     // Root inside may make nodes (CAP_MKNOD), and must not open them. A devpts has terminals, and takes no other nodes.
     let nodev = if kind == "devpts" { MsFlags::empty() } else { MsFlags::MS_NODEV };
-    mount::mount_at(place.as_fd(), source, fstype, options.flags | nodev, &options.data, why(target))
+    mount::mount_at(place.as_fd(), source, fstype, options.flags | nodev, &data, why(target))
         .map_err(Failure::at(&step()))
+}
+
+fn is_ours(target: &Path) -> bool {
+    matches!(target.to_str(), Some("/dev" | "/dev/shm"))
+}
+
+/// Memory where a folder is has that folder's mode (runc libcontainer/rootfs_linux.go, `tmpfs`).
+fn as_found(root: BorrowedFd<'_>, target: &Path, data: String) -> String {
+    let found = fs::resolve(root, target, Links::Inside).and_then(|found| fs::mode(&found));
+    match (found, data.is_empty()) {
+        (Ok(mode), true) => format!("mode={mode:o}"),
+        (Ok(mode), false) => format!("{data},mode={mode:o}"),
+        (Err(_), _) => data,
+    }
 }
 
 fn why(target: &Path) -> &'static str {
@@ -118,32 +175,6 @@ fn why(target: &Path) -> &'static str {
         Some("/sys/fs/cgroup") => "its own part of the cgroup tree, not to be written",
         _ => "as its configuration says",
     }
-}
-
-/// A file or folder of the host. The image's own links are followed, inside the root: /etc/resolv.conf often is one.
-fn bind(root: BorrowedFd<'_>, wanted: &Mount, options: &Options) -> Result<(), Failure> {
-    let (source, target) = (wanted.source().clone().unwrap_or_default(), wanted.destination());
-    let step = format!("show {} at {}", source.display(), target.display());
-    let name = CString::new(source.as_os_str().as_encoded_bytes()).unwrap_or_default();
-    let copy =
-        mount::copy_tree(mount::here(), &name, true, "of the host, to be shown inside").map_err(Failure::at(&step))?;
-    let shape = match fs::file_type(&copy) {
-        Ok(SFlag::S_IFDIR) => Shape::Folder,
-        _ => Shape::File,
-    };
-    mount::set_attributes(
-        &copy,
-        libc::MOUNT_ATTR_NODEV,
-        true,
-        "root inside can make a node for any device of the host",
-    )
-    .map_err(Failure::at(&step))?;
-    if options.flags.contains(MsFlags::MS_RDONLY) {
-        mount::set_attributes(&copy, libc::MOUNT_ATTR_RDONLY, true, "it was asked for read-only")
-            .map_err(Failure::at(&step))?;
-    }
-    let place = fs::mount_point(root, target, shape, Links::Inside).map_err(Failure::at(&step))?;
-    mount::attach(&copy, place.as_fd(), "seen inside under this name").map_err(Failure::at(&step))
 }
 
 /// Covers what tells too much: a file by the host's /dev/null, a folder by an empty tmpfs. What is not there needs none.
@@ -190,33 +221,5 @@ fn refuse_link(target: &Path, step: &str) -> impl FnOnce(kernel::Error) -> Failu
         let of_image = ours && matches!(error.errno(), Errno::ELOOP | Errno::ENOTDIR);
         let why = if of_image { ": the image has something else there than a plain folder" } else { "" };
         Failure { step: step + why, program: None, error }
-    }
-}
-
-/// The options of a mount entry: those that are flags, and those for the filesystem itself.
-struct Options {
-    flags: MsFlags,
-    data: String,
-    bind: bool,
-}
-
-impl Options {
-    fn read(words: &[String]) -> Self {
-        let mut options = Self { flags: MsFlags::empty(), data: String::new(), bind: false };
-        for word in words {
-            match word.as_str() {
-                "ro" => options.flags |= MsFlags::MS_RDONLY,
-                "nosuid" => options.flags |= MsFlags::MS_NOSUID,
-                "nodev" => options.flags |= MsFlags::MS_NODEV,
-                "noexec" => options.flags |= MsFlags::MS_NOEXEC,
-                "relatime" => options.flags |= MsFlags::MS_RELATIME,
-                "strictatime" => options.flags |= MsFlags::MS_STRICTATIME,
-                "bind" | "rbind" => options.bind = true,
-                "rw" | "private" | "rprivate" => {}
-                other if options.data.is_empty() => other.clone_into(&mut options.data),
-                other => options.data = format!("{},{other}", options.data),
-            }
-        }
-        options
     }
 }

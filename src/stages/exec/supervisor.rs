@@ -10,7 +10,7 @@ use crate::kernel::namespace::{self, Kind};
 use crate::kernel::process::{self, Child, Ended};
 use crate::kernel::{self, fs, user};
 use crate::narrate::{self, Role};
-use crate::stages::create::{self, Container, Status};
+use crate::stages::create::{self, Container, Status, What};
 use crate::stages::exit::Extent;
 use crate::stages::failure::Failure;
 use crate::stages::layer::Union;
@@ -116,6 +116,7 @@ fn begin(
 ) -> Result<Started, StartFailure> {
     let roots = &orders.roots;
     let journal = Journal::at(roots.journal());
+    make_missing(container)?;
     let cgroups = cgroup::create(roots, &journal, claim, spec)?;
     let (ours, theirs) = message::pair().map_err(quiet("socketpair"))?;
     let (stdio, mut ends) = if container.terminal {
@@ -166,6 +167,20 @@ fn begin(
     };
     hear_out(&ours, &mut ends)?;
     Ok(Started { child, ends, claim: claim.clone(), door, cgroups, network })
+}
+
+/// A folder of this machine that `-v` names and that is not there: docker makes it, and leaves it (moby volume/mounts,
+/// `MountPoint.Setup`).
+fn make_missing(container: &Container) -> Result<(), StartFailure> {
+    for mount in &container.mounts {
+        if let What::Bind { source, make: true, .. } = &mount.what
+            && !source.exists()
+        {
+            std::fs::create_dir_all(source)
+                .map_err(|error| create::CreateError::Folder { path: source.clone(), source: error })?;
+        }
+    }
+    Ok(())
 }
 
 /// One that cannot hear it any more has said why, or was killed: both are heard next.
@@ -254,7 +269,7 @@ fn live(orders: Orders, mut container: Container, started: Started) -> i32 {
     started.network.end(&roots, &container.id);
     take_back(&roots, &container, Extent::Everything);
     if container.remove {
-        let _ = exit::remove_files(&roots, &container);
+        let _ = exit::remove_files(&roots, &container, exit::Volumes::Anonymous);
     }
     audience.tell_end(ended);
     drop((started.claim, started.cgroups, alone));

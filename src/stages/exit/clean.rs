@@ -1,13 +1,14 @@
 //! After a kill: what nobody wants any more goes, by the journal and never by name alone.
 
 use super::undo::{self, UndoError};
-use super::{ExitError, kill, remove, remove_files};
+use super::{ExitError, Volumes, kill, remove, remove_files};
 use crate::kernel::process::Ended;
 use crate::stages::create::{self, Container, Status};
 use crate::stages::exec::{self, Running};
 use crate::stages::keeper;
 use crate::stages::network;
 use crate::stages::place::Place;
+use crate::stages::volume;
 use crate::state::{Entry, Journal, Roots, read_record, sweep_drafts};
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -42,7 +43,7 @@ pub fn recover(roots: &Roots) -> Result<usize, ExitError> {
             bring_to_rest(roots, &container)?;
         }
     }
-    let undone = undo::undo_each(&journal, orphans.iter());
+    let undone = undo::undo_each(roots, orphans.iter());
     let network = network::clean(roots);
     let owners: BTreeSet<&str> = orphans.iter().map(|entry| entry.claim.owner.as_str()).collect();
     for owner in owners {
@@ -79,7 +80,7 @@ fn settle(roots: &Roots, owner: &str) -> Result<(), ExitError> {
     let _ = std::fs::remove_dir_all(roots.running().join(owner));
     let Ok(mut container) = create::find(roots, owner) else { return Ok(()) };
     if container.remove {
-        return remove_files(roots, &container);
+        return remove_files(roots, &container, Volumes::Anonymous);
     }
     if started > 0 {
         let at = std::time::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs());
@@ -115,7 +116,7 @@ pub fn clean(roots: &Roots, all: bool) -> Result<Cleaned, ExitError> {
         }
     }
     cleaned.effects += recover(roots)?;
-    undo::unshare_cgroups(&Journal::at(roots.journal()))?;
+    undo::unshare_cgroups(roots)?;
     network::clean(roots)?;
     sweep(roots);
     Ok(cleaned)
@@ -127,7 +128,7 @@ fn end(roots: &Roots, container: &Container, all: bool, cleaned: &mut Cleaned) -
         cleaned.ended.push(container.name.clone());
     }
     if all && create::find(roots, &container.id).is_ok() {
-        remove(roots, container, true)?;
+        remove(roots, container, true, Volumes::Anonymous)?;
         cleaned.removed.push(container.name.clone());
     }
     Ok(())
@@ -151,6 +152,7 @@ fn sweep(roots: &Roots) {
             let _ = std::fs::remove_dir_all(folder);
         }
     }
+    volume::sweep(roots);
     let _ = crate::image::sweep(roots);
 }
 

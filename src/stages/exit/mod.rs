@@ -17,13 +17,13 @@ pub use undo::UndoError;
 use crate::error::Explain;
 use crate::exit::Exit;
 use crate::kernel::{self, process};
-use crate::stages::create::{self, Container, CreateError, Status};
+use crate::stages::create::{self, Container, CreateError, Status, What};
 use crate::stages::exec::{self, Running};
 use crate::stages::handle;
 use crate::stages::keeper;
 use crate::stages::layer::{self, LayerError};
 use crate::stages::network::{self, NetworkError};
-use crate::state::{ProcessIdentity, Roots};
+use crate::state::{Claim, Effect, Entry, Journal, ProcessIdentity, Roots};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 
@@ -189,7 +189,7 @@ pub fn code(container: &Container) -> u8 {
 ///
 /// # Errors
 /// All of [`ExitError`].
-pub fn remove(roots: &Roots, container: &Container, force: bool) -> Result<(), ExitError> {
+pub fn remove(roots: &Roots, container: &Container, force: bool, volumes: Volumes) -> Result<(), ExitError> {
     let _alone = loop {
         match exec::lock_at_rest(roots, &container.id) {
             Ok(Ok(lock)) => break Some(lock),
@@ -203,7 +203,16 @@ pub fn remove(roots: &Roots, container: &Container, force: bool) -> Result<(), E
     network::unpin(roots, &container.id)?;
     take_back(roots, &container.id, Extent::Everything)?;
     network::settle(roots)?;
-    remove_files(roots, container)
+    remove_files(roots, container, volumes)
+}
+
+/// What becomes of the volumes that nobody has named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Volumes {
+    /// They stay: `rm`.
+    Keep,
+    /// They go, unless another container has them too: `rm -v`, `run --rm`.
+    Anonymous,
 }
 
 /// What of a container is to be taken back.
@@ -237,17 +246,35 @@ pub fn take_back(roots: &Roots, id: &str, extent: Extent) -> Result<(), ExitErro
 }
 
 /// Removes a container's folder: renamed first, so that nobody finds half of it. overlayfs leaves `work/work` with mode
-/// 000, which only root may enter; and nothing is removed across a mount.
+/// 000, which only root may enter; and nothing is removed across a mount. Volumes go after it, for until then they are
+/// in use; the journal knows of them before.
 ///
 /// # Errors
-/// [`ExitError::Files`].
-pub fn remove_files(roots: &Roots, container: &Container) -> Result<(), ExitError> {
+/// [`ExitError::Files`], [`ExitError::Undo`].
+pub fn remove_files(roots: &Roots, container: &Container, volumes: Volumes) -> Result<(), ExitError> {
     let folder = create::folder(roots, &container.id);
     let doomed = roots.containers().join(format!(".old-{}", container.id));
+    let entries = if volumes == Volumes::Anonymous { announce_volumes(roots, container)? } else { Vec::new() };
     match std::fs::rename(&folder, &doomed) {
         Ok(()) => {}
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
         Err(source) => return Err(ExitError::Files { path: folder, source }),
     }
-    clean::remove_tree(&doomed).map_err(|source| ExitError::Files { path: doomed, source })
+    let undone = undo::undo_each(roots, entries.iter());
+    clean::remove_tree(&doomed).map_err(|source| ExitError::Files { path: doomed, source })?;
+    Ok(undone?)
+}
+
+/// What is killed from here on is gone on with by the next command, which asks again who uses them.
+fn announce_volumes(roots: &Roots, container: &Container) -> Result<Vec<Entry>, ExitError> {
+    let journal = Journal::at(roots.journal());
+    let claim = Claim { owner: container.id.clone(), holder: Some(ProcessIdentity::myself()) };
+    let mut entries = Vec::new();
+    for mount in &container.mounts {
+        if let What::Volume { name, anonymous: true, .. } = &mount.what {
+            let entry = journal.announce(&claim, Effect::Volume { name: name.clone() });
+            entries.push(entry.map_err(UndoError::from)?);
+        }
+    }
+    Ok(entries)
 }

@@ -4,7 +4,7 @@ use crate::kernel::cgroup::delegation::{self, LEAF};
 use crate::kernel::{self, cgroup};
 use crate::stages::layer;
 use crate::stages::network;
-use crate::stages::place;
+use crate::stages::{place, volume};
 use crate::state::{Effect, Entry, Journal, ProcessIdentity, RecordError, Roots};
 use std::path::Path;
 
@@ -27,32 +27,33 @@ fn list(what: &[String]) -> String {
 pub(super) fn held_by(roots: &Roots, owner: &str, holder: ProcessIdentity) -> Result<(), UndoError> {
     let journal = Journal::at(roots.journal());
     let entries = journal.entries_of(owner)?;
-    undo_each(&journal, entries.iter().filter(|entry| entry.claim.holder == Some(holder)))
+    undo_each(roots, entries.iter().filter(|entry| entry.claim.holder == Some(holder)))
 }
 
 /// Undoes all that stands in the journal for `owner`, newest first.
 pub(super) fn all_of(roots: &Roots, owner: &str) -> Result<(), UndoError> {
     let journal = Journal::at(roots.journal());
     let entries = journal.entries_of(owner)?;
-    undo_each(&journal, entries.iter())
+    undo_each(roots, entries.iter())
 }
 
 /// Undoes these entries, in this order.
-pub(super) fn undo_each<'a>(journal: &Journal, entries: impl Iterator<Item = &'a Entry>) -> Result<(), UndoError> {
+pub(super) fn undo_each<'a>(roots: &Roots, entries: impl Iterator<Item = &'a Entry>) -> Result<(), UndoError> {
+    let journal = &Journal::at(roots.journal());
     let mut left = Vec::new();
     for entry in entries {
-        match undo(&entry.effect, entry) {
+        match undo(roots, &entry.effect, entry) {
             Ok(()) => journal.forget(entry),
             Err(text) => left.push(text),
         }
         if let Effect::Cgroup { path } = &entry.effect {
-            left.extend(share_no_more(journal, path));
+            left.extend(share_no_more(roots, path));
         }
     }
     if left.is_empty() { Ok(()) } else { Err(UndoError::Left(left)) }
 }
 
-fn undo(effect: &Effect, entry: &Entry) -> Result<(), String> {
+fn undo(roots: &Roots, effect: &Effect, entry: &Entry) -> Result<(), String> {
     let call = |error: kernel::Error| error.to_string();
     match effect {
         Effect::Process(identity) => place::kill(*identity).map_err(|error| error.to_string()),
@@ -67,6 +68,7 @@ fn undo(effect: &Effect, entry: &Entry) -> Result<(), String> {
             take_controllers_back(folder, names, leaf.as_deref()).map_err(call)
         }
         Effect::Frozen { group } => cgroup::freezer::thaw(group).map_err(call),
+        Effect::Volume { name } => volume::discard(roots, name).map_err(|error| error.to_string()),
         Effect::Path { path } => {
             super::clean::remove_tree(path).map_err(|error| format!("{}: {error}", path.display()))
         }
@@ -96,25 +98,25 @@ fn is_ours(group: &Path) -> bool {
 }
 
 /// What was handed on for all containers goes with the last of them: when the group above its group is gone too.
-fn share_no_more(journal: &Journal, group: &Path) -> Option<String> {
+fn share_no_more(roots: &Roots, group: &Path) -> Option<String> {
     let ours = group.parent().filter(|parent| is_ours(parent) && !parent.exists())?;
     // Version 1 has nothing to hand on.
     let base = ours.parent().filter(|base| base.join("cgroup.subtree_control").exists())?;
-    unshare(journal, |folder| folder == base).err().map(|error| error.to_string())
+    unshare(roots, |folder| folder == base).err().map(|error| error.to_string())
 }
 
 /// Undoes what [`share_no_more`] would have, where a kill came between.
-pub(super) fn unshare_cgroups(journal: &Journal) -> Result<(), UndoError> {
-    unshare(journal, |folder| {
+pub(super) fn unshare_cgroups(roots: &Roots) -> Result<(), UndoError> {
+    unshare(roots, |folder| {
         let groups = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
         !groups.into_iter().any(|group| is_ours(&group.path()))
     })
 }
 
-fn unshare(journal: &Journal, is_meant: impl Fn(&Path) -> bool) -> Result<(), UndoError> {
-    let entries = journal.entries()?;
+fn unshare(roots: &Roots, is_meant: impl Fn(&Path) -> bool) -> Result<(), UndoError> {
+    let entries = Journal::at(roots.journal()).entries()?;
     let meant = |entry: &&Entry| matches!(&entry.effect, Effect::Controllers { folder, .. } if is_meant(folder));
-    undo_each(journal, entries.iter().filter(meant))
+    undo_each(roots, entries.iter().filter(meant))
 }
 
 fn take_controllers_back(folder: &Path, names: &[String], leaf: Option<&Path>) -> kernel::Result<()> {

@@ -239,7 +239,7 @@ fn wished(id: &str, wish: network::Wish) -> Container {
         remove: false,
         network: network::Mode::Bridge,
         wish,
-        volumes: Vec::new(),
+        mounts: Vec::new(),
         limits: Limits::default(),
         created: 1,
         created_nanos: 1,

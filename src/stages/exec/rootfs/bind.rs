@@ -1,0 +1,129 @@
+//! Files and folders of the host shown inside: volumes, the three files of /etc, whatever `-v` names.
+//!
+//! A copy of the mount is taken (open_tree(2)), made as it was asked for while nobody sees it, and only then attached.
+
+use super::Options;
+use crate::kernel::fs::{self, Links, Shape};
+use crate::kernel::{self, mount};
+use crate::stages::failure::Failure;
+use nix::errno::Errno;
+use nix::mount::MsFlags;
+use nix::sys::stat::SFlag;
+use oci_spec::runtime::{Mount, Spec};
+use std::ffi::CString;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+/// Files of /proc that may be shown otherwise (runc libcontainer/rootfs_linux.go, `checkProcMount`): lxcfs does.
+const SHOWN_OTHERWISE: [&str; 10] = [
+    "/proc/cpuinfo",
+    "/proc/diskstats",
+    "/proc/loadavg",
+    "/proc/meminfo",
+    "/proc/slabinfo",
+    "/proc/stat",
+    "/proc/swaps",
+    "/proc/uptime",
+    "/proc/sys/kernel/ns_last_pid",
+    "/proc/sys/crypto/fips_enabled",
+];
+
+/// Copies of those mounts that stay peers of the host's, by target. They are taken while we still are one: once our
+/// mounts are slaves, nothing that is made here goes out any more (mount_namespaces(7)).
+#[derive(Debug, Default)]
+pub(super) struct Shared(Vec<(PathBuf, OwnedFd)>);
+
+impl Shared {
+    pub(super) fn take(spec: &Spec) -> Result<Self, Failure> {
+        let mut taken = Vec::new();
+        for one in spec.mounts().iter().flatten() {
+            let options = Options::read(one.options().as_deref().unwrap_or_default());
+            if options.propagation.is_some_and(|how| how.contains(MsFlags::MS_SHARED)) {
+                taken.push((one.destination().clone(), copy(one, options.recursive)?));
+            }
+        }
+        Ok(Self(taken))
+    }
+
+    fn get(&self, target: &Path) -> Option<std::io::Result<OwnedFd>> {
+        self.0.iter().find(|(other, _)| other == target).map(|(_, copy)| copy.try_clone())
+    }
+}
+
+fn step_of(wanted: &Mount) -> String {
+    let source = wanted.source().clone().unwrap_or_default();
+    format!("show {} at {}", source.display(), wanted.destination().display())
+}
+
+fn copy(wanted: &Mount, recursive: bool) -> Result<OwnedFd, Failure> {
+    let source = wanted.source().clone().unwrap_or_default();
+    let name = CString::new(source.as_os_str().as_encoded_bytes()).unwrap_or_default();
+    mount::copy_tree(mount::here(), &name, recursive, "of the host, to be shown inside")
+        .map_err(Failure::at(&step_of(wanted)))
+}
+
+/// One of them. The image's own links are followed, inside the root: /etc/resolv.conf often is one.
+pub(super) fn show(root: BorrowedFd<'_>, wanted: &Mount, options: &Options, shared: &Shared) -> Result<(), Failure> {
+    let target = wanted.destination();
+    let step = step_of(wanted);
+    let copy = match shared.get(target) {
+        Some(taken) => taken.map_err(|error| quiet("dup", &error)).map_err(Failure::at(&step))?,
+        None => copy(wanted, options.recursive)?,
+    };
+    let shape = match fs::file_type(&copy) {
+        Ok(SFlag::S_IFDIR) => Shape::Folder,
+        _ => Shape::File,
+    };
+    set(&copy, options).map_err(Failure::at(&step))?;
+    let place = fs::mount_point(root, target, shape, Links::Inside).map_err(Failure::at(&step))?;
+    guard(root, &place, target, &step)?;
+    mount::attach(&copy, place.as_fd(), "seen inside under this name").map_err(Failure::at(&step))
+}
+
+/// What it is made while nobody sees it.
+fn set(copy: &OwnedFd, options: &Options) -> kernel::Result<()> {
+    let how = options.propagation.unwrap_or(MsFlags::empty());
+    let (deep, kind) = (how.contains(MsFlags::MS_REC), how & !MsFlags::MS_REC);
+    let nodev = "root inside can make a node for any device of the host";
+    if deep {
+        let why = "root inside can make a node for any device of the host; and what passes to and from here";
+        mount::set_attributes_and_propagation(copy, libc::MOUNT_ATTR_NODEV, kind.bits(), true, why)?;
+    } else {
+        mount::set_attributes(copy, libc::MOUNT_ATTR_NODEV, true, nodev)?;
+        if !kind.is_empty() {
+            mount::set_attributes_and_propagation(copy, 0, kind.bits(), false, "what passes to and from here")?;
+        }
+    }
+    if options.flags.contains(MsFlags::MS_RDONLY) {
+        mount::set_attributes(copy, libc::MOUNT_ATTR_RDONLY, true, "it was asked for read-only")?;
+    }
+    Ok(())
+}
+
+/// What may not be mounted on: the root itself, or the /proc of this container, where a fake could keep from being
+/// masked what is masked (CVE-2019-16884). Asked of the descriptor: a path may have led here through links.
+pub(super) fn guard(root: BorrowedFd<'_>, place: &OwnedFd, target: &Path, step: &str) -> Result<(), Failure> {
+    if SHOWN_OTHERWISE.iter().any(|file| target == Path::new(file)) {
+        return Ok(());
+    }
+    let refuse = |why: &str, call, errno| {
+        let error = kernel::Error::quiet(call, &format_args!("{}", target.display()), errno);
+        Err(Failure::at(&format!("{step}: {why}"))(error))
+    };
+    if target == Path::new("/proc") || fs::is_proc(place) {
+        return refuse(
+            "nothing else is mounted inside /proc, where it could hide what is masked",
+            "fstatfs",
+            Errno::EXDEV,
+        );
+    }
+    if fs::is_same(&root, place).map_err(Failure::at(step))? {
+        return refuse("it leads to the root of the container", "fstat", Errno::EBUSY);
+    }
+    Ok(())
+}
+
+fn quiet(call: &'static str, error: &std::io::Error) -> kernel::Error {
+    let errno = Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO));
+    kernel::Error::quiet(call, &format_args!("…"), errno)
+}
