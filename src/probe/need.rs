@@ -109,7 +109,7 @@ const fn need(id: &'static str, title: &'static str, basic: Basic, check: fn(&Ro
 }
 
 /// In the order in which doctor prints them.
-const NEEDS: [Need; 40] = [
+const NEEDS: [Need; 41] = [
     need("kernel", "a kernel of the last years", Basic::Never, calls::kernel),
     need("uts-namespace", "own host name", Basic::Always, namespaces::uts),
     need("pid-namespace", "own process numbers", Basic::Always, namespaces::pid),
@@ -134,6 +134,7 @@ const NEEDS: [Need; 40] = [
     need("tun", "/dev/net/tun", Basic::Never, network::tun),
     need("cgroups", "cgroups, v1 or v2", Basic::Never, cgroups::layout),
     need("cgroup-pids", "a limit on processes", Basic::Never, cgroups::pids),
+    need("cgroup-freezer", "a way to hold a group", Basic::Never, cgroups::freezer),
     need("cgroup-memory", "a limit on memory", Basic::Never, cgroups::memory),
     need("cgroup-cpu", "a share of processor time", Basic::Never, cgroups::cpu),
     need("seccomp", "a filter on system calls", Basic::Never, calls::seccomp),

@@ -51,6 +51,13 @@ pub(super) fn pids(_: &Roots) -> Answer {
     controller("pids")
 }
 
+/// Version 2 has it in every group, version 1 as a controller of its own.
+pub(super) fn freezer(_: &Roots) -> Answer {
+    let trees = cgroup::hierarchies().unwrap_or_default();
+    let has_controller = trees.iter().any(|tree| tree.controllers.iter().any(|name| name == "freezer"));
+    controller(if has_controller { "freezer" } else { "pids" })
+}
+
 pub(super) fn memory(_: &Roots) -> Answer {
     controller("memory")
 }
