@@ -1,7 +1,7 @@
-//! `explore images` and `explore rmi`.
+//! `explore images`, `rmi`, `tag`, `history`, and docker's grouping of all that is done to images: `explore image VERB`.
 
 use super::pulling::size;
-use super::{Context, explained};
+use super::{Context, explained, inspect};
 use crate::exit::Exit;
 use crate::image::{self, Summary, time};
 
@@ -14,6 +14,151 @@ pub(super) struct Images {
     /// Do not cut IDs
     #[arg(long)]
     no_trunc: bool,
+    /// Only those of which this holds: `dangling=true` for images without a name, `dangling=false` for the others
+    #[arg(short, long, value_name = "NAME=VALUE", value_parser = dangling)]
+    filter: Vec<bool>,
+}
+
+/// `dangling=true` and the like.
+fn dangling(text: &str) -> Result<bool, String> {
+    match text.split_once('=') {
+        Some(("dangling", "true" | "1")) => Ok(true),
+        Some(("dangling", "false" | "0")) => Ok(false),
+        Some(("dangling", _)) => Err("dangling is true or false".into()),
+        Some((name, _)) => Err(format!("invalid filter '{name}'; there is dangling")),
+        None => Err("bad format of filter (expected name=value)".into()),
+    }
+}
+
+/// Give an image one more name
+#[derive(Debug, clap::Args)]
+pub(super) struct Tag {
+    /// Name or ID of the image
+    #[arg(value_name = "SOURCE_IMAGE[:TAG]")]
+    source: String,
+    /// The new name; an image that had it keeps its ID only
+    #[arg(value_name = "TARGET_IMAGE[:TAG]")]
+    target: String,
+}
+
+/// Show how an image was made, the newest step first
+#[derive(Debug, clap::Args)]
+pub(super) struct History {
+    /// Print image IDs alone
+    #[arg(short, long)]
+    quiet: bool,
+    /// Whole IDs and commands
+    #[arg(long)]
+    no_trunc: bool,
+    /// Name or ID
+    image: String,
+}
+
+/// Remove images that have no name and that no container stands on
+#[derive(Debug, clap::Args)]
+pub(super) struct Prune {
+    /// Those with a name as well
+    #[arg(short, long)]
+    all: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    force: bool,
+}
+
+/// Images as docker groups them: `explore image ls` is `explore images`
+#[derive(Debug, clap::Args)]
+pub(super) struct Group {
+    #[command(subcommand)]
+    command: Grouped,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Grouped {
+    #[command(alias = "list")]
+    Ls(Images),
+    Inspect(inspect::Inspect),
+    History(History),
+    Tag(Tag),
+    #[command(alias = "remove")]
+    Rm(Rmi),
+    Prune(Prune),
+    Pull(super::pull::Pull),
+    Push(super::push::Push),
+    Load(super::archive::Load),
+    Save(super::archive::Save),
+}
+
+impl Group {
+    pub(super) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
+        match self.command {
+            Grouped::Ls(args) => run(&args, context),
+            Grouped::Inspect(args) => inspect::run(&args.of_images(), context),
+            Grouped::History(args) => history(&args, context),
+            Grouped::Tag(args) => tag(&args, context),
+            Grouped::Rm(args) => remove(&args, context),
+            Grouped::Prune(args) => prune(&args, context),
+            Grouped::Pull(args) => super::pull::run(&args, context),
+            Grouped::Push(args) => super::push::run(&args, context),
+            Grouped::Load(args) => super::archive::load(&args, context),
+            Grouped::Save(args) => super::archive::save(&args, context),
+        }
+    }
+}
+
+pub(super) fn tag(args: &Tag, context: &mut Context) -> anyhow::Result<Exit> {
+    let roots = context.roots()?;
+    let name = image::tag(&roots, &args.source, &args.target).map_err(explained)?;
+    if context.screen.json {
+        context.screen.data(&serde_json::json!({ "schema": 1, "image": name }))?;
+    }
+    Ok(Exit::Ok)
+}
+
+pub(super) fn history(args: &History, context: &mut Context) -> anyhow::Result<Exit> {
+    let roots = context.roots()?;
+    let steps = image::history(&roots, &args.image).map_err(explained)?;
+    if context.screen.json {
+        context.screen.data(&serde_json::json!({ "schema": 1, "history": steps }))?;
+        return Ok(Exit::Ok);
+    }
+    let id = |step: &image::Step| match &step.id {
+        Some(id) if args.no_trunc => id.clone(),
+        Some(id) => short(id),
+        // Docker keeps IDs of steps only on the machine that built them.
+        None => "<missing>".to_owned(),
+    };
+    if args.quiet {
+        return steps.iter().try_for_each(|step| context.screen.line(&id(step))).map(|()| Ok(Exit::Ok))?;
+    }
+    let by = |text: &str| {
+        let text = text.replace(['\n', '\t'], " ");
+        if args.no_trunc { text } else { super::columns::cut(&text, 45, true) }
+    };
+    let rows: Vec<[String; 5]> = steps
+        .iter()
+        .map(|step| [id(step), since(step.created), by(&step.created_by), size(step.size), step.comment.clone()])
+        .collect();
+    context.screen.table(["IMAGE", "CREATED", "CREATED BY", "SIZE", "COMMENT"], &rows)?;
+    Ok(Exit::Ok)
+}
+
+fn prune(args: &Prune, context: &mut Context) -> anyhow::Result<Exit> {
+    let what =
+        if args.all { "all images without at least one container associated to them" } else { "all dangling images" };
+    if !args.force && !super::prune::agreed(what)? {
+        return Ok(Exit::Ok);
+    }
+    let roots = context.container_roots()?;
+    let pruned = image::prune(&roots, args.all).map_err(explained)?;
+    if context.screen.json {
+        context.screen.data(&serde_json::json!({ "schema": 1, "removed": pruned.told, "bytes": pruned.bytes }))?;
+        return Ok(Exit::Ok);
+    }
+    if !pruned.told.is_empty() {
+        context.screen.print(&format!("Deleted Images:\n{}\n\n", pruned.told.join("\n")))?;
+    }
+    context.screen.line(&format!("Total reclaimed space: {}", size(pruned.bytes)))?;
+    Ok(Exit::Ok)
 }
 
 /// Remove images that no container stands on
@@ -26,7 +171,9 @@ pub(super) struct Rmi {
 
 pub(super) fn run(arguments: &Images, context: &mut Context) -> anyhow::Result<Exit> {
     let roots = context.roots()?;
-    let found = image::list(&roots).map_err(explained)?;
+    let mut found = image::list(&roots).map_err(explained)?;
+    let is_dangling = |one: &Summary| one.repository == "<none>";
+    found.retain(|one| arguments.filter.iter().all(|wanted| is_dangling(one) == *wanted));
     if context.screen.json {
         context.screen.data(&serde_json::json!({ "schema": 1, "images": found }))?;
         return Ok(Exit::Ok);
@@ -71,6 +218,10 @@ fn short(id: &str) -> String {
 }
 
 fn created(one: &Summary) -> String {
+    since(one.created)
+}
+
+fn since(created: Option<u64>) -> String {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |passed| passed.as_secs());
-    one.created.map_or_else(|| "N/A".to_owned(), |created| time::ago(now.saturating_sub(created)))
+    created.map_or_else(|| "N/A".to_owned(), |created| time::ago(now.saturating_sub(created)))
 }

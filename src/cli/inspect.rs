@@ -54,6 +54,11 @@ impl Explain for NoObject {
 }
 
 impl Inspect {
+    /// Of images only.
+    pub(super) fn of_images(self) -> Self {
+        Self { r#type: Some(Kind::Image), ..self }
+    }
+
     /// Of containers only.
     pub(super) fn of_containers(self) -> Self {
         Self { r#type: Some(Kind::Container), ..self }

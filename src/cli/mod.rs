@@ -35,6 +35,7 @@ mod prune;
 mod ps;
 mod pull;
 mod pulling;
+mod push;
 mod registry;
 mod report;
 mod screen;
@@ -122,6 +123,14 @@ enum Command {
     /// Say what can run on this machine, and what helps where something cannot
     #[command(display_order = 61)]
     Doctor,
+    #[command(display_order = 11)]
+    Push(push::Push),
+    #[command(display_order = 12)]
+    Tag(images::Tag),
+    #[command(display_order = 12)]
+    History(images::History),
+    #[command(display_order = 12)]
+    Image(images::Group),
     #[command(display_order = 13)]
     Load(archive::Load),
     #[command(display_order = 14)]
@@ -175,6 +184,10 @@ fn dispatch(command: Command, context: &mut Context) -> anyhow::Result<Exit> {
         Command::Pull(args) => pull::run(&args, context),
         Command::Images(args) => images::run(&args, context),
         Command::Rmi(args) => images::remove(&args, context),
+        Command::Push(args) => push::run(&args, context),
+        Command::Tag(args) => images::tag(&args, context),
+        Command::History(args) => images::history(&args, context),
+        Command::Image(args) => args.run(context),
         Command::Doctor => doctor::run(context),
         Command::Load(args) => archive::load(&args, context),
         Command::Save(args) => archive::save(&args, context),

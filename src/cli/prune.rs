@@ -22,7 +22,7 @@ pub(super) fn run(args: &Prune, context: &mut Context) -> anyhow::Result<Exit> {
     for filter in &args.filter {
         filter.check_for_prune().map_err(explained)?;
     }
-    if !args.force && !agreed()? {
+    if !args.force && !agreed("all stopped containers")? {
         return Ok(Exit::Ok);
     }
     let roots = context.container_roots()?;
@@ -55,8 +55,8 @@ pub(super) fn run(args: &Prune, context: &mut Context) -> anyhow::Result<Exit> {
 }
 
 /// Asks; no is the answer of one who is not there.
-fn agreed() -> anyhow::Result<bool> {
-    let question = "WARNING! This will remove all stopped containers.\nAre you sure you want to continue? [y/N] ";
+pub(super) fn agreed(what: &str) -> anyhow::Result<bool> {
+    let question = format!("WARNING! This will remove {what}.\nAre you sure you want to continue? [y/N] ");
     std::io::stderr().write_all(question.as_bytes())?;
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;

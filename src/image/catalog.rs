@@ -224,7 +224,7 @@ pub fn remove(roots: &Roots, reference: &str) -> Result<Vec<String>, ImageError>
 }
 
 /// The first container whose record names this image ID.
-fn container_on(roots: &Roots, id: &str) -> Option<String> {
+pub(super) fn container_on(roots: &Roots, id: &str) -> Option<String> {
     let containers = std::fs::read_dir(roots.containers()).ok()?;
     containers.filter_map(Result::ok).find_map(|folder| {
         let record = std::fs::read(folder.path().join("container.json")).ok()?;

@@ -23,6 +23,7 @@ pub mod failure;
 mod handle;
 pub mod keeper;
 pub mod place;
+pub mod push;
 mod sibling;
 pub mod user;
 pub mod volume;

@@ -15,5 +15,6 @@ mod layers;
 mod liars;
 mod peers;
 mod pull;
+mod pushed;
 mod registry;
 mod served;

@@ -132,27 +132,28 @@ fn a_committed_image_is_unpacked_by_umoci_as_by_us() {
     crate::equal::assert_as_umoci(&learner, "made:2");
 }
 
+/// Debian's registry on the learner's machine, at 127.0.0.1:5000; `more` goes on its configuration.
+pub(crate) fn debians_registry(learner: &Learner, more: &str) -> Running {
+    learner.program("ip", ["link", "set", "lo", "up"]).run().status(0);
+    let config = learner.work().join("registry.yml");
+    let storage = learner.work().join("registry");
+    let text = format!(
+        "version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: 127.0.0.1:5000}}\n{more}",
+        storage.display()
+    );
+    std::fs::write(&config, text).unwrap();
+    let registry = learner.program("docker-registry", ["serve", config.to_str().unwrap()]).quiet().spawn();
+    let ready = || learner.at_machine(|| std::net::TcpStream::connect("127.0.0.1:5000").is_ok());
+    crate::support::eventually("the registry answers", ready);
+    registry
+}
+
 #[test]
 fn debians_docker_registry_is_pulled_from_in_every_format() {
     let both = has_program("skopeo") && has_program("docker-registry");
     require!("images::docker-registry", is_root() && both, "needs skopeo, docker-registry and root");
     let learner = with_demo();
-    learner.program("ip", ["link", "set", "lo", "up"]).run().status(0);
-    let config = learner.work().join("registry.yml");
-    let storage = learner.work().join("registry");
-    std::fs::write(
-        &config,
-        format!(
-            "version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: 127.0.0.1:5000}}\n",
-            storage.display()
-        ),
-    )
-    .unwrap();
-    let _registry: Running = learner.program("docker-registry", ["serve", config.to_str().unwrap()]).spawn();
-    let ready = || learner.at_machine(|| std::net::TcpStream::connect("127.0.0.1:5000").is_ok());
-    while !ready() {
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
+    let _registry = debians_registry(&learner, "");
     let id = learner.explore(["images", "-q"]).run().out;
     let from = format!("oci:{}:demo:latest", layout(&learner));
     for format in ["oci", "v2s2"] {

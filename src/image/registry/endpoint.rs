@@ -9,12 +9,12 @@ use super::settings::Settings;
 use crate::image::limits::Exceeded;
 use std::io::Read;
 use std::sync::{Mutex, PoisonError};
-use ureq::http::{Response, StatusCode};
+use ureq::http::{Method, Request, Response, StatusCode};
 use ureq::tls::TlsConfig;
-use ureq::{Agent, Body};
+use ureq::{Agent, Body, SendBody};
 
 /// Docker Hub answers under another name than the one that references carry.
-const HUB: (&str, &str) = ("docker.io", "https://registry-1.docker.io");
+pub(super) const HUB: (&str, &str) = ("docker.io", "https://registry-1.docker.io");
 
 /// One place.
 #[derive(Debug)]
@@ -39,6 +39,25 @@ pub(super) struct Ask<'a> {
     pub(super) from: u64,
     /// What it is called in errors.
     pub(super) what: &'a str,
+}
+
+/// Gives what is to be sent, from its beginning.
+pub(super) type Open<'a> = &'a dyn Fn() -> std::io::Result<Box<dyn Read>>;
+
+/// A request that may carry something.
+pub(super) struct Exchange<'a> {
+    method: Method,
+    url: String,
+    /// What it is called in errors.
+    what: &'a str,
+    /// Media type, length, and what gives it from its beginning: it may be sent twice.
+    pub(super) content: Option<(&'a str, u64, Open<'a>)>,
+}
+
+impl<'a> Exchange<'a> {
+    pub(super) fn of(method: Method, url: String, what: &'a str) -> Self {
+        Self { method, url, what, content: None }
+    }
 }
 
 /// All places to ask for a registry, in this order.
@@ -102,6 +121,63 @@ impl Endpoint {
             return self.good(response, ask.what, login.as_ref());
         }
         self.good(self.send(ask)?, ask.what, login.as_ref())
+    }
+
+    /// An address below `/v2/`.
+    pub(super) fn url(&self, path: &str) -> String {
+        format!("{}/v2/{path}", self.base)
+    }
+
+    /// An address that the registry gave without its own name.
+    pub(super) fn at_root(&self, path: &str) -> String {
+        let scheme = self.base.find("://").map_or(0, |at| at + 3);
+        let host = self.base[scheme..].find('/').map_or(self.base.as_str(), |end| &self.base[..scheme + end]);
+        format!("{host}{path}")
+    }
+
+    /// Sends; where that is answered by "who are you?", says so and sends again. Statuses other than success and `also`
+    /// are errors.
+    pub(super) fn exchange(&self, wanted: &Exchange<'_>, also: &[u16]) -> Result<Response<Body>, RegistryError> {
+        let mut response = self.try_exchange(wanted)?;
+        let mut user = None;
+        if response.status() == StatusCode::UNAUTHORIZED {
+            let login = credentials::find(&self.name)?;
+            if self.introduce(&response, login.as_ref())? {
+                response = self.try_exchange(wanted)?;
+            }
+            user = login;
+        }
+        let status = response.status().as_u16();
+        let (registry, what) = (self.name.clone(), wanted.what.to_owned());
+        match status {
+            200 | 201 | 202 | 204 => Ok(response),
+            _ if also.contains(&status) => Ok(response),
+            401 | 403 | 405 => Err(RegistryError::Refuses { registry, what }),
+            _ => self.good(response, wanted.what, user.as_ref()),
+        }
+    }
+
+    fn try_exchange(&self, wanted: &Exchange<'_>) -> Result<Response<Body>, RegistryError> {
+        let mut request = Request::builder().method(wanted.method.clone()).uri(&wanted.url);
+        // Where it sends us for a blob may be somebody else: who we are is for the registry alone.
+        let authorization = self.authorization.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(authorization) = authorization.filter(|_| wanted.url.starts_with(&self.at_root("/"))) {
+            request = request.header("Authorization", authorization);
+        }
+        let body = match wanted.content {
+            Some((media_type, size, open)) => {
+                request = request.header("Content-Type", media_type).header("Content-Length", size);
+                let content = open().map_err(|error| self.named(error.into(), wanted.what))?;
+                SendBody::from_owned_reader(content.take(size))
+            }
+            None if wanted.method == Method::POST => {
+                request = request.header("Content-Length", 0);
+                SendBody::from_owned_reader(std::io::empty())
+            }
+            None => SendBody::none(),
+        };
+        let request = request.body(body).map_err(|error| self.named(error.into(), wanted.what))?;
+        self.agent.run(request).map_err(|error| self.named(error, wanted.what))
     }
 
     fn send(&self, ask: &Ask<'_>) -> Result<Response<Body>, RegistryError> {

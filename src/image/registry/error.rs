@@ -67,6 +67,14 @@ pub enum RegistryError {
         /// The user name.
         user: String,
     },
+    /// 401, 403 and 405 to one who wants to write.
+    #[error("the registry {registry} does not take {what}")]
+    Refuses {
+        /// The registry.
+        registry: String,
+        /// Which manifest or blob.
+        what: String,
+    },
     /// Who we are cannot be found out.
     #[error(transparent)]
     Credentials(#[from] CredentialError),

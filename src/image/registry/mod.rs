@@ -20,6 +20,7 @@ pub mod client;
 pub mod credentials;
 mod endpoint;
 mod error;
+pub mod push;
 pub mod server;
 pub mod settings;
 
