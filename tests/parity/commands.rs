@@ -3,7 +3,7 @@
 use crate::engine::{Engine, Seen};
 
 /// Each in docker's words. `box` has ended with 3, `up` runs.
-const COMMANDS: [&[&str]; 41] = [
+const COMMANDS: [&[&str]; 42] = [
     &["run", "--rm", "demo", "true"],
     &["run", "--rm", "demo", "false"],
     &["run", "--rm", "demo", "sh", "-c", "exit 42"],
@@ -11,6 +11,7 @@ const COMMANDS: [&[&str]; 41] = [
     &["run", "--rm", "demo", "sh", "-c", "kill -9 $$"],
     &["run", "--rm", "demo", "sh", "-c", "sh -c 'kill -9 $$'"],
     &["run", "--rm", "demo", "sh", "-c", "sh -c 'kill -15 $$'; exit $?"],
+    &["run", "--rm", "--init", "demo", "sh", "-c", "kill -15 $$"],
     &["run", "--rm", "demo", "no-such-program"],
     &["run", "--rm", "demo", "/etc"],
     &["run", "--rm", "demo", "/etc/hostname"],
