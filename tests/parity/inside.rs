@@ -27,6 +27,28 @@ pub(crate) fn terminal(engine: &Engine) -> Seen {
     facts(&output.out.replace('\r', ""), 8)
 }
 
+/// What `-v`, `--mount`, `--tmpfs` and `--read-only` mount.
+pub(crate) fn mounts(engine: &Engine) -> Seen {
+    let folder = engine.learner.work().display().to_string();
+    let (bound, read_only) = (format!("{folder}:/bound"), format!("{folder}:/read-only:ro"));
+    let mount = format!("type=bind,source={folder},target=/named/inside,readonly");
+    let flags =
+        ["--name", "facts", "--read-only", "-v", &bound, "-v", &read_only, "-v", "named:/named", "-v", "/nobodys"];
+    let more = ["--tmpfs", "/scratch", "--tmpfs", "/small:size=1m,mode=700,exec", "--mount", &mount];
+    let script = r#"say() { printf '%s\t%s\n' "$1" "$2"; }
+        for place in / /bound /read-only /named /nobodys /named/inside /scratch /small /dev/shm /tmp; do
+            [ -d $place ] && say "mode and owner of $place" "$(ls -ldn $place | awk '{ print $1, $3, $4 }')"
+            if (: >$place/new) 2>/dev/null; then say "writable $place" yes; rm $place/new; else say "writable $place" no; fi
+        done
+        awk '$5 ~ "^/(bound|read-only|named|named/inside|nobodys|scratch|small|)$" {
+            dash = 0; for (i = 7; i <= NF; i++) if ($i == "-") dash = i
+            printf "mount %s\t%s %s %s\n", $5, $(dash + 1), $6, $(dash + 3) }' /proc/self/mountinfo"#;
+    let output = engine.run(&[&flags[..], &more].concat(), script).run().status(0);
+    engine.end();
+    let _ = engine.command(&["volume", "rm", "named"]).run();
+    facts(&output.out, 20)
+}
+
 fn facts(told: &str, at_least: usize) -> Seen {
     let told: BTreeMap<&str, &str> = told.lines().filter_map(|line| line.split_once('\t')).collect();
     assert!(told.len() >= at_least, "{} facts only: {told:?}", told.len());

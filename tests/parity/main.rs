@@ -40,6 +40,7 @@ fn what_an_image_sees_is_what_the_book_says() {
 fn commands_answer_what_the_book_says() {
     require!("parity::commands", this_machine_is_the_chapters(), NEEDS);
     let engines = Engines::start();
+    chapter::compare("mounts", &engines.clients(inside::mounts));
     chapter::compare("codes", &engines.clients(commands::codes));
     chapter::compare("diff", &engines.clients(changes::diff));
     mistakes::compare(&engines);

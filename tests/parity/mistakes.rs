@@ -1,11 +1,11 @@
-//! Thirty-odd things that people get wrong: what docker says, and what we say.
+//! Some fifty things that people get wrong: what docker says, and what we say.
 
 use crate::chapter::{self, Row};
 use crate::commands::shown;
 use crate::engine::{Engine, Engines};
 
 /// `up` runs and has port 8080, `box` has ended, `net` is a network.
-const MISTAKES: [&[&str]; 40] = [
+const MISTAKES: [&[&str]; 49] = [
     &["run", "--rm", "--name", "other", "-p", "8080:80", "demo", "true"],
     &["run", "--rm", "-p", "99999:80", "demo", "true"],
     &["run", "--rm", "-p", "80:many", "demo", "true"],
@@ -44,6 +44,15 @@ const MISTAKES: [&[&str]; 40] = [
     &["run", "--rm", "--hostname", "not a name", "demo", "true"],
     &["run", "--rm", "--env-file", "/nosuch", "demo", "true"],
     &["run", "--rm", "--name", "up", "demo", "true"],
+    &["run", "--rm", "-v", "/tmp:relative", "demo", "true"],
+    &["run", "--rm", "-v", "/tmp:/x:nosuch", "demo", "true"],
+    &["run", "--rm", "--mount", "type=bind,source=/nosuch,target=/x", "demo", "true"],
+    &["run", "--rm", "--mount", "type=nosuch,target=/x", "demo", "true"],
+    &["run", "--rm", "--mount", "type=volume", "demo", "true"],
+    &["run", "--rm", "--tmpfs", "relative", "demo", "true"],
+    &["volume", "rm", "nosuch"],
+    &["cp", "up:/nosuch", "."],
+    &["cp", "nosuch:/etc", "."],
     &["kill", "-s", "NOSUCH", "up"],
     &["kill", "box"],
 ];
