@@ -1,8 +1,9 @@
-//! What is typed behind flags: ports, hosts, addresses, networks, devices, limits.
+//! What is typed behind flags: ports, hosts, addresses, networks, devices, limits, mounts.
 #![no_main]
 
 use explore::stages::create::limits::{Device, DeviceRule};
-use explore::stages::create::{Network, Ulimit};
+
+use explore::stages::create::{Network, Ulimit, parse_mount, parse_tmpfs, parse_volume};
 use explore::stages::exit::Signal;
 use explore::stages::network::{Subnet, parse_host, parse_mac, publish};
 use libfuzzer_sys::fuzz_target;
@@ -17,6 +18,11 @@ fuzz_target!(|text: &str| {
     let _ = text.parse::<Signal>();
     let _ = Device::parse(text);
     let _ = DeviceRule::parse(text);
+    for parse in [parse_volume, parse_mount, parse_tmpfs] {
+        if let Ok(mount) = parse(text) {
+            assert!(mount.target.starts_with("/"), "{text:?} would be mounted at {}", mount.target.display());
+        }
+    }
     // What is understood must say the same when it is read again.
     if let Ok(subnet) = text.parse::<Subnet>() {
         assert_eq!(subnet.to_string().parse(), Ok(subnet), "{text:?}");
