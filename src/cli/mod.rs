@@ -27,6 +27,7 @@ mod mounts;
 mod narrator;
 mod network;
 mod ns;
+mod oci;
 mod port;
 mod privileges;
 mod program;
@@ -137,6 +138,13 @@ enum Command {
     Save(archive::Save),
     #[command(display_order = 15)]
     Registry(registry::Args),
+    /// Be an OCI runtime: what dockerd, containerd and podman call to make containers
+    #[command(display_order = 70, disable_help_flag = true)]
+    Oci {
+        /// A command line of its own: `explore oci --help`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
+        words: Vec<OsString>,
+    },
 }
 
 /// The whole program.
@@ -147,6 +155,9 @@ pub fn main() -> ExitCode {
     }
     if let Some(end) = sealed::run(&arguments) {
         return report::finish(Ok(end));
+    }
+    if let Some(end) = oci::intercept(&arguments) {
+        return end;
     }
     let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
@@ -192,5 +203,9 @@ fn dispatch(command: Command, context: &mut Context) -> anyhow::Result<Exit> {
         Command::Load(args) => archive::load(&args, context),
         Command::Save(args) => archive::save(&args, context),
         Command::Registry(args) => registry::run(&args, context),
+        // With a flag of ours before it: it has its own.
+        Command::Oci { .. } => {
+            anyhow::bail!("`explore oci` takes its flags after that word; its own --help lists them")
+        }
     }
 }

@@ -60,6 +60,16 @@ impl fmt::Display for Explained {
     }
 }
 
+impl Explain for Explained {
+    fn hint(&self) -> Option<String> {
+        self.hint.clone()
+    }
+
+    fn exit(&self) -> Exit {
+        self.exit
+    }
+}
+
 impl std::error::Error for Explained {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.error.source()

@@ -131,6 +131,39 @@ pub fn set(effective: Set, permitted: Set, why: &str) -> Result<()> {
     )
 }
 
+/// As [`set`], with an inheritable and an ambient set, which a configuration of somebody else may ask for. Ambient is what
+/// a program of an ordinary user starts with (Linux 4.3).
+///
+/// # Errors
+/// The capset(2) or prctl(2) that failed.
+pub fn set_with_ambient(effective: Set, permitted: Set, inheritable: Set, ambient: Set, why: &str) -> Result<()> {
+    let half = |shift: u32| Data {
+        effective: (effective.0 >> shift) as u32,
+        permitted: (permitted.0 >> shift) as u32,
+        inheritable: (inheritable.0 >> shift) as u32,
+    };
+    let data = [half(0), half(32)];
+    let shown = format_args!(
+        "{{version=_LINUX_CAPABILITY_VERSION_3, pid=0}}, {{effective={:#x}, permitted={:#x}, inheritable={:#x}}}",
+        effective.0, permitted.0, inheritable.0
+    );
+    call(why, "capset", shown, || {
+        // SAFETY: version 3 reads two elements, and `data` has two.
+        Errno::result(unsafe { libc::syscall(libc::SYS_capset, &raw const HEADER, data.as_ptr()) }).map(drop)
+    })?;
+    for name in ambient.names() {
+        let number = Set::of(&[name]).0.trailing_zeros();
+        call(why, "prctl", format_args!("PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, {name}, 0, 0"), || {
+            // SAFETY: numbers only.
+            let answer = unsafe {
+                libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_RAISE, libc::c_ulong::from(number), 0, 0)
+            };
+            Errno::result(answer).map(drop)
+        })?;
+    }
+    Ok(())
+}
+
 /// Keeps the permitted set while the user changes from 0 to another, so that what is kept can be chosen after.
 ///
 /// # Errors

@@ -152,7 +152,7 @@ pub fn here() -> BorrowedFd<'static> {
 /// # Errors
 /// The mount_setattr(2) that failed.
 pub fn set_attributes<Fd: AsFd>(mount: &Fd, set: u64, recursive: bool, why: &str) -> Result<()> {
-    change_attributes(mount, set, 0, 0, recursive, why)
+    change(mount, set, 0, 0, recursive, why)
 }
 
 /// Sets how mounts pass to and from a mount that we hold (MS_PRIVATE, MS_SLAVE, MS_SHARED), and attributes with it.
@@ -166,7 +166,17 @@ pub fn set_attributes_and_propagation<Fd: AsFd>(
     recursive: bool,
     why: &str,
 ) -> Result<()> {
-    change_attributes(mount, set, 0, propagation, recursive, why)
+    change(mount, set, 0, propagation, recursive, why)
+}
+
+/// Sets and takes off attributes in one call, and says how mounts below pass on: what the options of a mount in config.json
+/// can ask for. `propagation` is MS_PRIVATE, MS_SLAVE, … or 0 for "as it is".
+///
+/// # Errors
+/// The mount_setattr(2) that failed.
+pub fn change<Fd: AsFd>(mount: &Fd, set: u64, clear: u64, propagation: u64, recursive: bool, why: &str) -> Result<()> {
+    let attributes = libc::mount_attr { attr_set: set, attr_clr: clear, propagation, userns_fd: 0 };
+    set_attr(mount.as_fd(), &attributes, recursive, why)
 }
 
 /// Takes attributes off a mount that we hold, not off those below it.
@@ -174,32 +184,14 @@ pub fn set_attributes_and_propagation<Fd: AsFd>(
 /// # Errors
 /// The mount_setattr(2) that failed: EPERM where another user namespace has set them.
 pub fn clear_attributes<Fd: AsFd>(mount: &Fd, clear: u64, why: &str) -> Result<()> {
-    change_attributes(mount, 0, clear, 0, false, why)
+    change(mount, 0, clear, 0, false, why)
 }
 
-fn change_attributes<Fd: AsFd>(
-    mount: &Fd,
-    set: u64,
-    clear: u64,
-    propagation: u64,
-    recursive: bool,
-    why: &str,
-) -> Result<()> {
-    let fd = mount.as_fd().as_raw_fd();
-    let names = [
-        (libc::MOUNT_ATTR_RDONLY, "MOUNT_ATTR_RDONLY"),
-        (libc::MOUNT_ATTR_NOSUID, "MOUNT_ATTR_NOSUID"),
-        (libc::MOUNT_ATTR_NODEV, "MOUNT_ATTR_NODEV"),
-        (libc::MOUNT_ATTR_NOEXEC, "MOUNT_ATTR_NOEXEC"),
-    ];
-    let (field, shown) = if clear == 0 { ("attr_set", set) } else { ("attr_clr", clear) };
-    let shown = flag_text(shown, &names, "0");
+fn set_attr(mount: BorrowedFd<'_>, attributes: &libc::mount_attr, recursive: bool, why: &str) -> Result<()> {
+    let fd = mount.as_raw_fd();
     let flags = libc::AT_EMPTY_PATH | if recursive { libc::AT_RECURSIVE } else { 0 };
     let flags_shown = if recursive { "AT_EMPTY_PATH|AT_RECURSIVE" } else { "AT_EMPTY_PATH" };
-    let attributes = libc::mount_attr { attr_set: set, attr_clr: clear, propagation, userns_fd: 0 };
-    let passing = flag_text(propagation, &MS_NAMES, "");
-    let passing = if passing.is_empty() { passing } else { format!(", propagation={passing}") };
-    call(why, "mount_setattr", format_args!("{fd}, \"\", {flags_shown}, {{{field}={shown}{passing}}}"), || {
+    call(why, "mount_setattr", format_args!("{fd}, \"\", {flags_shown}, {{{}}}", Attributes(attributes)), || {
         // SAFETY: an empty path that ends with NUL, and a mount_attr that lives until the call returns.
         let answer = unsafe {
             libc::syscall(
@@ -207,12 +199,37 @@ fn change_attributes<Fd: AsFd>(
                 fd,
                 c"".as_ptr(),
                 flags,
-                &raw const attributes,
+                std::ptr::from_ref(attributes),
                 size_of::<libc::mount_attr>(),
             )
         };
         Errno::result(answer).map(drop)
     })
+}
+
+/// The members of a mount_attr that say something.
+struct Attributes<'a>(&'a libc::mount_attr);
+
+impl std::fmt::Display for Attributes<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names = [
+            (libc::MOUNT_ATTR_RDONLY, "MOUNT_ATTR_RDONLY"),
+            (libc::MOUNT_ATTR_NOSUID, "MOUNT_ATTR_NOSUID"),
+            (libc::MOUNT_ATTR_NODEV, "MOUNT_ATTR_NODEV"),
+            (libc::MOUNT_ATTR_NOEXEC, "MOUNT_ATTR_NOEXEC"),
+            (libc::MOUNT_ATTR_NOATIME, "MOUNT_ATTR_NOATIME"),
+            (libc::MOUNT_ATTR_NODIRATIME, "MOUNT_ATTR_NODIRATIME"),
+        ];
+        let attributes = [("attr_set", self.0.attr_set), ("attr_clr", self.0.attr_clr)];
+        let shown = attributes.into_iter().map(|(field, value)| (field, value, flag_text(value, &names, "0")));
+        let propagation = ("propagation", self.0.propagation, flag_text(self.0.propagation, &MS_NAMES, "0"));
+        let said: Vec<String> = shown
+            .chain([propagation])
+            .filter(|(_, value, _)| *value != 0)
+            .map(|(field, _, text)| format!("{field}={text}"))
+            .collect();
+        f.write_str(&said.join(", "))
+    }
 }
 
 /// Attaches a detached mount on exactly the thing that `target` holds (move_mount(2), Linux 5.2).

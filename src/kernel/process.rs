@@ -7,7 +7,7 @@ mod exec;
 mod inherit;
 mod stand_in;
 
-pub use exec::{exec, exec_fd};
+pub use exec::{exec, exec_fd, find_program};
 pub use inherit::{
     borrow, close_all_but, close_from, ignore_terminal_signals, own, restore_signals, silence_stdio, take_stdio,
 };

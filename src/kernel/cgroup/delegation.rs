@@ -7,6 +7,7 @@
 
 use super::{Hierarchy, Version, join};
 use crate::kernel::{Result, fs, user};
+use nix::errno::Errno;
 use nix::unistd::{AccessFlags, Pid, access};
 use std::path::{Path, PathBuf};
 
@@ -48,7 +49,8 @@ pub fn base(tree: &Hierarchy) -> Option<PathBuf> {
 /// Only the top of a whole tree may have members and hand controllers on: it has no `cgroup.type`.
 fn writable_top(tree: &Hierarchy) -> bool {
     let whole = tree.version == Version::V1 || !tree.mount.join("cgroup.type").exists();
-    whole && access(&tree.mount, AccessFlags::W_OK).is_ok()
+    // Whatever else is in the way of root is told when a group is made.
+    whole && access(&tree.mount, AccessFlags::W_OK) != Err(Errno::EROFS)
 }
 
 /// The controllers of `wanted` that `folder` (version 2) has not yet handed on to its children, and those that it does not

@@ -1,6 +1,6 @@
 //! Becoming another program: execve(2), execveat(2).
 
-use super::super::{Error, call};
+use super::super::{Error, Result, call};
 use nix::errno::Errno;
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -26,6 +26,28 @@ pub fn exec(argv: &[CString], env: &[CString], why: &str) -> Error {
         }
     }
     refused.unwrap_or_else(|| Error::quiet("execve", &format_args!("{program:?}, {argv:?}"), Errno::ENOENT))
+}
+
+/// Looks whether [`exec`] would find a program, without becoming it: for one who has to say so long before.
+///
+/// # Errors
+/// EACCES where something is there that may not be run, else ENOENT.
+pub fn find_program(argv: &[CString], env: &[CString]) -> Result<()> {
+    let Some(program) = argv.first() else { return Err(Error::quiet("execve", &format_args!("[]"), Errno::EINVAL)) };
+    let mut refused = Errno::ENOENT;
+    for candidate in candidates(program, env) {
+        let found = nix::sys::stat::stat(candidate.as_c_str()).and_then(|found| {
+            let folder = found.st_mode & libc::S_IFMT == libc::S_IFDIR;
+            let how = nix::unistd::AccessFlags::X_OK;
+            if folder { Err(Errno::EACCES) } else { nix::unistd::eaccess(candidate.as_c_str(), how) }
+        });
+        match found {
+            Ok(()) => return Ok(()),
+            Err(errno @ (Errno::EACCES | Errno::ENOTDIR)) if refused != Errno::EACCES => refused = errno,
+            Err(_) => {}
+        }
+    }
+    Err(Error::quiet("execve", &format_args!("{program:?}, {argv:?}, [/* {} vars */]", env.len()), refused))
 }
 
 fn execve(path: &CStr, argv: &[CString], env: &[CString], why: &str) -> Error {

@@ -39,6 +39,7 @@ pub(super) use names::random_id;
 pub use privileges::{PrivilegeError, Privileges};
 pub use program::Program;
 pub use record::{Container, Status};
+pub use sysctl::check as check_sysctl;
 pub use ulimit::{Ulimit, UlimitError};
 
 use self::privileges::Rights;
@@ -156,7 +157,12 @@ pub fn list(roots: &Roots) -> Result<Vec<Container>, CreateError> {
 /// The kinds of namespace that a configuration asks for.
 pub fn kinds(spec: &Spec) -> Vec<Kind> {
     let listed = spec.linux().as_ref().and_then(|linux| linux.namespaces().as_ref());
-    let kind = |one: &LinuxNamespace| match one.typ() {
+    listed.into_iter().flatten().map(kind).collect()
+}
+
+/// The kind that an entry of `linux.namespaces` names.
+pub fn kind(one: &LinuxNamespace) -> Kind {
+    match one.typ() {
         LinuxNamespaceType::Mount => Kind::Mnt,
         LinuxNamespaceType::Cgroup => Kind::Cgroup,
         LinuxNamespaceType::Uts => Kind::Uts,
@@ -165,8 +171,7 @@ pub fn kinds(spec: &Spec) -> Vec<Kind> {
         LinuxNamespaceType::Pid => Kind::Pid,
         LinuxNamespaceType::Network => Kind::Net,
         LinuxNamespaceType::Time => Kind::Time,
-    };
-    listed.into_iter().flatten().map(kind).collect()
+    }
 }
 
 /// The OCI configuration of a container.

@@ -39,14 +39,17 @@ pub(super) fn settings(typed: &[String], own_network: bool) -> Result<Value, Cre
     for one in typed {
         let refused = |why| CreateError::Sysctl { given: one.clone(), why };
         let (name, value) = one.split_once('=').ok_or_else(|| refused("it is no NAME=VALUE"))?;
-        check(name, own_network).map_err(refused)?;
+        check(name, own_network, true).map_err(refused)?;
         all.insert(name.to_owned(), json!(value));
     }
     Ok(Value::Object(all))
 }
 
 /// Docker's list, and runc's (libcontainer/configs/validate): what is outside a namespace changes the machine.
-fn check(name: &str, own_network: bool) -> Result<(), &'static str> {
+///
+/// # Errors
+/// Why this setting may not be changed.
+pub fn check(name: &str, own_network: bool, own_ipc: bool) -> Result<(), &'static str> {
     let plain = |part: &str| {
         !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-/".contains(&byte))
     };
@@ -57,7 +60,7 @@ fn check(name: &str, own_network: bool) -> Result<(), &'static str> {
         return if own_network { Ok(()) } else { Err("the network is not its own, so it would change another's") };
     }
     if name.starts_with("fs.mqueue.") || OF_IPC.contains(&name) {
-        return Ok(());
+        return if own_ipc { Ok(()) } else { Err("the IPC namespace is not its own, so it would change another's") };
     }
     Err("it is no setting of a namespace, so it would change the whole machine")
 }

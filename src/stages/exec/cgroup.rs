@@ -9,14 +9,14 @@ mod groups;
 mod setting;
 
 pub(super) use devices::opens_more;
-pub(super) use groups::Joined;
+pub(super) use groups::{Joined, Place};
 
 use super::StartFailure;
 use super::running::Running;
 use crate::kernel::cgroup::{self, Version};
 use crate::kernel::user;
 use crate::stages::failure::Failure;
-use crate::state::{Claim, Journal, Roots};
+use crate::state::{Claim, Journal};
 use groups::Groups;
 use oci_spec::runtime::{LinuxResources, Spec};
 use std::os::fd::OwnedFd;
@@ -27,15 +27,10 @@ const ALWAYS: [&str; 4] = ["pids", "memory", "cpuacct", "devices"];
 
 /// Makes the groups and writes the limits. Where the trees are not ours to write (a user without delegation) there are
 /// none, and a limit that was asked for is refused.
-pub(super) fn create(
-    roots: &Roots,
-    journal: &Journal,
-    claim: &Claim,
-    spec: &Spec,
-) -> Result<Vec<Joined>, StartFailure> {
+pub(super) fn create(place: Place, journal: &Journal, claim: &Claim, spec: &Spec) -> Result<Vec<Joined>, StartFailure> {
     let resources = spec.linux().as_ref().and_then(|linux| linux.resources().as_ref());
     let settings = resources.map(setting::of).unwrap_or_default();
-    let mut groups = Groups::new(roots, journal, claim, Vec::new())?;
+    let mut groups = Groups::new(place, journal, claim, Vec::new())?;
     groups.have(&ALWAYS, &settings)?;
     for one in &settings {
         one.write(&groups.made)?;
@@ -48,16 +43,20 @@ pub(super) fn create(
     Ok(groups.made)
 }
 
+/// Whether device rules hold for the members of these groups: then nodes may open as the rules say.
+pub(super) fn has_device_rules(groups: &[Joined]) -> bool {
+    !user::in_user_namespace() && groups.iter().any(|one| one.folder.join("devices.allow").exists())
+}
+
 /// Writes limits into a container that runs. Trees that it is not in yet are joined now, by all of its processes.
 pub(super) fn update(
-    roots: &Roots,
+    place: Place,
     journal: &Journal,
-    id: &str,
     running: &mut Running,
     resources: &LinuxResources,
 ) -> Result<(), StartFailure> {
     let settings = setting::of(resources);
-    let mut groups = groups::of_running(roots, journal, id, running)?;
+    let mut groups = groups::of_running(place, journal, running)?;
     groups.have(&[], &settings)?;
     running.cgroups = groups.records();
     for one in &settings {
@@ -67,13 +66,8 @@ pub(super) fn update(
 }
 
 /// The group that can be frozen; in version 1 it is made now. What it needs to be undone stands in the journal.
-pub(super) fn freezable(
-    roots: &Roots,
-    journal: &Journal,
-    id: &str,
-    running: &mut Running,
-) -> Result<PathBuf, StartFailure> {
-    let mut groups = groups::of_running(roots, journal, id, running)?;
+pub(super) fn freezable(place: Place, journal: &Journal, running: &mut Running) -> Result<PathBuf, StartFailure> {
+    let mut groups = groups::of_running(place, journal, running)?;
     let folder = groups.freezable()?;
     running.cgroups = groups.records();
     Ok(folder)

@@ -1,5 +1,6 @@
 //! What can be done to a container that runs, besides ending it: hold it, let it go on, change its limits.
 
+use super::cgroup::Place;
 use super::running::{self, Running};
 use super::{StartError, StartFailure, cgroup};
 use crate::error::Explain;
@@ -77,7 +78,7 @@ pub fn pause(roots: &Roots, container: &Container) -> Result<(), ControlError> {
 
 /// Its group that can be frozen, made where there is none yet.
 pub(super) fn freezable(roots: &Roots, container: &Container, running: &mut Running) -> Result<PathBuf, ControlError> {
-    let group = cgroup::freezable(roots, &Journal::at(roots.journal()), &container.id, running)?;
+    let group = cgroup::freezable(Place::ours(roots, &container.id), &Journal::at(roots.journal()), running)?;
     keep(roots, container, running)?;
     Ok(group)
 }
@@ -128,7 +129,7 @@ pub fn update(roots: &Roots, container: &Container, newer: &Limits) -> Result<()
         changed.keep_only(newer);
         let resources = changed.typed()?;
         let journal = Journal::at(roots.journal());
-        let written = cgroup::update(roots, &journal, &container.id, &mut running, &resources);
+        let written = cgroup::update(Place::ours(roots, &container.id), &journal, &mut running, &resources);
         keep(roots, &container, &running)?;
         written?;
     }

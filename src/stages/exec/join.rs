@@ -4,10 +4,11 @@
 //! Like PID 1 it is cloned by a process that runs from a sealed copy of our program, and stays its child: its parent
 //! inside is 0, nobody that can be seen there.
 
+use super::init::Beside;
 use super::message::{self, ToClient};
 use super::supervisor::audience::Audience;
 use super::supervisor::{Orders, carry};
-use super::wiring::{self, Ends};
+use super::wiring::{self, Ends, Stdio};
 use super::{StartFailure, init, privileges, running};
 use crate::kernel::cgroup;
 use crate::kernel::process::{self, Child, Ended};
@@ -84,10 +85,10 @@ fn begin(orders: &Orders, joining: &Joining) -> Result<(Child, Ends), StartFailu
     }
     let (ours, theirs) = message::pair().map_err(super::supervisor::quiet("socketpair"))?;
     let (stdio, mut ends) = if joining.terminal {
-        (None, Ends::default())
+        (Stdio::Terminal, Ends::default())
     } else {
         let (theirs, ours) = wiring::pipes(joining.interactive).map_err(super::supervisor::quiet("pipe2"))?;
-        (Some(theirs), ours)
+        (Stdio::Pipes(theirs), ours)
     };
     let hidden = ours.as_raw_fd();
     let child = in_helper("to join without leaving our own namespaces", || {
@@ -100,7 +101,9 @@ fn begin(orders: &Orders, joining: &Joining) -> Result<(Child, Ends), StartFailu
         enter(running.init.pid)?;
         let flags = libc::CLONE_PARENT as u64;
         let child = process::clone(Role::Exec, flags, None, "the PID namespace takes only children", || {
-            init::run_beside(process, &who, filter.as_ref(), &theirs, stdio.as_ref())
+            let (who, filter) = (init::Who::Wanted(who), filter.as_ref());
+            let (socket, stdio) = (&theirs, &stdio);
+            init::run_beside(process, &Beside { who, filter, socket, stdio, tied: true, preserved: 0 })
         })
         .map_err(Failure::at("fork in the container"))?;
         Ok(child.pid.as_raw())

@@ -51,6 +51,8 @@ pub enum ToInit {
 pub enum FromInit {
     /// The master of its terminal comes with this packet.
     Terminal,
+    /// Its mounts are there, and its root is still the host's: hooks may be run (where others make it, see `waiting`).
+    Mounted,
     /// All is set up, and privileges are given up next: whoever only heard the end could not tell execve(2) from a kill.
     Ready,
     /// It cannot go on.

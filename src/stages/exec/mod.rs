@@ -10,10 +10,12 @@
 //! child and its exit code, and it outlives the command that started it. If it dies, the container dies with it.
 
 mod cgroup;
+mod cgroup_view;
 mod control;
 mod devices;
 mod follow;
 mod hold;
+mod hooks;
 mod init;
 mod join;
 mod log;
@@ -30,7 +32,10 @@ mod start;
 mod stats;
 mod supervisor;
 mod sysctl;
+mod waiting;
 mod wiring;
+
+pub mod oci;
 
 pub use control::{ControlError, is_paused, pause, thaw, unpause, update};
 pub use follow::{Follower, News};

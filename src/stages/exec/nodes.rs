@@ -14,10 +14,18 @@ use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-/// Shows what `linux.devices` lists. With `opens_nodes`, nodes that are made on the root later open too: then device rules
-/// of the cgroup are what guards the host's.
-pub(super) fn show(root: BorrowedFd<'_>, spec: &Spec, opens_nodes: bool) -> Result<(), Failure> {
-    if opens_nodes {
+/// Nodes that are made on the root later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Opening {
+    /// They are let open: device rules of the cgroup are what guards the host's.
+    Let,
+    /// As the mount of the root was made.
+    AsMounted,
+}
+
+/// Shows what `linux.devices` lists.
+pub(super) fn show(root: BorrowedFd<'_>, spec: &Spec, nodes: Opening) -> Result<(), Failure> {
+    if nodes == Opening::Let {
         let why = "the device rules say which nodes may be opened";
         mount::clear_attributes(&root, libc::MOUNT_ATTR_NODEV, why).map_err(Failure::at("let nodes be opened"))?;
     }
@@ -37,6 +45,10 @@ fn show_one(dev: &OwnedFd, of_host: bool, device: &LinuxDevice) -> kernel::Resul
     let outside =
         |_| kernel::Error::quiet("mknodat", &format_args!("{}: not in /dev", device.path().display()), Errno::EXDEV);
     let name = device.path().strip_prefix("/dev").map_err(outside)?;
+    // It is the container's own, and a link there already (runc, libcontainer/rootfs_linux.go, `createDevices`).
+    if name == Path::new("ptmx") {
+        return Ok(());
+    }
     // `--privileged` lists all, also those that every container has.
     if fs::resolve(dev.as_fd(), name, Links::Refused).and_then(|found| fs::device_number(&found)) == Ok(number(device))
     {

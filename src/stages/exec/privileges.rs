@@ -43,8 +43,8 @@ pub(super) fn privileged(process: &mut Process) -> Result<(), Failure> {
     Ok(())
 }
 
-/// All but a filter that can wait: see [`last`].
-pub(super) fn give_up(process: &Process, filter: Option<&Filter>) -> Result<(), Failure> {
+/// All but a filter that can wait: see [`last`]. With `tied` it still ends with its parent.
+pub(super) fn give_up(process: &Process, filter: Option<&Filter>, tied: bool) -> Result<(), Failure> {
     let step = || Failure::at("give up privileges");
     // Nobody can keep what he does not have: root on this machine may lack some himself.
     let ours = capability::permitted().map_err(step())?;
@@ -64,13 +64,21 @@ pub(super) fn give_up(process: &Process, filter: Option<&Filter>) -> Result<(), 
     }
     let why = "the user that the container runs as";
     kernel::user::become_user(user.uid(), user.gid(), &groups, why).map_err(step())?;
-    process::die_with_parent("the kernel forgets it when the user changes").map_err(step())?;
+    if tied {
+        process::die_with_parent("the kernel forgets it when the user changes").map_err(step())?;
+    }
+    let effective = kept(sets.and_then(|sets| sets.effective().as_ref()));
+    let permitted = kept(sets.and_then(|sets| sets.permitted().as_ref()));
+    let inheritable = kept(sets.and_then(|sets| sets.inheritable().as_ref()));
+    let ambient = kept(sets.and_then(|sets| sets.ambient().as_ref()));
+    if inheritable.0 != 0 {
+        let why = "as its configuration says, for programs that it starts";
+        return capability::set_with_ambient(effective, permitted, inheritable, ambient, why).map_err(step());
+    }
     if user.uid() != 0 {
         // What execve(2) makes of an ordinary user whose program has no capabilities of its own.
         return capability::set(Set(0), Set(0), "an ordinary user has none").map_err(step());
     }
-    let effective = kept(sets.and_then(|sets| sets.effective().as_ref()));
-    let permitted = kept(sets.and_then(|sets| sets.permitted().as_ref()));
     capability::set(effective, permitted, "root inside keeps what docker's root keeps").map_err(step())
 }
 

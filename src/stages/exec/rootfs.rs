@@ -5,11 +5,11 @@
 //! an attack on what is masked later (CVE-2019-19921, CVE-2025-52881) and is refused by name.
 
 mod bind;
-mod options;
+pub(super) mod options;
 
 use self::bind::Shared;
 use self::options::Options;
-use super::{devices, sysctl};
+use super::{cgroup_view, devices, sysctl};
 use crate::kernel::fs::{self, Links, Shape};
 use crate::kernel::{self, mount};
 use crate::stages::failure::Failure;
@@ -23,20 +23,60 @@ use oci_spec::runtime::{Mount, Spec};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
+/// Where the root comes from.
+pub(super) enum Source<'a> {
+    /// The layers of an image; `mounted` where `layer mount` has done it.
+    Union {
+        /// The state folders.
+        roots: &'a Roots,
+        /// The layers.
+        union: &'a Union,
+        /// It is mounted on the host already.
+        mounted: bool,
+    },
+    /// A folder that somebody else has prepared (`root.path`).
+    Folder(&'a Path),
+}
+
+/// How config.json is followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Manner {
+    /// It is ours, and says less than we do: devices open nowhere but where we show them.
+    Ours,
+    /// It is another engine's, and what it says is done. Where no device rules are in force, nodes open nowhere.
+    ByTheLetter {
+        /// Device rules are in force.
+        guarded: bool,
+    },
+}
+
+impl Manner {
+    /// What every mount gets besides its own flags. Root inside may make nodes (CAP_MKNOD), and must not open them.
+    fn also(self) -> MsFlags {
+        if self == (Self::ByTheLetter { guarded: true }) { MsFlags::empty() } else { MsFlags::MS_NODEV }
+    }
+}
+
 /// The root of the container, and what was taken of the host for it before the two went apart.
 pub(super) struct Taken {
-    /// The union, and nothing over it yet.
+    /// With nothing over it yet.
     pub(super) root: OwnedFd,
     shared: Shared,
+    manner: Manner,
 }
 
 /// Makes the root of the container in this mount namespace.
-pub(super) fn take(roots: &Roots, union: &Union, mounted: bool, spec: &Spec) -> Result<Taken, Failure> {
+pub(super) fn take(source: &Source<'_>, spec: &Spec, manner: Manner) -> Result<Taken, Failure> {
     let shared = Shared::take(spec)?;
-    let how = MsFlags::MS_REC | MsFlags::MS_SLAVE;
+    let asked = spec.linux().as_ref().and_then(|linux| linux.rootfs_propagation().as_deref());
+    let how = asked.and_then(options::propagation).unwrap_or(MsFlags::MS_SLAVE) | MsFlags::MS_REC;
     mount::set_propagation(Path::new("/"), how, "mounts made here stay here; the host's new ones still come in")
         .map_err(Failure::at("separate its mounts"))?;
-    Ok(Taken { root: root(roots, union, mounted)?, shared })
+    let root = match source {
+        Source::Union { roots, union, mounted } => root(roots, union, *mounted)?,
+        Source::Folder(folder) => root_folder(folder, manner)?,
+    };
+    Ok(Taken { root, shared, manner })
 }
 
 /// The root of a container that does not run, with its volumes, in this mount namespace: for who looks into it or puts
@@ -45,12 +85,12 @@ pub(super) fn take(roots: &Roots, union: &Union, mounted: bool, spec: &Spec) -> 
 /// # Errors
 /// The call that failed.
 pub fn at_rest(roots: &Roots, union: &Union, mounted: bool, spec: &Spec) -> Result<OwnedFd, Failure> {
-    let taken = take(roots, union, mounted, spec)?;
+    let taken = take(&Source::Union { roots, union, mounted }, spec, Manner::Ours)?;
     let of_ours =
         |target: &Path| ["/etc/hosts", "/etc/hostname", "/etc/resolv.conf"].iter().any(|one| target == Path::new(one));
     let listed = spec.mounts().iter().flatten();
     for one in listed.filter(|one| one.typ().as_deref() == Some("bind") && !of_ours(one.destination())) {
-        place(taken.root.as_fd(), one, &taken.shared)?;
+        place(&taken, one, spec)?;
     }
     Ok(taken.root)
 }
@@ -59,10 +99,11 @@ pub fn at_rest(roots: &Roots, union: &Union, mounted: bool, spec: &Spec) -> Resu
 pub(super) fn furnish(taken: &Taken, spec: &Spec) -> Result<(), Failure> {
     let root = taken.root.as_fd();
     for one in spec.mounts().iter().flatten() {
-        place(root, one, &taken.shared)?;
+        place(taken, one, spec)?;
     }
     if !brings_dev(spec) {
-        let dev = fs::resolve(root, Path::new("dev"), Links::Refused).map_err(Failure::at("open the new /dev"))?;
+        let dev = fs::mount_point(root, Path::new("dev"), Shape::Folder, Links::Refused)
+            .map_err(refuse_link(Path::new("/dev"), "open the new /dev"))?;
         devices::furnish(dev.as_fd())?;
     }
     sysctl::write(root.as_fd(), spec)?;
@@ -104,9 +145,25 @@ fn root(roots: &Roots, union: &Union, mounted: bool) -> Result<OwnedFd, Failure>
     } else {
         union.mount(roots).map_err(mount_failure)?;
     }
-    nix::fcntl::open(&union.rootfs, OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())
-        .map_err(|errno| kernel::Error::quiet("openat", &format_args!("{:?}", union.rootfs.display()), errno))
+    open_root(&union.rootfs)
+}
+
+fn open_root(path: &Path) -> Result<OwnedFd, Failure> {
+    nix::fcntl::open(path, OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())
+        .map_err(|errno| kernel::Error::quiet("openat", &format_args!("{:?}", path.display()), errno))
         .map_err(Failure::at("open the new root"))
+}
+
+/// A folder as a mount of its own, for pivot_root(2) takes nothing else.
+fn root_folder(folder: &Path, manner: Manner) -> Result<OwnedFd, Failure> {
+    let step = || Failure::at("make a root of its folder");
+    mount::bind(folder, folder, "the bundle's folder, as a root of its own").map_err(step())?;
+    let root = open_root(folder)?;
+    if manner.also().contains(MsFlags::MS_NODEV) {
+        let why = "no device rules are in force, so no node may open";
+        mount::set_attributes(&root, libc::MOUNT_ATTR_NODEV, false, why).map_err(step())?;
+    }
+    Ok(root)
 }
 
 fn mount_failure(error: crate::stages::layer::LayerError) -> Failure {
@@ -124,12 +181,16 @@ fn mount_failure(error: crate::stages::layer::LayerError) -> Failure {
 }
 
 /// One entry of `mounts` in config.json.
-fn place(root: BorrowedFd<'_>, wanted: &Mount, shared: &Shared) -> Result<(), Failure> {
+fn place(taken: &Taken, wanted: &Mount, spec: &Spec) -> Result<(), Failure> {
+    let root = taken.root.as_fd();
     let target = wanted.destination();
     let kind = wanted.typ().as_deref().unwrap_or("none");
     let options = Options::read(wanted.options().as_deref().unwrap_or_default());
     if kind == "bind" || options.bind {
-        return bind::show(root, wanted, &options, shared);
+        return bind::show(taken, wanted, &options);
+    }
+    if kind == "cgroup" && cgroup_view::show(root, target, &options, spec)? {
+        return Ok(());
     }
     let step = || format!("mount {kind} at {}", target.display());
     // Memory may be asked for anywhere, and many images have links such as /var/run; ours never lie behind one.
@@ -144,9 +205,9 @@ fn place(root: BorrowedFd<'_>, wanted: &Mount, shared: &Shared) -> Result<(), Fa
     }
     let source = wanted.source().as_ref().map_or(kind, |source| source.to_str().unwrap_or(kind));
     let fstype = if kind == "cgroup" { "cgroup2" } else { kind };
-    // Root inside may make nodes (CAP_MKNOD), and must not open them. A devpts has terminals, and takes no other nodes.
-    let nodev = if kind == "devpts" { MsFlags::empty() } else { MsFlags::MS_NODEV };
-    mount::mount_at(place.as_fd(), source, fstype, options.flags | nodev, &data, why(target))
+    // A devpts has terminals, and takes no other nodes.
+    let also = if kind == "devpts" { MsFlags::empty() } else { taken.manner.also() };
+    mount::mount_at(place.as_fd(), source, fstype, options.flags | also, &data, why(target))
         .map_err(Failure::at(&step()))
 }
 

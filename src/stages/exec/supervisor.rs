@@ -2,8 +2,10 @@
 
 use super::log::Log;
 use super::message::{self, FromInit, Packet, ToClient, ToInit};
+use super::nodes::Opening;
+use super::rootfs::{Manner, Source};
 use super::running::{self, Running};
-use super::wiring::{self, Ends};
+use super::wiring::{self, Ends, Stdio};
 use super::{StartFailure, cgroup, init, socket};
 use crate::error::Explain;
 use crate::kernel::namespace::{self, Kind};
@@ -117,29 +119,33 @@ fn begin(
     let roots = &orders.roots;
     let journal = Journal::at(roots.journal());
     make_missing(container)?;
-    let cgroups = cgroup::create(roots, &journal, claim, spec)?;
+    let cgroups = cgroup::create(cgroup::Place::ours(roots, &container.id), &journal, claim, spec)?;
     let (ours, theirs) = message::pair().map_err(quiet("socketpair"))?;
     let (stdio, mut ends) = if container.terminal {
-        (None, Ends::default())
+        (Stdio::Terminal, Ends::default())
     } else {
         let (theirs, ours) = wiring::pipes(container.interactive).map_err(quiet("pipe2"))?;
-        (Some(theirs), ours)
+        (Stdio::Pipes(theirs), ours)
     };
     let joined = networking::joined(roots, container)?;
     let connected = joined.is_some();
     let flags = flags(spec, connected);
     let plan = init::Plan {
-        roots,
         spec,
-        union,
-        layer_mounted: container.layer_mounted,
-        who: container.program.who(),
-        network: joined,
+        source: Source::Union { roots, union, mounted: container.layer_mounted },
+        manner: Manner::Ours,
+        who: init::Who::Wanted(container.program.who()),
+        joined: joined.into_iter().map(|net| (Kind::Net, net, "the network that `network up` has made")).collect(),
         cgroups: &cgroups,
-        opens_nodes: cgroup::opens_more(spec, &cgroups) && !user::in_user_namespace(),
+        opens_nodes: if cgroup::opens_more(spec, &cgroups) && !user::in_user_namespace() {
+            Opening::Let
+        } else {
+            Opening::AsMounted
+        },
         stands_in: container.program.init,
         socket: theirs,
         stdio,
+        waiting: None,
     };
     let group = cgroup::born_into(&cgroups)?;
     let hidden = ours.as_raw_fd();
@@ -184,7 +190,7 @@ fn make_missing(container: &Container) -> Result<(), StartFailure> {
 }
 
 /// One that cannot hear it any more has said why, or was killed: both are heard next.
-fn tell(socket: &OwnedFd, message: ToInit) -> Result<(), Failure> {
+pub(super) fn tell(socket: &OwnedFd, message: ToInit) -> Result<(), Failure> {
     match message::send(socket, &message) {
         Ok(()) | Err(Errno::EPIPE) => Ok(()),
         Err(errno) => Err(quiet("sendmsg")(errno)),
@@ -308,7 +314,7 @@ fn runs_already(container: &Container) -> StartFailure {
     StartFailure::Told { chain: vec![error.to_string()], hint: error.hint(), code: error.exit().code() }
 }
 
-fn killed() -> StartFailure {
+pub(super) fn killed() -> StartFailure {
     StartFailure::Told {
         chain: vec!["its first process was killed before it became the program".into()],
         hint: Some(

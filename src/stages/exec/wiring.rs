@@ -6,6 +6,30 @@
 use nix::fcntl::OFlag;
 use std::os::fd::OwnedFd;
 
+/// Where descriptors 0, 1 and 2 come from.
+#[derive(Debug)]
+pub(super) enum Stdio {
+    /// These.
+    Pipes([OwnedFd; 3]),
+    /// A terminal that it makes for itself.
+    Terminal,
+    /// They are what they should be.
+    Inherited,
+}
+
+/// Makes the user that the program runs as the owner of its three descriptors, so that it can open /dev/stdout again,
+/// which is a link to one of them (runc, libcontainer/init_linux.go, `fixStdioPermissions`). What cannot be handed over,
+/// or is everybody's (/dev/null), stays as it is.
+pub(super) fn hand_over(uid: u32) {
+    let null = nix::sys::stat::stat("/dev/null").map_or(0, |found| found.st_rdev);
+    for descriptor in [0, 1, 2].map(crate::kernel::process::borrow) {
+        let Ok(found) = nix::sys::stat::fstat(descriptor) else { continue };
+        if found.st_uid != uid && (found.st_rdev == 0 || found.st_rdev != null) {
+            let _ = nix::unistd::fchown(descriptor, Some(nix::unistd::Uid::from_raw(uid)), None);
+        }
+    }
+}
+
 /// The supervisor's ends.
 #[derive(Debug, Default)]
 pub(super) struct Ends {

@@ -8,7 +8,7 @@
 
 mod clean;
 mod signal;
-mod undo;
+pub(in crate::stages) mod undo;
 
 pub use clean::{Cleaned, clean, recover};
 pub use signal::Signal;

@@ -38,7 +38,10 @@ pub(super) fn all_of(roots: &Roots, owner: &str) -> Result<(), UndoError> {
 }
 
 /// Undoes these entries, in this order.
-pub(super) fn undo_each<'a>(roots: &Roots, entries: impl Iterator<Item = &'a Entry>) -> Result<(), UndoError> {
+pub(in crate::stages) fn undo_each<'a>(
+    roots: &Roots,
+    entries: impl Iterator<Item = &'a Entry>,
+) -> Result<(), UndoError> {
     let journal = &Journal::at(roots.journal());
     let mut left = Vec::new();
     for entry in entries {
@@ -87,7 +90,8 @@ fn gone(error: kernel::Error) -> kernel::Result<()> {
 fn remove_cgroup(path: &Path) -> kernel::Result<()> {
     cgroup::remove(path, "nobody is in it any more")?;
     if let Some(parent) = path.parent().filter(|parent| is_ours(parent)) {
-        let _ = std::fs::remove_dir(parent);
+        // EBUSY is the kernel's word for groups of others in it, and for a moment that passes.
+        let _ = (0..2).any(|_| std::fs::remove_dir(parent).is_ok());
     }
     Ok(())
 }

@@ -17,6 +17,7 @@ use crate::exit::Exit;
 use crate::kernel::{self, user};
 use oci_spec::runtime::Process;
 use serde::{Deserialize, Serialize};
+use std::os::fd::BorrowedFd;
 
 /// The largest id that docker takes: 2^31 - 1.
 const LARGEST: u32 = i32::MAX as u32;
@@ -189,13 +190,33 @@ impl Identity {
 
     /// Adds HOME where nothing else says it.
     pub fn bring_home(&self, process: &mut Process) {
-        let mut env = process.env().clone().unwrap_or_default();
-        if !env.iter().any(|entry| entry.strip_prefix("HOME=").is_some_and(|home| !home.is_empty())) {
-            env.retain(|entry| entry != "HOME=");
-            env.push(format!("HOME={}", self.home));
-            process.set_env(Some(env));
+        if !has_home(process) {
+            set_home(process, &self.home);
         }
     }
+}
+
+/// The same for a process whose number is known already: what its own files say, `/` where they say nothing.
+pub fn bring_home(root: BorrowedFd<'_>, process: &mut Process) {
+    if has_home(process) {
+        return;
+    }
+    let uid = process.user().uid();
+    let found = Files::under(root).ok().and_then(|files| files.user(|one| one.id == uid));
+    let home = found.map(|one| one.home).filter(|home| !home.is_empty());
+    set_home(process, home.as_deref().unwrap_or("/"));
+}
+
+fn has_home(process: &Process) -> bool {
+    let says = |entry: &String| entry.strip_prefix("HOME=").is_some_and(|home| !home.is_empty());
+    process.env().iter().flatten().any(says)
+}
+
+fn set_home(process: &mut Process, home: &str) {
+    let mut env = process.env().clone().unwrap_or_default();
+    env.retain(|entry| entry != "HOME=");
+    env.push(format!("HOME={home}"));
+    process.set_env(Some(env));
 }
 
 fn group_id(files: &Files, group: &str) -> Result<u32, UserError> {

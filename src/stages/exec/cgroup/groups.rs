@@ -8,10 +8,71 @@ use crate::kernel::{self, user};
 use crate::stages::failure::Failure;
 use crate::state::{Claim, Effect, Journal, Roots};
 use nix::errno::Errno;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
+
+/// What other engines expect of a group of version 2: runc switches all of these on.
+const OF_V2: [&str; 8] = ["cpu", "cpuset", "hugetlb", "io", "memory", "misc", "pids", "rdma"];
 
 /// Owner, in the journal, of what containers share: controllers that were handed on for them.
 const SHARED: &str = "cgroup";
+
+/// Where in a tree a container's group is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::stages::exec) struct Place {
+    /// The groups above it, below where groups of ours may be made.
+    above: Vec<String>,
+    /// Its own name.
+    name: String,
+    /// Relative: begins where this process itself is.
+    from_own: bool,
+    /// In every tree, also where nothing is asked of it: other engines look for their containers in all of them.
+    everywhere: bool,
+}
+
+impl Place {
+    /// Of a container of ours.
+    pub(in crate::stages::exec) fn ours(roots: &Roots, id: &str) -> Self {
+        Self { above: vec![roots.cgroup()], name: id.to_owned(), from_own: false, everywhere: false }
+    }
+
+    /// What `linux.cgroupsPath` says; without it, a group by the container's own name.
+    pub(in crate::stages::exec) fn of_path(path: Option<&Path>, id: &str) -> Self {
+        let path = path.filter(|path| !path.as_os_str().is_empty());
+        let normal = |part: Component<'_>| match part {
+            Component::Normal(name) => Some(name.to_string_lossy().into_owned()),
+            _ => None,
+        };
+        let mut above: Vec<String> = path.into_iter().flat_map(Path::components).filter_map(normal).collect();
+        let name = above.pop().unwrap_or_else(|| id.to_owned());
+        Self { above, name, from_own: path.is_some_and(Path::is_relative), everywhere: true }
+    }
+
+    /// The folders above it that are not there yet, outermost first.
+    ///
+    /// # Errors
+    /// The look at the trees that failed.
+    pub(in crate::stages::exec) fn missing_above(&self) -> kernel::Result<Vec<PathBuf>> {
+        let mut missing = Vec::new();
+        for tree in cgroup::hierarchies()? {
+            let Some(mut folder) = self.base(&tree) else { continue };
+            for name in &self.above {
+                folder.push(name);
+                missing.extend(Some(folder.clone()).filter(|folder| !folder.exists()));
+            }
+        }
+        Ok(missing)
+    }
+
+    /// The folder in which its first part is made.
+    fn base(&self, tree: &Hierarchy) -> Option<PathBuf> {
+        let base = delegation::base(tree)?;
+        Some(if self.from_own {
+            Some(delegation::own(tree)).filter(|own| own.starts_with(&base)).unwrap_or(base)
+        } else {
+            base
+        })
+    }
+}
 
 /// A group that was made for this container.
 #[derive(Debug, Clone)]
@@ -24,8 +85,7 @@ pub(in crate::stages::exec) struct Joined {
 pub(super) struct Groups<'a> {
     journal: &'a Journal,
     claim: Claim,
-    /// The name of the group that those of all our containers are in.
-    ours: String,
+    place: Place,
     trees: Vec<Hierarchy>,
     /// What is there.
     pub(super) made: Vec<Joined>,
@@ -35,27 +95,26 @@ pub(super) struct Groups<'a> {
 
 /// Those of a container that runs: its supervisor holds what is made now, too.
 pub(super) fn of_running<'a>(
-    roots: &Roots,
+    place: Place,
     journal: &'a Journal,
-    id: &str,
     running: &Running,
 ) -> Result<Groups<'a>, StartFailure> {
-    let claim = Claim { owner: id.to_owned(), holder: Some(running.supervisor) };
+    let claim = Claim { owner: place.name.clone(), holder: Some(running.supervisor) };
     let joined = |(version, folder): &(Version, PathBuf)| Joined { version: *version, folder: folder.clone() };
-    let mut groups = Groups::new(roots, journal, &claim, running.cgroups.iter().map(joined).collect())?;
+    let mut groups = Groups::new(place, journal, &claim, running.cgroups.iter().map(joined).collect())?;
     groups.moving = true;
     Ok(groups)
 }
 
 impl<'a> Groups<'a> {
     pub(super) fn new(
-        roots: &Roots,
+        place: Place,
         journal: &'a Journal,
         claim: &Claim,
         made: Vec<Joined>,
     ) -> Result<Self, StartFailure> {
         let trees = cgroup::hierarchies().map_err(Failure::at("find the cgroup trees"))?;
-        Ok(Self { journal, claim: claim.clone(), ours: roots.cgroup(), trees, made, moving: false })
+        Ok(Self { journal, claim: claim.clone(), place, trees, made, moving: false })
     }
 
     /// As `running.json` has them.
@@ -77,7 +136,12 @@ impl<'a> Groups<'a> {
             names.extend(asked.iter().map(|one| name(one)));
             names.sort_unstable();
             names.dedup();
-            if !names.is_empty() {
+            if self.place.everywhere && tree.version == Version::V2 {
+                names.extend(OF_V2.iter().copied().filter(|one| has(&tree, one)));
+                names.sort_unstable();
+                names.dedup();
+            }
+            if !names.is_empty() || self.place.everywhere {
                 self.have_in(&tree, &names, &asked)?;
             }
         }
@@ -87,7 +151,7 @@ impl<'a> Groups<'a> {
     /// The group in one tree.
     fn have_in(&mut self, tree: &Hierarchy, names: &[&'static str], asked: &[&Setting]) -> Result<(), StartFailure> {
         let refuse = |why: Refusal<'_>| asked.first().map_or(Ok(()), |one| Err(why.told(one)));
-        let Some(base) = delegation::base(tree) else { return refuse(Refusal::NotDelegated(tree.version)) };
+        let Some(base) = self.place.base(tree) else { return refuse(Refusal::NotDelegated(tree.version)) };
         let mut names = names.to_vec();
         if tree.version == Version::V2 {
             let (off, lacking) = delegation::missing(&base, &names);
@@ -97,14 +161,14 @@ impl<'a> Groups<'a> {
             names.retain(|name| !lacking.contains(name));
             self.hand_on(&base, &off)?;
         }
-        let parent = base.join(&self.ours);
-        let folder = parent.join(&self.claim.owner);
+        let parent = self.place.above.iter().fold(base.clone(), |above, name| above.join(name));
+        let folder = parent.join(&self.place.name);
         let known = self.made.iter().any(|one| one.folder == folder);
         let entry = (!known)
             .then(|| self.journal.announce(&self.claim, Effect::Cgroup { path: folder.clone() }))
             .transpose()?;
         let why = "what the container uses is counted and limited here";
-        match cgroup::create(tree.version, &parent, &self.claim.owner, &names, why) {
+        match self.create(tree.version, &base, &names, why) {
             Err(error) if asked.is_empty() && matches!(error.errno, libc::EROFS | libc::EACCES | libc::EPERM) => {
                 if let Some(entry) = &entry {
                     self.journal.forget(entry);
@@ -120,6 +184,17 @@ impl<'a> Groups<'a> {
             self.adopt(Joined { version: tree.version, folder })?;
         }
         Ok(())
+    }
+
+    /// The group, and those above it.
+    fn create(&self, version: Version, base: &Path, names: &[&str], why: &str) -> kernel::Result<PathBuf> {
+        let mut parent = base.to_owned();
+        // `cgroup::create` makes the folder of the group and the one above.
+        for name in self.place.above.iter().take(self.place.above.len().saturating_sub(1)) {
+            parent = cgroup::create(version, &parent, name, names, "above it")?;
+        }
+        let above = self.place.above.last().map_or(parent.clone(), |last| parent.join(last));
+        cgroup::create(version, &above, &self.place.name, names, why)
     }
 
     /// A new group is one of the container's; one that runs already moves into it.
@@ -194,8 +269,9 @@ fn move_along(from: &Path, to: &Path, why: &str) -> kernel::Result<()> {
 
 /// Version 1 takes no member into a cpuset that says nothing (cpuset(7)): it begins as the group above.
 fn fill_cpuset(base: &Path, folder: &Path) -> Result<(), StartFailure> {
-    let ours = folder.parent().unwrap_or(base);
-    for (above, group) in [(base, ours), (ours, folder)] {
+    let below: Vec<&Path> = folder.ancestors().take_while(|one| *one != base).collect();
+    for group in below.into_iter().rev() {
+        let above = group.parent().unwrap_or(base);
         for file in ["cpuset.cpus", "cpuset.mems"] {
             let read = |folder: &Path| std::fs::read_to_string(folder.join(file)).unwrap_or_default();
             if read(group).trim().is_empty() {

@@ -2,7 +2,7 @@
 //!
 //! A copy of the mount is taken (open_tree(2)), made as it was asked for while nobody sees it, and only then attached.
 
-use super::Options;
+use super::{Manner, Options, Taken};
 use crate::kernel::fs::{self, Links, Shape};
 use crate::kernel::{self, mount};
 use crate::stages::failure::Failure;
@@ -63,18 +63,23 @@ fn copy(wanted: &Mount, recursive: bool) -> Result<OwnedFd, Failure> {
 }
 
 /// One of them. The image's own links are followed, inside the root: /etc/resolv.conf often is one.
-pub(super) fn show(root: BorrowedFd<'_>, wanted: &Mount, options: &Options, shared: &Shared) -> Result<(), Failure> {
+pub(super) fn show(taken: &Taken, wanted: &Mount, options: &Options) -> Result<(), Failure> {
+    let root = taken.root.as_fd();
     let target = wanted.destination();
     let step = step_of(wanted);
-    let copy = match shared.get(target) {
-        Some(taken) => taken.map_err(|error| quiet("dup", &error)).map_err(Failure::at(&step))?,
+    let copy = match taken.shared.get(target) {
+        Some(shared) => shared.map_err(|error| quiet("dup", &error)).map_err(Failure::at(&step))?,
         None => copy(wanted, options.recursive)?,
     };
     let shape = match fs::file_type(&copy) {
         Ok(SFlag::S_IFDIR) => Shape::Folder,
         _ => Shape::File,
     };
-    set(&copy, options).map_err(Failure::at(&step))?;
+    match taken.manner {
+        Manner::Ours => set(&copy, options),
+        Manner::ByTheLetter { .. } => set_exactly(&copy, options, taken.manner),
+    }
+    .map_err(Failure::at(&step))?;
     let place = fs::mount_point(root, target, shape, Links::Inside).map_err(Failure::at(&step))?;
     guard(root, &place, target, &step)?;
     mount::attach(&copy, place.as_fd(), "seen inside under this name").map_err(Failure::at(&step))
@@ -98,6 +103,22 @@ fn set(copy: &OwnedFd, options: &Options) -> kernel::Result<()> {
         mount::set_attributes(copy, libc::MOUNT_ATTR_RDONLY, true, "it was asked for read-only")?;
     }
     Ok(())
+}
+
+/// Exactly what was asked for; read-only also below, for who asks for it does not mean all but some.
+fn set_exactly(copy: &OwnedFd, options: &Options, manner: Manner) -> kernel::Result<()> {
+    let set = Options::attributes(options.flags | manner.also());
+    let mut clear = Options::attributes(options.cleared - manner.also());
+    // The three ways of keeping access times exclude each other, and are changed as one.
+    if (set | clear) & libc::MOUNT_ATTR__ATIME != 0 {
+        clear |= libc::MOUNT_ATTR__ATIME;
+    }
+    let why = "as its configuration says";
+    if set | clear != 0 {
+        mount::change(copy, set, clear, 0, true, why)?;
+    }
+    let Some(how) = options.propagation else { return Ok(()) };
+    mount::change(copy, 0, 0, (how - MsFlags::MS_REC).bits(), how.contains(MsFlags::MS_REC), why)
 }
 
 /// What may not be mounted on: the root itself, or the /proc of this container, where a fake could keep from being
