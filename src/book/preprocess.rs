@@ -87,6 +87,9 @@ impl Shop {
         for item in items {
             if let Some(chapter) = item.get_mut("Chapter") {
                 self.chapter(chapter)?;
+            } else if let Some(title) = item.get_mut("PartTitle") {
+                let translated = title.as_str().and_then(|title| self.catalog.find(title));
+                *title = translated.map_or_else(|| title.clone(), Value::from);
             }
         }
         Ok(())

@@ -26,7 +26,11 @@ pub fn template(library: &Library, chapters: &Path) -> io::Result<String> {
         add(&mut entries, &page.file, &page.source, messages::of_page(page));
     }
     for (file, source) in chapter_files(chapters)? {
-        let found = messages::of_prose(&source, 0..source.len());
+        let found = if file.ends_with("SUMMARY.md") {
+            titles_of(&source)
+        } else {
+            messages::of_prose(&source, 0..source.len())
+        };
         add(&mut entries, &file, &source, found);
     }
     for word in words::ALL {
@@ -60,6 +64,23 @@ fn chapter_files(folder: &Path) -> io::Result<Vec<(String, String)>> {
     Ok(files)
 }
 
+/// Of the summary: the titles of its parts and of its chapters. A lesson has its title in itself.
+fn titles_of(source: &str) -> Vec<Message> {
+    let mut found = Vec::new();
+    let mut start = 0;
+    for line in source.split_inclusive('\n') {
+        let chapter = || line.trim_start_matches([' ', '-']).strip_prefix('[')?.split_once("](");
+        let title =
+            line.strip_prefix("# ").or_else(|| chapter().filter(|(_, to)| !to.starts_with(')')).map(|(of, _)| of));
+        if let Some(title) = title.map(str::trim) {
+            let at = start + line.find(title).unwrap_or(0);
+            found.push(Message { range: at..at + title.len(), text: title.to_owned(), is_yaml: false });
+        }
+        start += line.len();
+    }
+    found
+}
+
 /// A message that stands in several lists is written once: gettext refuses a second one.
 fn po(entries: &[Entry]) -> String {
     let mut text = String::from(
@@ -91,6 +112,13 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_the_summary_only_titles_are_translated() {
+        let found = titles_of("# Part one\n\n[Intro](intro.md)\n- [a-lesson]()\n  - [Deeper](deeper.md)\n---\n");
+        let titles: Vec<&str> = found.iter().map(|message| message.text.as_str()).collect();
+        assert_eq!(titles, ["Part one", "Intro", "Deeper"]);
+    }
 
     #[test]
     fn every_message_is_in_the_template_once_and_can_be_read_back() {

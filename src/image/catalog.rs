@@ -72,16 +72,19 @@ pub(crate) fn in_use(roots: &Roots) -> Result<Lock, ImageError> {
 /// # Errors
 /// [`ImageError::NotFound`], [`ImageError::NotUnpacked`], and what is damaged.
 pub fn find(roots: &Roots, reference: &str) -> Result<Image, ImageError> {
-    let Some(layout) = Layout::existing(&roots.images()) else {
+    let Some(layout) = Layout::existing(&roots.images())? else {
         Name::parse(reference)?;
         return Err(ImageError::NotFound { name: reference.to_owned() });
     };
     let descriptor = named(&layout, reference)?;
     let image = read(roots, &layout, &descriptor)?;
-    match image.layers.iter().find(|layer| !layer.is_unpacked()) {
-        Some(layer) => Err(ImageError::NotUnpacked { name: image.reference, chain_id: layer.chain_id.to_string() }),
-        None => Ok(image),
+    for layer in &image.layers {
+        if !layer.is_unpacked()? {
+            let chain_id = layer.chain_id.to_string();
+            return Err(ImageError::NotUnpacked { name: image.reference, chain_id });
+        }
     }
+    Ok(image)
 }
 
 /// The entry of the index that a reference stands for.
@@ -174,7 +177,7 @@ pub(crate) fn read(roots: &Roots, layout: &Layout, descriptor: &Descriptor) -> R
 /// # Errors
 /// [`ImageError::Store`], [`ImageError::Document`] for the index itself.
 pub fn list(roots: &Roots) -> Result<Vec<Summary>, ImageError> {
-    let Some(layout) = Layout::existing(&roots.images()) else { return Ok(Vec::new()) };
+    let Some(layout) = Layout::existing(&roots.images())? else { return Ok(Vec::new()) };
     let index = layout.index()?;
     let images = index.manifests().iter().filter_map(|one| read(roots, &layout, one).ok());
     let mut summaries: Vec<Summary> = images.map(|image| summary(&image)).collect();
@@ -201,7 +204,7 @@ fn summary(image: &Image) -> Summary {
 /// # Errors
 /// [`ImageError::InUse`] where a container stands on it and this is its last name, [`ImageError::Unknown`].
 pub fn remove(roots: &Roots, reference: &str) -> Result<Vec<String>, ImageError> {
-    let Some(layout) = Layout::existing(&roots.images()) else {
+    let Some(layout) = Layout::existing(&roots.images())? else {
         return Err(ImageError::Unknown { name: reference.to_owned() });
     };
     let descriptor = known(&layout, reference)?;
@@ -241,7 +244,7 @@ pub(super) fn container_on(roots: &Roots, id: &str) -> Option<String> {
 /// [`ImageError::Store`], [`ImageError::Document`].
 pub fn sweep(roots: &Roots) -> Result<usize, ImageError> {
     let mut removed = slot::sweep(&roots.layers())? + slot::sweep(&roots.data.join("demo"))?;
-    if let Some(layout) = Layout::existing(&roots.images()) {
+    if let Some(layout) = Layout::existing(&roots.images())? {
         removed += slot::sweep(layout.folder())?;
         removed += collect_garbage(roots, &layout)?;
     }

@@ -31,9 +31,12 @@ pub struct LayerOnDisk {
 }
 
 impl LayerOnDisk {
-    /// Whether it is unpacked.
-    pub fn is_unpacked(&self) -> bool {
-        self.folder.is_dir()
+    /// Whether it is unpacked. A folder that cannot be looked at is not one that is not there.
+    ///
+    /// # Errors
+    /// [`ImageError::Store`].
+    pub fn is_unpacked(&self) -> Result<bool, ImageError> {
+        self.folder.try_exists().map_err(ImageError::store("cannot look for", &self.folder))
     }
 }
 
@@ -84,11 +87,11 @@ pub struct Unpacking {
 /// # Errors
 /// [`ImageError::Store`].
 pub fn begin(roots: &Roots, layer: &LayerOnDisk) -> Result<Option<Unpacking>, ImageError> {
-    if layer.is_unpacked() {
+    if layer.is_unpacked()? {
         return Ok(None);
     }
     let slot = Slot::claim(&roots.layers(), layer.chain_id.hex())?;
-    if layer.is_unpacked() {
+    if layer.is_unpacked()? {
         return Ok(None);
     }
     make_folder(&slot.path)?;

@@ -39,19 +39,22 @@ impl Layout {
         let blobs = layout.blobs();
         std::fs::create_dir_all(&blobs).map_err(ImageError::store("cannot make", &blobs))?;
         let version = folder.join("oci-layout");
-        if !version.exists() {
+        if !is_there(&version)? {
             layout.write("oci-layout", &serde_json::json!({ "imageLayoutVersion": "1.0.0" }))?;
         }
         let _lock = layout.lock()?;
-        if !folder.join("index.json").exists() {
+        if !is_there(&folder.join("index.json"))? {
             layout.write_index(&empty_index())?;
         }
         Ok(layout)
     }
 
     /// The layout in `folder`, if it is one; nothing is made.
-    pub fn existing(folder: &Path) -> Option<Self> {
-        folder.join("index.json").is_file().then(|| Self { folder: folder.to_owned() })
+    ///
+    /// # Errors
+    /// [`ImageError::Store`].
+    pub fn existing(folder: &Path) -> Result<Option<Self>, ImageError> {
+        Ok(is_there(&folder.join("index.json"))?.then(|| Self { folder: folder.to_owned() }))
     }
 
     /// The folder.
@@ -319,6 +322,11 @@ fn grow(slot: &Slot, mut from: impl Read, on_bytes: &mut dyn FnMut(u64)) -> Resu
     let (file, digest, bytes) = file.finish();
     file.sync_all().map_err(failed())?;
     Ok((digest, bytes))
+}
+
+/// What cannot be looked at may be there: it is not made anew.
+fn is_there(path: &Path) -> Result<bool, ImageError> {
+    path.try_exists().map_err(ImageError::store("cannot look for", path))
 }
 
 #[cfg(test)]

@@ -161,16 +161,28 @@ mod tests {
     fn a_translated_lesson_runs_the_same_commands() {
         let catalog = Catalog::of(Language::Chinese);
         let library = Library::built_in();
+        for page in &library.pages {
+            let chinese = catalog.translate(page);
+            assert_eq!(chinese.skeleton(), page.skeleton(), "{}", page.id);
+            assert_eq!(chinese.hash, page.hash);
+        }
         let page = library.find("pid-namespace").unwrap();
-        let chinese = catalog.translate(page);
-        assert_ne!(chinese.front.title, page.front.title, "it is not translated");
-        assert_eq!(chinese.skeleton(), page.skeleton());
-        assert_eq!(chinese.hash, page.hash);
-        let left: Vec<String> = messages::of_page(page)
-            .into_iter()
-            .map(|one| one.text)
-            .filter(|text| catalog.find(text).is_none())
-            .collect();
-        assert_eq!(left, [""; 0], "not translated");
+        assert_ne!(catalog.translate(page).front.title, page.front.title, "it is not translated");
+    }
+
+    /// Lessons that are in English everywhere, until somebody has translated them.
+    const NOT_YET: &str = include_str!("../../book/po/not-yet.txt");
+
+    #[test]
+    fn every_lesson_is_translated_whole_or_waits_for_it() {
+        let catalog = Catalog::of(Language::Chinese);
+        let library = Library::built_in();
+        let lacks = |page: &&Page| messages::of_page(page).iter().any(|one| catalog.find(&one.text).is_none());
+        let found: Vec<&str> = library.pages.iter().filter(lacks).map(|page| page.id.as_str()).collect();
+        let mut listed: Vec<&str> = NOT_YET.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+        listed.sort_unstable();
+        let mut sorted = found.clone();
+        sorted.sort_unstable();
+        assert_eq!(sorted, listed, "left: what lacks a translation; right: book/po/not-yet.txt");
     }
 }

@@ -195,8 +195,9 @@ impl Socket {
             message.attributes.push(LinkAttribute::Controller(master));
             shown.push(format!("master={master}"));
         }
-        // Where the kernel was built, or booted, without IPv6 it refuses the whole message.
-        if change.no_ipv6_address && std::fs::exists("/proc/sys/net/ipv6").unwrap_or(false) {
+        // Where the kernel was built, or booted, without IPv6 it refuses the whole message: better than an address that
+        // was not to be there, where we cannot tell.
+        if change.no_ipv6_address && std::fs::exists("/proc/sys/net/ipv6").unwrap_or(true) {
             let none = AfSpecUnspec::Inet6(vec![AfSpecInet6::AddrGenMode(In6AddrGenMode::None)]);
             message.attributes.push(LinkAttribute::AfSpecUnspec(vec![none]));
             shown.push("addr_gen_mode=IN6_ADDR_GEN_MODE_NONE".into());

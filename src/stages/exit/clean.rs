@@ -116,6 +116,8 @@ pub fn clean(roots: &Roots, all: bool) -> Result<Cleaned, ExitError> {
         }
     }
     cleaned.effects += recover(roots)?;
+    // Nobody who begins meanwhile is hurt: the last word on a group is its owner's mkdir(2), which is tried again.
+    let _ = undo::remove_empty_groups(roots);
     undo::unshare_cgroups(roots)?;
     network::clean(roots)?;
     sweep(roots);

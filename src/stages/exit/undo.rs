@@ -109,6 +109,16 @@ fn share_no_more(roots: &Roots, group: &Path) -> Option<String> {
     unshare(roots, |folder| folder == base).err().map(|error| error.to_string())
 }
 
+/// Removes the group above those of the containers where it is empty, and was not removed with the last of them.
+pub(super) fn remove_empty_groups(roots: &Roots) -> kernel::Result<()> {
+    for tree in cgroup::hierarchies()? {
+        if let Some(base) = delegation::base(&tree) {
+            let _ = std::fs::remove_dir(base.join(roots.cgroup()));
+        }
+    }
+    Ok(())
+}
+
 /// Undoes what [`share_no_more`] would have, where a kill came between.
 pub(super) fn unshare_cgroups(roots: &Roots) -> Result<(), UndoError> {
     unshare(roots, |folder| {

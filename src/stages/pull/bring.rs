@@ -128,8 +128,9 @@ impl Bring<'_> {
 
     /// None where there is nothing to do that takes time.
     fn workers(&self) -> usize {
-        let has_work =
-            |layer: &&LayerOnDisk| !self.layout.has(&layer.digest, layer.size) || (self.unpack && !layer.is_unpacked());
+        let has_work = |layer: &&LayerOnDisk| {
+            !self.layout.has(&layer.digest, layer.size) || (self.unpack && !layer.is_unpacked().unwrap_or(false))
+        };
         self.layers.iter().filter(has_work).count().min(AT_ONCE)
     }
 
@@ -211,7 +212,7 @@ impl One<'_> {
     fn bring(&self) -> Result<Brought, Failure> {
         let Bring { layout, source, unpack, .. } = *self.bring;
         let (digest, size) = (&self.layer.digest, self.layer.size);
-        let wants_unpacking = unpack && !self.layer.is_unpacked();
+        let wants_unpacking = unpack && !self.layer.is_unpacked()?;
         let slot = if source.is_some() { layout.take_over(digest, size)? } else { None };
         let mut brought = Brought::default();
         let placed = match slot {
