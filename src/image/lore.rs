@@ -41,7 +41,7 @@ pub fn tag(roots: &Roots, source: &str, target: &str) -> Result<String, ImageErr
         let why = "an image gets its digest from what is in it, not by a tag".to_owned();
         return Err(ImageError::Inconsistent { what: target.to_owned(), why });
     }
-    let Some(layout) = Layout::existing(&roots.images()) else {
+    let Some(layout) = Layout::existing(&roots.images())? else {
         return Err(ImageError::Unknown { name: source.to_owned() });
     };
     let _in_use = catalog::in_use(roots)?;
@@ -59,7 +59,7 @@ pub fn tag(roots: &Roots, source: &str, target: &str) -> Result<String, ImageErr
 /// # Errors
 /// [`ImageError::Unknown`], and what is damaged.
 pub fn history(roots: &Roots, reference: &str) -> Result<Vec<Step>, ImageError> {
-    let Some(layout) = Layout::existing(&roots.images()) else {
+    let Some(layout) = Layout::existing(&roots.images())? else {
         return Err(ImageError::Unknown { name: reference.to_owned() });
     };
     let image = catalog::read(roots, &layout, &catalog::known(&layout, reference)?)?;
@@ -92,7 +92,7 @@ pub fn history(roots: &Roots, reference: &str) -> Result<Vec<Step>, ImageError> 
 /// [`ImageError::Store`], [`ImageError::Document`].
 pub fn prune(roots: &Roots, all: bool) -> Result<Pruned, ImageError> {
     let mut pruned = Pruned::default();
-    let Some(layout) = Layout::existing(&roots.images()) else { return Ok(pruned) };
+    let Some(layout) = Layout::existing(&roots.images())? else { return Ok(pruned) };
     let mut doomed: Vec<Image> = Vec::new();
     for one in layout.index()?.manifests().iter().filter(|one| all || name_of(one).is_none()) {
         // One that is damaged is for `rmi`, by its name.
