@@ -29,9 +29,20 @@ pub(super) struct Save {
     /// Where to; standard output without it, unless that is a terminal
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// One file that docker and OCI tools read, or a folder in the OCI's image layout (`oci:DIR` to other tools)
+    #[arg(long, default_value = "oci-archive", value_name = "FORMAT")]
+    format: Format,
     /// Names, or IDs
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<String>,
+}
+
+/// What podman and skopeo call them. Our archive is docker's and the OCI's at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    OciArchive,
+    DockerArchive,
+    OciDir,
 }
 
 pub(super) fn load(arguments: &Load, context: &mut Context) -> anyhow::Result<Exit> {
@@ -67,6 +78,13 @@ fn load_from(path: &Path, roots: &Roots, context: &mut Context, lines: &mut Line
 pub(super) fn save(arguments: &Save, context: &mut Context) -> anyhow::Result<Exit> {
     let roots = context.roots()?;
     let images = &arguments.images;
+    if arguments.format == Format::OciDir {
+        let Some(folder) = &arguments.output else {
+            anyhow::bail!("an OCI layout is a folder; name it with -o");
+        };
+        archive::save_folder(&roots, images, folder).map_err(explained)?;
+        return Ok(Exit::Ok);
+    }
     let Some(path) = &arguments.output else {
         if io::stdout().is_terminal() {
             anyhow::bail!("standard output is a terminal, and an archive is no text; name a file with -o");

@@ -29,6 +29,28 @@ fn what_is_saved_comes_back_as_the_same_image() {
 }
 
 #[test]
+fn a_layout_folder_is_saved_loaded_and_read_by_others() {
+    let (learner, _) = with_demo();
+    let before = id(&learner);
+    let words = ["save", "--format", "oci-dir", "-o", "layout", "demo"];
+    // Twice: what is there already stays.
+    for _ in 0..2 {
+        learner.explore(words).run().status(0).stdout("").stderr("");
+    }
+    let mut names = std::fs::read_dir(learner.work().join("layout")).unwrap().map(|one| one.unwrap().file_name());
+    assert!(names.all(|name| ["blobs", "index.json", "oci-layout"].contains(&name.to_str().unwrap())));
+    if crate::support::has_program("skopeo") {
+        learner.program("skopeo", ["inspect", "oci:layout:demo:latest"]).run().status(0).stdout_has("\"Digest\"");
+    }
+    learner.explore(["rmi", "demo"]).run().status(0);
+    learner.explore(["load", "-q", "layout"]).run().status(0).stdout("demo:latest\n");
+    assert_eq!(id(&learner), before);
+    learner.explore(["save", "--format", "oci-dir", "demo"]).run().fails(1, "name it with -o");
+    learner.explore(["save", "--format", "oci-dir", "-o", "other", "nosuch"]).run().fails(1, "no such image: nosuch");
+    assert!(!learner.work().join("other").exists());
+}
+
+#[test]
 fn an_archive_is_read_from_a_pipe_and_compressed_too() {
     let (learner, archive) = with_demo();
     let bytes = std::fs::read(&archive).unwrap();

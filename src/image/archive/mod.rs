@@ -10,7 +10,7 @@ mod save;
 mod source;
 
 pub use load::{Loaded, load};
-pub use save::save;
+pub use save::{save, save_folder};
 
 /// Where containerd and Docker write the whole name; OCI's own annotation often has the tag alone.
 const CONTAINERD_NAME: &str = "io.containerd.image.name";

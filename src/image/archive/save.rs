@@ -32,6 +32,38 @@ pub fn save(roots: &Roots, references: &[String], to: impl Write, shown: &Path) 
     })
 }
 
+/// Writes images as an OCI layout folder, which other tools know as `oci:DIR` and `oci-dir`. What is there already stays.
+///
+/// # Errors
+/// [`ImageError::Unknown`], [`ImageError::Store`]; an image has its name there only once it is whole.
+pub fn save_folder(roots: &Roots, references: &[String], to: &Path) -> Result<(), ImageError> {
+    let layout = catalog::layout(roots)?;
+    let known = |reference: &String| {
+        let descriptor = catalog::known(&layout, reference)?;
+        Ok((catalog::read(roots, &layout, &descriptor)?, descriptor))
+    };
+    let images = references.iter().map(known).collect::<Result<Vec<_>, ImageError>>()?;
+    let folder = Layout::open(to)?;
+    for (image, descriptor) in images {
+        let mut content = Content::default();
+        content.add(&image, &descriptor)?;
+        for digest in content.blobs.values() {
+            let file = layout.open_blob(digest)?;
+            let size = file.metadata().map_err(ImageError::store("cannot read", layout.blob_path(digest)))?.len();
+            if let Some(slot) = folder.claim(digest, size)? {
+                folder.fill(slot, (digest, size), file, &mut |_| ())?;
+            }
+        }
+        let mut plain = descriptor.clone();
+        plain.set_annotations(None);
+        folder.tag(&image.reference, &plain)?;
+    }
+    // Ours, and no part of a layout.
+    let _ = std::fs::remove_dir(to.join(".ingest"));
+    let _ = std::fs::remove_file(to.join(".lock"));
+    Ok(())
+}
+
 #[derive(Default)]
 struct Content {
     blobs: BTreeMap<String, Digest>,
