@@ -47,6 +47,8 @@ pub(super) struct Wish {
     #[arg(long, value_name = "NAME=VALUE")]
     sysctl: Vec<String>,
     #[command(flatten)]
+    spaces: super::spaces::SpaceFlags,
+    #[command(flatten)]
     limits: super::limits::LimitFlags,
     #[command(flatten)]
     privileges: super::privileges::Flags,
@@ -201,6 +203,7 @@ fn request(wish: Wish) -> anyhow::Result<Request> {
         terminal: wish.tty,
         interactive: wish.interactive,
         remove: wish.rm,
+        spaces: wish.spaces.into(),
         sysctls: wish.sysctl,
         limits,
         privileges,

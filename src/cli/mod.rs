@@ -42,6 +42,7 @@ mod report;
 mod screen;
 mod sealed;
 mod several;
+mod spaces;
 mod stats;
 mod template;
 mod top;

@@ -25,6 +25,7 @@ mod program;
 mod rootless;
 mod safety;
 mod seccomp;
+mod spaces;
 mod stand_in;
 mod sysctl;
 mod volumes;

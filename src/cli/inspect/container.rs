@@ -91,6 +91,9 @@ fn host_config(one: &Container, spec: &Spec) -> Value {
     json!({
         "NetworkMode": one.network.to_string(),
         "PortBindings": ports,
+        "PidMode": one.spaces.pid.to_string(),
+        "IpcMode": one.spaces.ipc.to_string(),
+        "UTSMode": if one.spaces.uts_of_host { "host" } else { "" },
         "PublishAllPorts": wish.publish_all,
         "AutoRemove": one.remove,
         "Init": one.program.init,

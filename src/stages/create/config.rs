@@ -111,14 +111,13 @@ fn trees() -> Result<Vec<Hierarchy>, CreateError> {
     })
 }
 
-/// Docker's set: no user namespace, and a cgroup namespace on version 2 only. `--network host` makes no network namespace.
+/// Docker's set: no user namespace, and a cgroup namespace on version 2 only. What it has of the host is not listed.
 fn namespaces(container: &Container, trees: &[Hierarchy]) -> Vec<Value> {
-    let mut kinds = vec!["mount", "uts", "pid", "ipc"];
+    let on_v2 = trees.iter().all(|tree| tree.version == Version::V2);
+    let mut kinds = vec!["mount", "uts", "pid", "ipc", "cgroup"];
+    kinds.retain(|kind| container.spaces.lists(kind, on_v2));
     if container.network != Network::Host {
         kinds.insert(1, "network");
-    }
-    if trees.iter().all(|tree| tree.version == Version::V2) {
-        kinds.push("cgroup");
     }
     kinds.into_iter().map(|kind| json!({ "type": kind })).collect()
 }

@@ -1,6 +1,6 @@
 //! What can be wrong with a wish for a container.
 
-use super::{LimitError, MountError, PrivilegeError, UlimitError};
+use super::{LimitError, MountError, PrivilegeError, SpaceError, UlimitError};
 use crate::error::Explain;
 use crate::exit::Exit;
 use crate::image::ImageError;
@@ -108,6 +108,9 @@ pub enum CreateError {
     /// A record of one.
     #[error(transparent)]
     Record(#[from] RecordError),
+    /// What it is to share.
+    #[error(transparent)]
+    Space(#[from] SpaceError),
     /// Its network.
     #[error(transparent)]
     Network(#[from] NetworkError),
@@ -140,6 +143,7 @@ impl Explain for CreateError {
             Self::EnvLine { .. } => {
                 "each line is NAME=VALUE, or NAME for this shell's value; '#' begins a comment line".into()
             }
+            Self::Space(error) => return error.hint(),
             Self::Network(error) => return error.hint(),
             Self::NameTaken { id, .. } => {
                 format!("choose another --name, or remove that one: `explore rm {}`", id.get(..12).unwrap_or(id))

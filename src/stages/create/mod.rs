@@ -24,6 +24,7 @@ mod networking;
 mod privileges;
 mod program;
 mod record;
+mod spaces;
 mod sysctl;
 mod ulimit;
 
@@ -39,6 +40,7 @@ pub(super) use names::random_id;
 pub use privileges::{PrivilegeError, Privileges};
 pub use program::Program;
 pub use record::{Container, Status};
+pub use spaces::{Ipc, Sharing, SpaceError, Spaces, bind_shared_memory, shared_memory};
 pub use sysctl::check as check_sysctl;
 pub use ulimit::{Ulimit, UlimitError};
 
@@ -77,6 +79,8 @@ pub struct Request {
     pub mounts: Wanted,
     /// `--network`.
     pub network: Network,
+    /// `--pid` and its kin.
+    pub spaces: Spaces,
     /// `-p`, `--dns`, and the like.
     pub wish: Wish,
     /// `-t`.
@@ -113,7 +117,8 @@ pub fn create(roots: &Roots, request: &Request) -> Result<Container, CreateError
     let taken = record::list(roots)?;
     let name = names::choose(request.name.as_deref(), &taken)?;
     let networking = networking::resolve(roots, request, &image)?;
-    let container = describe(request, &image, (id, name), networking, std::mem::take(&mut brought.mounts));
+    let spaces = spaces::resolve(roots, request)?;
+    let container = describe(request, &image, (id, name), (networking, spaces), std::mem::take(&mut brought.mounts));
     write(roots, &container, request, &image, rights)?;
     brought.keep();
     Ok(container)
@@ -270,7 +275,7 @@ fn describe(
     request: &Request,
     image: &Image,
     (id, name): (String, String),
-    networking: networking::Networking,
+    (networking, spaces): (networking::Networking, Spaces),
     mounts: Vec<MountPoint>,
 ) -> Container {
     let now = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
@@ -290,6 +295,7 @@ fn describe(
         terminal: request.terminal,
         interactive: request.interactive,
         remove: request.remove,
+        spaces,
         network: networking.mode,
         wish: networking.wish,
         mounts,
@@ -333,6 +339,7 @@ fn write(
     }
     let final_folder = folder(roots, &container.id);
     let mut spec = config::spec(roots, container, request, image, &final_folder)?;
+    spaces::apply(roots, &container.spaces, &mut spec).map_err(CreateError::Spec)?;
     rights.apply(&mut spec).map_err(CreateError::Spec)?;
     let durable = !container.remove;
     write_record(&new.path().join("config.json"), &spec, durable).map_err(CreateError::Record)?;

@@ -30,9 +30,11 @@ pub(super) fn resolve(roots: &Roots, request: &Request, image: &Image) -> Result
             })?;
             (Mode::Container(other.id), Some(other.hostname))
         }
-        Mode::Host => (Mode::Host, nix::unistd::gethostname().ok().map(|name| name.to_string_lossy().into_owned())),
+        Mode::Host => (Mode::Host, of_host()),
         other => (other.clone(), None),
     };
+    // With --uts host the host name is this machine's, whatever the network is.
+    let shared = if request.spaces.uts_of_host { of_host() } else { shared };
     let hostname = request.hostname.clone().or(shared);
     let listed = image.config.config().as_ref().and_then(|config| config.exposed_ports().clone());
     for text in listed.into_iter().flatten() {
@@ -42,6 +44,10 @@ pub(super) fn resolve(roots: &Roots, request: &Request, image: &Image) -> Result
     wish.exposed.sort_unstable();
     wish.exposed.dedup();
     Ok(Networking { mode, wish, hostname })
+}
+
+fn of_host() -> Option<String> {
+    nix::unistd::gethostname().ok().map(|name| name.to_string_lossy().into_owned())
 }
 
 /// `web` and `example.org` make `web.example.org`, as moby has it (Container.FullHostname).

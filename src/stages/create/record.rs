@@ -1,6 +1,6 @@
 //! What is remembered of a container, and what is known of it now.
 
-use super::{CreateError, Limits, MountPoint, Program};
+use super::{CreateError, Limits, MountPoint, Program, Spaces};
 use crate::kernel::process::Ended;
 use crate::stages::network::{Mode, Wish};
 use crate::state::{RecordError, Roots, read_record};
@@ -42,6 +42,9 @@ pub struct Container {
     pub remove: bool,
     /// How it is connected.
     pub network: Mode,
+    /// Which namespaces it shares with others.
+    #[serde(default)]
+    pub spaces: Spaces,
     /// What else it wants of the network.
     #[serde(default)]
     pub wish: Wish,

@@ -1,8 +1,11 @@
 //! `/sys/fs/cgroup` of version 1, for a configuration that asks for it: a tmpfs with a folder for each tree, in which the
 //! container's own group is what one sees (runc, libcontainer/rootfs_linux.go, `mountCgroupV1`).
 //!
-//! Our own configurations have it in version 2 only, where one mount shows one tree.
+//! Our own configurations have it in version 2 only, where one mount shows one tree. Where one of them asks for it in
+//! version 1, only those trees are shown in which it has a group: of another tree it would see the top, and with it the
+//! groups of everybody.
 
+use super::cgroup::Joined;
 use super::rootfs::options::Options;
 use crate::kernel::cgroup::{self, Hierarchy, Version, delegation};
 use crate::kernel::fs::{self, Links, Shape};
@@ -12,19 +15,31 @@ use nix::mount::MsFlags;
 use oci_spec::runtime::{LinuxNamespaceType, Spec};
 use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// Shows the trees; says whether it did, for version 2 needs a namespace of its own and then is a mount like others.
-pub(super) fn show(root: BorrowedFd<'_>, target: &Path, options: &Options, spec: &Spec) -> Result<bool, Failure> {
+/// Shows the trees, of one of our own containers those of its groups; says whether it did, for version 2 needs a namespace of its own and then is a mount like others.
+pub(super) fn show(
+    root: BorrowedFd<'_>,
+    target: &Path,
+    options: &Options,
+    spec: &Spec,
+    ours: Option<&[Joined]>,
+) -> Result<bool, Failure> {
     let step = format!("show its cgroups at {}", target.display());
-    let trees = cgroup::hierarchies().map_err(Failure::at(&step))?;
+    let mut trees = cgroup::hierarchies().map_err(Failure::at(&step))?;
     let own = namespaced(spec);
     if cgroup::layout(&trees) == "v2" {
         let Some(tree) = trees.first().filter(|_| !own) else { return Ok(false) };
         let place = fs::mount_point(root, target, Shape::Folder, Links::Refused).map_err(Failure::at(&step))?;
-        return show_group(tree, &place, options).map(|()| true).map_err(Failure::at(&step));
+        return show_group(&group_in(tree, ours), &place, options).map(|()| true).map_err(Failure::at(&step));
     }
-    show_trees(root, target, options, &trees, own).map(|()| true).map_err(Failure::at(&step))
+    if let Some(groups) = ours {
+        trees.retain(|tree| groups.iter().any(|group| group.folder.starts_with(&tree.mount)));
+    }
+    // In a namespace of its own a new mount begins at the group by itself.
+    let group = |tree: &Hierarchy| (!own).then(|| group_in(tree, ours));
+    let trees: Vec<_> = trees.into_iter().map(|tree| (group(&tree), tree)).map(|(group, tree)| (tree, group)).collect();
+    show_trees(root, target, options, &trees).map(|()| true).map_err(Failure::at(&step))
 }
 
 fn namespaced(spec: &Spec) -> bool {
@@ -36,23 +51,22 @@ fn show_trees(
     root: BorrowedFd<'_>,
     target: &Path,
     options: &Options,
-    trees: &[Hierarchy],
-    own: bool,
+    trees: &[(Hierarchy, Option<PathBuf>)],
 ) -> kernel::Result<()> {
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
     let place = fs::mount_point(root, target, Shape::Folder, Links::Refused)?;
     mount::mount_at(place.as_fd(), "tmpfs", "tmpfs", flags, "mode=755", "room for a folder for each tree")?;
     // What was there before is covered now: the same name, under the same root, is the tmpfs.
     let top = fs::resolve(root, target, Links::Refused)?;
-    for tree in trees.iter().filter(|tree| tree.version == Version::V1) {
+    for (tree, group) in trees.iter().filter(|(tree, _)| tree.version == Version::V1) {
         let name = tree.mount.file_name().map_or(Path::new("cgroup"), Path::new);
         let place = fs::mount_point(top.as_fd(), name, Shape::Folder, Links::Refused)?;
-        if own {
+        if let Some(group) = group {
+            show_group(group, &place, options)?;
+        } else {
             let names = tree.controllers.join(",");
             let why = "the tree as its own namespace shows it";
             mount::mount_at(place.as_fd(), "cgroup", "cgroup", options.flags, &names, why)?;
-        } else {
-            show_group(tree, &place, options)?;
         }
         link_each(&top, name)?;
     }
@@ -62,9 +76,14 @@ fn show_trees(
     Ok(())
 }
 
-/// The group that this process is in, of a tree of the host.
-fn show_group(tree: &Hierarchy, place: &OwnedFd, options: &Options) -> kernel::Result<()> {
-    let group = delegation::own(tree);
+/// The group that this process is in, in one tree.
+fn group_in(tree: &Hierarchy, ours: Option<&[Joined]>) -> PathBuf {
+    let known = ours.into_iter().flatten().find(|group| group.folder.starts_with(&tree.mount));
+    known.map_or_else(|| delegation::own(tree), |group| group.folder.clone())
+}
+
+/// Shows one group of a tree of the host.
+fn show_group(group: &Path, place: &OwnedFd, options: &Options) -> kernel::Result<()> {
     let name = CString::new(group.as_os_str().as_encoded_bytes()).unwrap_or_default();
     let copy = mount::copy_tree(mount::here(), &name, true, "its own group, as if it were the top")?;
     let set = Options::attributes(options.flags);

@@ -30,6 +30,8 @@ pub(super) struct Plan<'a> {
     pub(super) opens_nodes: nodes::Opening,
     /// PID 1 stays ours, and the program is its child.
     pub(super) stands_in: bool,
+    /// It gets a cgroup namespace once it is in its groups: the namespace begins where it stands then.
+    pub(super) unshares_cgroup: bool,
     /// Its end of the socket to the supervisor.
     pub(super) socket: OwnedFd,
     pub(super) stdio: Stdio,
@@ -124,7 +126,7 @@ fn prepare(plan: &Plan<'_>) -> Result<(Process, Option<Filter>), StartFailure> {
     let root = &taken.root;
     // Before a volume can cover the files that say so, as docker does.
     become_known(&plan.who, root.as_fd(), &mut process)?;
-    rootfs::furnish(&taken, plan.spec)?;
+    rootfs::furnish(&taken, plan.spec, plan.cgroups)?;
     nodes::show(root.as_fd(), plan.spec, plan.opens_nodes)?;
     let filter = privileges::filter(plan.spec)?;
     if plan.waiting.is_some() {
@@ -150,12 +152,11 @@ fn enter_groups(plan: &Plan<'_>) -> Result<(), Failure> {
         let step = if *kind == Kind::Net { "join its network" } else { "join a namespace" };
         namespace::setns(namespace, &[*kind], why).map_err(Failure::at(step))?;
     }
-    let Some(waiting) = &plan.waiting else { return Ok(()) };
-    if waiting.unshares_cgroup {
+    if plan.unshares_cgroup {
         namespace::unshare(&[Kind::Cgroup], "the group that it is in looks like the top")
             .map_err(Failure::at("make its cgroup namespace"))?;
     }
-    if let Some(name) = &waiting.keyring {
+    if let Some(name) = plan.waiting.as_ref().and_then(|waiting| waiting.keyring.as_ref()) {
         keyring::begin_session(name, "none of the caller's keys").map_err(Failure::at("begin a session keyring"))?;
     }
     Ok(())

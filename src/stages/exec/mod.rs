@@ -27,6 +27,7 @@ mod rootfs;
 mod running;
 mod seal;
 mod socket;
+mod spaces;
 mod stand_in;
 mod start;
 mod stats;

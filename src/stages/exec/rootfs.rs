@@ -9,6 +9,7 @@ pub(super) mod options;
 
 use self::bind::Shared;
 use self::options::Options;
+use super::cgroup::Joined;
 use super::{cgroup_view, devices, sysctl};
 use crate::kernel::fs::{self, Links, Shape};
 use crate::kernel::{self, mount};
@@ -90,16 +91,16 @@ pub fn at_rest(roots: &Roots, union: &Union, mounted: bool, spec: &Spec) -> Resu
         |target: &Path| ["/etc/hosts", "/etc/hostname", "/etc/resolv.conf"].iter().any(|one| target == Path::new(one));
     let listed = spec.mounts().iter().flatten();
     for one in listed.filter(|one| one.typ().as_deref() == Some("bind") && !of_ours(one.destination())) {
-        place(&taken, one, spec)?;
+        place(&taken, one, spec, &[])?;
     }
     Ok(taken.root)
 }
 
 /// Mounts what its configuration lists, furnishes `/dev`, covers what is not to be seen.
-pub(super) fn furnish(taken: &Taken, spec: &Spec) -> Result<(), Failure> {
+pub(super) fn furnish(taken: &Taken, spec: &Spec, groups: &[Joined]) -> Result<(), Failure> {
     let root = taken.root.as_fd();
     for one in spec.mounts().iter().flatten() {
-        place(taken, one, spec)?;
+        place(taken, one, spec, groups)?;
     }
     if !brings_dev(spec) {
         let dev = fs::mount_point(root, Path::new("dev"), Shape::Folder, Links::Refused)
@@ -181,7 +182,7 @@ fn mount_failure(error: crate::stages::layer::LayerError) -> Failure {
 }
 
 /// One entry of `mounts` in config.json.
-fn place(taken: &Taken, wanted: &Mount, spec: &Spec) -> Result<(), Failure> {
+fn place(taken: &Taken, wanted: &Mount, spec: &Spec, groups: &[Joined]) -> Result<(), Failure> {
     let root = taken.root.as_fd();
     let target = wanted.destination();
     let kind = wanted.typ().as_deref().unwrap_or("none");
@@ -189,7 +190,8 @@ fn place(taken: &Taken, wanted: &Mount, spec: &Spec) -> Result<(), Failure> {
     if kind == "bind" || options.bind {
         return bind::show(taken, wanted, &options);
     }
-    if kind == "cgroup" && cgroup_view::show(root, target, &options, spec)? {
+    let ours = (taken.manner == Manner::Ours).then_some(groups);
+    if kind == "cgroup" && cgroup_view::show(root, target, &options, spec, ours)? {
         return Ok(());
     }
     let step = || format!("mount {kind} at {}", target.display());

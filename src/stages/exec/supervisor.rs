@@ -6,8 +6,9 @@ use super::nodes::Opening;
 use super::rootfs::{Manner, Source};
 use super::running::{self, Running};
 use super::wiring::{self, Ends, Stdio};
-use super::{StartFailure, cgroup, init, socket};
+use super::{StartFailure, cgroup, init, socket, spaces};
 use crate::error::Explain;
+use crate::kernel::cgroup::Version;
 use crate::kernel::namespace::{self, Kind};
 use crate::kernel::process::{self, Child, Ended};
 use crate::kernel::{self, fs, user};
@@ -99,7 +100,8 @@ fn start(orders: &Orders, container: &Container) -> Result<Started, StartFailure
     let _alone = running::lock_at_rest(roots, &container.id)
         .map_err(|source| create::CreateError::Folder { path: bundle.clone(), source })?
         .map_err(|_| runs_already(container))?;
-    let spec: Spec = read_record(&bundle.join("config.json"))?;
+    let mut spec: Spec = read_record(&bundle.join("config.json"))?;
+    spaces::complete(roots, container, &mut spec)?;
     let union = Union::of(roots, container)?;
     let claim = Claim { owner: container.id.clone(), holder: Some(ProcessIdentity::myself()) };
     let begun = begin(orders, container, &spec, &union, &claim);
@@ -120,6 +122,7 @@ fn begin(
     let journal = Journal::at(roots.journal());
     make_missing(container)?;
     let cgroups = cgroup::create(cgroup::Place::ours(roots, &container.id), &journal, claim, spec)?;
+    spaces::share_memory(roots, &journal, claim, container)?;
     let (ours, theirs) = message::pair().map_err(quiet("socketpair"))?;
     let (stdio, mut ends) = if container.terminal {
         (Stdio::Terminal, Ends::default())
@@ -129,13 +132,19 @@ fn begin(
     };
     let joined = networking::joined(roots, container)?;
     let connected = joined.is_some();
-    let flags = flags(spec, connected);
+    let unshares_cgroup = cgroups.iter().any(|one| one.version == Version::V1) && lists_cgroup(spec);
+    let flags = flags(spec, connected, unshares_cgroup);
+    let (pid_namespace, others) = spaces::joined(roots, container)?;
     let plan = init::Plan {
         spec,
         source: Source::Union { roots, union, mounted: container.layer_mounted },
         manner: Manner::Ours,
         who: init::Who::Wanted(container.program.who()),
-        joined: joined.into_iter().map(|net| (Kind::Net, net, "the network that `network up` has made")).collect(),
+        joined: joined
+            .into_iter()
+            .map(|net| (Kind::Net, net, "the network that `network up` has made"))
+            .chain(others)
+            .collect(),
         cgroups: &cgroups,
         opens_nodes: if cgroup::opens_more(spec, &cgroups) && !user::in_user_namespace() {
             Opening::Let
@@ -143,19 +152,18 @@ fn begin(
             Opening::AsMounted
         },
         stands_in: container.program.init,
+        unshares_cgroup,
         socket: theirs,
         stdio,
         waiting: None,
     };
     let group = cgroup::born_into(&cgroups)?;
     let hidden = ours.as_raw_fd();
-    let child =
-        process::clone(Role::Init, flags, group.as_ref().map(AsFd::as_fd), "PID 1, born in its namespaces", || {
-            // With a copy of our end it would never see us die.
-            let _ = nix::unistd::close(hidden);
-            init::run(&plan)
-        })
-        .map_err(Failure::at("make the container's namespaces"))?;
+    let child = spaces::born(pid_namespace.as_ref(), flags, group.as_ref().map(AsFd::as_fd), || {
+        // With a copy of our end it would never see us die.
+        let _ = nix::unistd::close(hidden);
+        init::run(&plan)
+    })?;
     drop(plan);
     let init = ProcessIdentity::of(child.pid.as_raw()).ok_or_else(|| gone("it was to be let go"))?;
     journal.announce(claim, Effect::Process(init))?;
@@ -203,10 +211,17 @@ fn has_spoken(socket: &OwnedFd) -> bool {
     poll(&mut one, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
 }
 
-/// The CLONE_NEW* bits of config.json, without the network namespace where one is made already.
-fn flags(spec: &Spec, connected: bool) -> u64 {
-    let kinds: Vec<Kind> = create::kinds(spec).into_iter().filter(|kind| !(connected && *kind == Kind::Net)).collect();
+/// The CLONE_NEW* bits of config.json, without those that it joins or gets later.
+fn flags(spec: &Spec, connected: bool, cgroup_later: bool) -> u64 {
+    let listed = spec.linux().as_ref().and_then(|linux| linux.namespaces().as_ref());
+    let new = listed.into_iter().flatten().filter(|one| one.path().is_none()).map(create::kind);
+    let kinds: Vec<Kind> =
+        new.filter(|kind| !(connected && *kind == Kind::Net || cgroup_later && *kind == Kind::Cgroup)).collect();
     namespace::bits(&kinds)
+}
+
+fn lists_cgroup(spec: &Spec) -> bool {
+    create::kinds(spec).contains(&Kind::Cgroup)
 }
 
 /// Says that it runs, before it does: whoever finds a trace of it finds also whose it is.

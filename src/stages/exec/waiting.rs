@@ -35,8 +35,6 @@ pub(super) struct Waiting<'a> {
     pub(super) preserved: u32,
     /// The session keyring that it begins with.
     pub(super) keyring: Option<String>,
-    /// It gets a cgroup namespace: made only when it is in its group, for that is what it then begins with.
-    pub(super) unshares_cgroup: bool,
 }
 
 impl Waiting<'_> {

@@ -6,6 +6,7 @@ use crate::stages::layer;
 use crate::stages::network;
 use crate::stages::{place, volume};
 use crate::state::{Effect, Entry, Journal, ProcessIdentity, RecordError, Roots};
+use nix::mount::MntFlags;
 use std::path::Path;
 
 /// Why something could not be undone. Everything else was.
@@ -62,6 +63,11 @@ fn undo(roots: &Roots, effect: &Effect, entry: &Entry) -> Result<(), String> {
         Effect::Process(identity) => place::kill(*identity).map_err(|error| error.to_string()),
         Effect::Mount { target, fstype, .. } if fstype == "overlay" => {
             layer::unmount(target).map_err(|error| error.to_string())
+        }
+        Effect::Mount { target, fstype, .. } if fstype == "tmpfs" => {
+            kernel::mount::unmount(target, MntFlags::MNT_DETACH, "nobody new is to join this memory")
+                .or_else(gone)
+                .map_err(call)
         }
         Effect::Mount { target, .. } => {
             kernel::netns::unpin(target, "nobody holds this namespace any more").or_else(gone).map_err(call)

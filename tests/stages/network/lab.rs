@@ -227,6 +227,7 @@ fn wished(id: &str, wish: network::Wish) -> Container {
     Container {
         schema: 1,
         labels: std::collections::BTreeMap::default(),
+        spaces: explore::stages::create::Spaces::default(),
         id: id.into(),
         name: format!("box-{}", &id[..4]),
         image: "none".into(),

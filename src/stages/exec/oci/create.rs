@@ -170,9 +170,6 @@ fn clone_init(
         answer: fifo("answer.fifo").map_err(Failure::at("make a fifo"))?,
         hooks: Some(hooks),
         preserved: order.preserved,
-        unshares_cgroup: namespaces(spec)
-            .iter()
-            .any(|one| one.typ() == LinuxNamespaceType::Cgroup && one.path().is_none()),
         keyring: order.keyring.then(|| format!("_ses.{}", folder.id)),
     };
     let plan = Plan {
@@ -184,6 +181,9 @@ fn clone_init(
         cgroups,
         opens_nodes: nodes::Opening::AsMounted,
         stands_in: false,
+        unshares_cgroup: namespaces(spec)
+            .iter()
+            .any(|one| one.typ() == LinuxNamespaceType::Cgroup && one.path().is_none()),
         socket: theirs,
         stdio: if terminal { Stdio::Terminal } else { Stdio::Inherited },
         waiting: Some(waiting),
