@@ -97,7 +97,7 @@ fn find(value: &Value, path: &str, done: &str) -> Option<String> {
     match rest {
         Some(rest) => find(found, rest, &done),
         // Zero is a wish of its own here: to swap as little as can be.
-        None if name == "swappiness" => found.is_number().then_some(done),
+        None if name == "swappiness" && found.is_number() => Some(done),
         None => says_something(found).then_some(done),
     }
 }
