@@ -6,7 +6,9 @@ use nix::unistd::Pid;
 use std::time::{Duration, Instant};
 
 /// What is killed.
-const COMMANDS: [&[&str]; 4] = [
+const COMMANDS: [&[&str]; 5] = [
+    // With a volume of its own, filled from the image: it goes with the container.
+    &["run", "--rm", "--network", "none", "-v", "/etc", "demo", "true"],
     &["run", "--rm", "--network", "none", "demo", "true"],
     &["run", "--rm", "demo", "true"],
     &["walk", "--yes"],
@@ -45,6 +47,8 @@ fn kill_again_and_again(learner: &Learner, rounds: u32) {
         let told = format!("EXPLORE_SEED={}, round {round}: {told}", random.seed);
         hits += u32::from(hit);
         clean(learner, &told);
+        let orphans = learner.explore(["volume", "ls", "-q", "--filter", "dangling=true"]).run().status(0).out;
+        assert_eq!(orphans, "", "volumes without a container\n{told}");
         let left = before.differences(Duration::from_secs(10));
         assert!(left.is_empty(), "{told}\n{}", left.join("\n"));
     }
