@@ -70,7 +70,9 @@ pub(super) struct Taken {
 pub(super) fn take(source: &Source<'_>, spec: &Spec, manner: Manner) -> Result<Taken, Failure> {
     let shared = Shared::take(spec)?;
     let asked = spec.linux().as_ref().and_then(|linux| linux.rootfs_propagation().as_deref());
-    let how = asked.and_then(options::propagation).unwrap_or(MsFlags::MS_SLAVE) | MsFlags::MS_REC;
+    // What is to pass out is taken already; a root that did, pivot_root(2) would refuse.
+    let closed = asked.and_then(options::propagation).filter(|how| how.contains(MsFlags::MS_PRIVATE));
+    let how = closed.unwrap_or(MsFlags::MS_SLAVE) | MsFlags::MS_REC;
     mount::set_propagation(Path::new("/"), how, "mounts made here stay here; the host's new ones still come in")
         .map_err(Failure::at("separate its mounts"))?;
     let root = match source {
