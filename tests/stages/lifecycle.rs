@@ -96,7 +96,7 @@ fn kill_sends_one_signal_and_tries_every_container_that_was_named() {
     learner.explore(["kill", "deaf"]).run().status(0).stdout("deaf\n").stderr("");
     learner.explore(["wait", "deaf"]).run().status(0).stdout("137\n");
     learner.explore(["kill", "deaf"]).run().fails(1, "cannot kill container deaf: it is not running");
-    learner.explore(["kill", "-s", "NOPE", "deaf"]).run().status(125).stderr_has("invalid signal: NOPE");
+    learner.explore(["kill", "-s", "NOPE", "deaf"]).run().fails(1, "invalid signal: NOPE");
     learner.explore(["rm", "hears", "deaf"]).run().status(0).stdout("hears\ndeaf\n");
 }
 
