@@ -97,6 +97,8 @@ fn what_is_typed_into_one_that_was_started_in_the_background_reaches_it_and_does
     for text in ["one\n", "two\n"] {
         let attached = learner.explore(["attach", "box"]).stdin(text).spawn();
         eventually("it has answered", || learner.explore(["logs", "box"]).run().out.ends_with(text));
+        // The log has it a moment before whoever is attached has.
+        std::thread::sleep(std::time::Duration::from_millis(500));
         attached.signal(Signal::SIGKILL);
         attached.finish("attach").status(137).stdout(text);
     }
