@@ -6,7 +6,8 @@ fn main() {
         println!("cargo:rerun-if-changed={folder}");
     }
     // At a fixed address. A position-independent program has 40,000 pointers that the loader corrects at each start,
-    // on pages that are private from then on; a container starts it twice. That was a quarter of a run's processor time.
+    // on pages that are private from then on; a container starts it twice. Without that a run takes 8 % less processor
+    // time (24.0 ms against 26.1, 60 rounds of each).
     if std::env::var("PROFILE").as_deref() == Ok("release") {
         println!("cargo:rustc-link-arg-bin=explore=-no-pie");
     }

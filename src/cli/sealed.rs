@@ -1,7 +1,7 @@
 //! Two commands that nobody types: what a start and an exec continue as, from a sealed copy of this program.
 //!
-//! They are not clap's: to build all of the command line for seven words that we have written ourselves took a
-//! millisecond of each start.
+//! They are not clap's: to build all of the command line for seven words that we have written ourselves took 1.8 ms of
+//! each start.
 
 use crate::exit::Exit;
 use crate::kernel::process;

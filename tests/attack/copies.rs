@@ -5,13 +5,7 @@
 use crate::forge::Forge;
 use crate::peer::Peer;
 use crate::support::{eventually, has_program, is_root, require};
-use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
-use std::sync::atomic::{AtomicBool, Ordering};
-
-/// How often; `tests/full` asks for 500.
-fn rounds() -> u32 {
-    std::env::var("EXPLORE_RACES").ok().and_then(|number| number.parse().ok()).unwrap_or(25)
-}
+use crate::swap;
 
 #[test]
 fn a_path_that_becomes_a_link_meanwhile_leads_nowhere() {
@@ -25,16 +19,8 @@ fn a_path_that_becomes_a_link_meanwhile_leads_nowhere() {
     let shown = format!("{}:/v", volume.display());
     let words = ["run", "-d", "--name", "box", "--network", "none", "-v", &shown, "evil:1", "sleep", "1000"];
     peer.learner.explore(words).run().status(0);
-    let over = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        // What a process in the container can do to its own files, and faster.
-        scope.spawn(|| {
-            let (one, two) = (volume.join("target"), volume.join("link"));
-            while !over.load(Ordering::Relaxed) {
-                renameat2(AT_FDCWD, &one, AT_FDCWD, &two, RenameFlags::RENAME_EXCHANGE).unwrap();
-            }
-        });
-        for round in 0..rounds() {
+    let told = swap::meanwhile(&volume, || {
+        for round in 0..swap::rounds() {
             let told = peer.learner.explore(["cp", "payload", "box:/v/target/payload"]).run();
             assert!(told.code == 0 || told.code == 1, "{}", told.shown());
             peer.assert_untouched();
@@ -47,10 +33,9 @@ fn a_path_that_becomes_a_link_meanwhile_leads_nowhere() {
             "n=0; while [ $n -lt 3000 ]; do n=$((n+1)); [ -L {0}/target ] || cp payload {0}/target/payload; done",
             volume.display()
         );
-        let told = peer.unguarded(&careless);
-        over.store(true, Ordering::Relaxed);
-        peer.assert_reached(&told);
+        peer.unguarded(&careless)
     });
+    peer.assert_reached(&told);
     peer.learner.explore(["rm", "-f", "box"]).run().status(0);
 }
 

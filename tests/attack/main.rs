@@ -47,4 +47,5 @@ mod libraries;
 mod mounts;
 mod peer;
 mod race;
+mod swap;
 mod wire;

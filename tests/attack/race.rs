@@ -4,13 +4,7 @@
 use crate::forge::Forge;
 use crate::peer::Peer;
 use crate::support::{is_root, require};
-use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
-use std::sync::atomic::{AtomicBool, Ordering};
-
-/// How often; `tests/full` asks for 500.
-fn rounds() -> u32 {
-    std::env::var("EXPLORE_RACES").ok().and_then(|number| number.parse().ok()).unwrap_or(25)
-}
+use crate::swap;
 
 #[test]
 fn a_mount_target_that_becomes_a_link_meanwhile_leads_nowhere() {
@@ -19,16 +13,9 @@ fn a_mount_target_that_becomes_a_link_meanwhile_leads_nowhere() {
     let volume = peer.learner.work().join("volume");
     std::fs::create_dir_all(volume.join("target")).unwrap();
     std::os::unix::fs::symlink(&peer.outside, volume.join("link")).unwrap();
-    let over = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            let (one, two) = (volume.join("target"), volume.join("link"));
-            while !over.load(Ordering::Relaxed) {
-                renameat2(AT_FDCWD, &one, AT_FDCWD, &two, RenameFlags::RENAME_EXCHANGE).unwrap();
-            }
-        });
+    let told = swap::meanwhile(&volume, || {
         let volumes = [format!("{}:/v", volume.display()), format!("{}:/v/target/in", peer.learner.tmp().display())];
-        for _ in 0..rounds() {
+        for _ in 0..swap::rounds() {
             let told = peer.explore(&["-v", &volumes[0], "-v", &volumes[1]], "echo over");
             // Either it has found one place, or it says that it could not.
             assert!(told.out == "over\n" || told.code == 125 && told.err.contains("/v/target/in"), "{}", told.shown());
@@ -36,8 +23,7 @@ fn a_mount_target_that_becomes_a_link_meanwhile_leads_nowhere() {
         }
         let careless =
             format!("n=0; while [ $n -lt 3000 ]; do n=$((n+1)); mkdir -p {0}/target/in; done", volume.display());
-        let told = peer.unguarded(&careless);
-        over.store(true, Ordering::Relaxed);
-        peer.assert_reached(&told);
+        peer.unguarded(&careless)
     });
+    peer.assert_reached(&told);
 }

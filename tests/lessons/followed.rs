@@ -31,8 +31,18 @@ fn every_lesson_is_proved_by_running_it_and_leaves_nothing() {
     }
 }
 
+/// On version 1 groups are made by root alone, and the lesson says so instead.
+const LIMITS: [&str; 4] = ["cgroup-pids", "cgroup-memory", "cgroup-cpu", "freezer"];
+
 fn is_proved(learner: &Learner, id: &str) {
     let output = learner.explore(["lesson", "check", "--only", id]).run().status(0);
+    if !learner.is_root()
+        && LIMITS.contains(&id)
+        && output.out.starts_with(&format!("skipped  {id}: v1, but /sys/fs/cgroup/"))
+    {
+        assert!(output.out.contains(" cannot be written: Permission denied\n"), "{}", output.shown());
+        return;
+    }
     assert!(output.out.starts_with(&format!("proved   {id}\n")), "{}", output.shown());
     assert!(output.out.ends_with("; 1 proved, 0 failed, 0 skipped\n"), "{}", output.shown());
 }

@@ -5,7 +5,7 @@ use crate::support::{eventually, is_root, require};
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
 use serde_json::json;
 use std::io::{IoSliceMut, Read, Write};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixListener;
 
 #[test]
@@ -45,10 +45,5 @@ fn receive(listener: &UnixListener) -> OwnedFd {
         ControlMessageOwned::ScmRights(list) => Some(list),
         _ => None,
     });
-    let number = descriptors.expect("a descriptor comes along")[0];
-    // SAFETY: the kernel has just installed it for us.
-    #[allow(unsafe_code, reason = "a received descriptor has no owner yet")]
-    unsafe {
-        OwnedFd::from_raw_fd(number)
-    }
+    explore::kernel::process::own(descriptors.expect("a descriptor comes along")[0])
 }

@@ -3,7 +3,7 @@
 use super::target::{STAY, compared, kinds};
 use crate::support::{HostState, Learner, is_root, require};
 use explore::kernel::namespace::Kind;
-use explore::probe::{Comparison, Verdict};
+use explore::probe::{Comparison, Fact, Verdict, compare, look};
 
 const WORDS: [(&str, Kind); 8] = [
     ("--uts", Kind::Uts),
@@ -18,6 +18,20 @@ const WORDS: [(&str, Kind); 8] = [
 
 fn differing(comparison: &Comparison) -> Vec<Kind> {
     kinds(comparison, |verdict| *verdict == Verdict::Differs)
+}
+
+#[test]
+fn who_is_born_between_the_two_looks_makes_no_difference() {
+    let outside = look(std::process::id().cast_signed());
+    let mut inside = outside.clone();
+    let Fact::Known(seen) = &mut inside.processes else { panic!("{:?}", inside.processes) };
+    let mut child = seen.list.iter().max_by_key(|process| process.start).unwrap().clone();
+    (child.pid, child.pids, child.start) = (i32::MAX, vec![i32::MAX], child.start + 1);
+    seen.list.push(child);
+    assert_eq!(compare(&outside, &inside, &[], &[]).processes.verdict, Verdict::Same);
+    // In another PID namespace nothing is known of the order: there it is told.
+    inside.namespaces.remove(&Kind::Pid);
+    assert_eq!(compare(&outside, &inside, &[], &[]).processes.verdict, Verdict::Differs);
 }
 
 #[test]

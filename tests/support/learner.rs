@@ -49,6 +49,11 @@ impl Learner {
         Self::made(None, None)
     }
 
+    /// Whether that person is root here.
+    pub(crate) fn is_root(&self) -> bool {
+        self.inner.uid.is_none() && is_root()
+    }
+
     fn made(machine: Option<Arc<Machine>>, uid: Option<u32>) -> Self {
         // Short, because the path of a socket has 107 bytes (unix(7)).
         let folder = tempfile::Builder::new().prefix("xt-").tempdir().unwrap();

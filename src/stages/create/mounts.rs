@@ -1,5 +1,5 @@
 //! What is mounted beside the image: folders of this machine, volumes, and memory. As it is asked for here; how it
-//! is granted in [`resolve`].
+//! is granted in [`mod@resolve`].
 
 mod bind;
 mod csv;

@@ -339,7 +339,7 @@ pub(super) fn killed() -> StartFailure {
     }
 }
 
-fn gone(when: &str) -> Failure {
+pub(super) fn gone(when: &str) -> Failure {
     Failure::at(&format!("find PID 1 when {when}"))(kernel::Error::quiet(
         "pidfd_open",
         &format_args!("…"),

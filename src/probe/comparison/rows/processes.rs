@@ -1,6 +1,7 @@
 //! Processes. One that both sides see is one process, whatever its numbers are: it is known by its number in our own
 //! namespace together with its start.
 
+use crate::kernel::namespace::Kind;
 use crate::probe::comparison::{ProcessRow, Section, Verdict};
 use crate::probe::{Fact, Facts, Process};
 use std::collections::{HashMap, HashSet};
@@ -19,8 +20,16 @@ pub(in super::super) fn processes(outside: &Facts, inside: &Facts) -> Section<Pr
     };
     let seen_outside: HashMap<Key, &Process> = there.iter().map(|process| (key(process), process)).collect();
     let seen_inside: HashSet<Key> = here.iter().map(key).collect();
-    let mut rows: Vec<ProcessRow> =
-        here.iter().map(|process| row(seen_outside.get(&key(process)).copied(), Some(process))).collect();
+    // Of two looks at one namespace the second also sees who was born in between; that says nothing of the place.
+    let latest = there.iter().map(|process| process.start).max().unwrap_or(0);
+    let one_namespace = outside.namespaces.get(&Kind::Pid) == inside.namespaces.get(&Kind::Pid);
+    let newborn =
+        |process: &Process| one_namespace && process.start >= latest && !seen_outside.contains_key(&key(process));
+    let mut rows: Vec<ProcessRow> = here
+        .iter()
+        .filter(|process| !newborn(process))
+        .map(|process| row(seen_outside.get(&key(process)).copied(), Some(process)))
+        .collect();
     rows.extend(there.iter().filter(|process| !seen_inside.contains(&key(process))).map(|one| row(Some(one), None)));
     relate(&mut rows, outside, inside);
     let undetermined = inside.processes.known().is_some_and(|seen| seen.undetermined > 0);

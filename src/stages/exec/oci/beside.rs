@@ -1,10 +1,11 @@
 //! `exec`: one more process in a container, with the rights that its own description gives it and the container's filter.
 
 use super::super::init::{self, Who};
-use super::super::message::{self, FromInit, Packet};
+use super::super::message;
 use super::super::privileges;
 use super::super::supervisor;
 use super::super::wiring::Stdio;
+use super::follow::follow;
 use super::record::{Folder, Record, Status};
 use super::{OciError, console};
 use crate::kernel::process::{self, Child};
@@ -59,7 +60,9 @@ pub fn exec(order: &Beside) -> Result<Child, OciError> {
     let process = process_of(order, &spec);
     console::check(Some(&process), order.console_socket.as_deref())?;
     let (ours, child) = join(order, &spec, &record, process)?;
-    if let Err(error) = follow(&ours, order) {
+    // There is nothing to mount for one who joins.
+    let mounted = || Err(supervisor::killed().into());
+    if let Err(error) = follow(&ours, order.console_socket.as_deref(), mounted) {
         // Its own parent must collect it: the container's PID 1 could not end before (pid_namespaces(7)).
         let _ = process::signal(child.pidfd.as_fd(), libc::SIGKILL, "it has not become what it was to be");
         let _ = process::wait(child.pid);
@@ -115,23 +118,4 @@ fn join(order: &Beside, spec: &Spec, record: &Record, process: Process) -> Resul
         Ok(child.pid.as_raw())
     })?;
     Ok((ours, child))
-}
-
-/// Goes along with it until it has become its program, or has said why not.
-fn follow(socket: &OwnedFd, order: &Beside) -> Result<(), OciError> {
-    let mut ready = false;
-    loop {
-        let (bytes, descriptor) = match message::receive(socket).map_err(supervisor::quiet("recvmsg"))? {
-            Packet::Message(bytes, descriptor) => (bytes, descriptor),
-            Packet::Data(..) => continue,
-            Packet::End if ready => return Ok(()),
-            Packet::End => return Err(supervisor::killed().into()),
-        };
-        match (Packet::parse::<FromInit>(&bytes), descriptor) {
-            (Some(FromInit::Terminal), Some(master)) => console::pass(order.console_socket.as_deref(), &master)?,
-            (Some(FromInit::Ready), _) => ready = true,
-            (Some(FromInit::Failed(failure)), _) => return Err(failure.into()),
-            _ => return Err(supervisor::killed().into()),
-        }
-    }
 }

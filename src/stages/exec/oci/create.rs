@@ -3,13 +3,14 @@
 use super::super::cgroup::{self, Place};
 use super::super::hooks::{self, Hooks};
 use super::super::init::{self, Plan, Who};
-use super::super::message::{self, FromInit, Packet, ToInit};
+use super::super::message::{self, ToInit};
 use super::super::rootfs::{Manner, Source};
 use super::super::supervisor;
 use super::super::waiting::Waiting;
 use super::super::wiring::Stdio;
 use super::super::{StartFailure, nodes};
 use super::bundle::{Bundle, namespaces};
+use super::follow::follow;
 use super::record::{Folder, Record};
 use super::{OciError, console, remove};
 use crate::kernel::namespace::{self, Kind};
@@ -20,8 +21,6 @@ use crate::stages::failure::Failure;
 use crate::stages::sibling::in_helper;
 use crate::stages::{create, network};
 use crate::state::{Claim, Effect, ProcessIdentity, write_record};
-use nix::errno::Errno;
-use nix::unistd::Pid;
 use oci_spec::runtime::{ContainerState, LinuxNamespaceType, Spec};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -45,7 +44,7 @@ pub struct Creating {
     pub keyring: bool,
 }
 
-/// Makes a container whose PID 1 waits for [`super::start`], and returns that: a child of ours, and soon an orphan.
+/// Makes a container whose PID 1 waits for [`super::start()`], and returns that: a child of ours, and soon an orphan.
 ///
 /// # Errors
 /// All of [`OciError`]; nothing is left then.
@@ -103,7 +102,7 @@ fn make(order: &Creating, bundle: &Bundle, folder: &Folder) -> Result<Child, Oci
     let lists = spec.hooks().clone().unwrap_or_default();
     let hooks = Hooks { lists, state: record.told() };
     let (ours, child) = clone_init(order, bundle, folder, &cgroups, &hooks)?;
-    let init = ProcessIdentity::of(child.pid.as_raw()).ok_or_else(|| gone("it was to be let go"))?;
+    let init = ProcessIdentity::of(child.pid.as_raw()).ok_or_else(|| supervisor::gone("it was to be let go"))?;
     folder.journal().announce(&claim, Effect::Process(init))?;
     record.init = Some(init);
     folder.write(&record)?;
@@ -112,7 +111,11 @@ fn make(order: &Creating, bundle: &Bundle, folder: &Folder) -> Result<Child, Oci
         network::bring_up_loopback(netns.as_fd()).map_err(StartFailure::from)?;
     }
     supervisor::tell(&ours, ToInit::Go)?;
-    follow(&ours, order, &hooks, init.pid)?;
+    follow(&ours, order.console_socket.as_deref(), || {
+        let state = hooks.told(ContainerState::Creating, init.pid);
+        hooks::run("createRuntime", &hooks.create_runtime(), &state)?;
+        supervisor::tell(&ours, ToInit::Connected).map_err(OciError::from)
+    })?;
     if !init.is_alive() {
         return Err(supervisor::killed().into());
     }
@@ -204,34 +207,4 @@ fn clone_init(
         Ok(born(flags(spec) | libc::CLONE_PARENT as u64)?.pid.as_raw())
     })?;
     Ok((ours, child))
-}
-
-/// Goes along with PID 1 until it waits for the start.
-fn follow(socket: &OwnedFd, order: &Creating, hooks: &Hooks, pid: i32) -> Result<(), OciError> {
-    let mut ready = false;
-    loop {
-        let (bytes, descriptor) = match message::receive(socket).map_err(supervisor::quiet("recvmsg"))? {
-            Packet::Message(bytes, descriptor) => (bytes, descriptor),
-            Packet::Data(..) => continue,
-            // It closes before it waits. It also closes when its process is killed before.
-            Packet::End if ready => return Ok(()),
-            Packet::End => return Err(supervisor::killed().into()),
-        };
-        match (Packet::parse::<FromInit>(&bytes), descriptor) {
-            (Some(FromInit::Terminal), Some(master)) => console::pass(order.console_socket.as_deref(), &master)?,
-            (Some(FromInit::Mounted), _) => {
-                let state = hooks.told(ContainerState::Creating, pid);
-                hooks::run("createRuntime", &hooks.create_runtime(), &state)?;
-                supervisor::tell(socket, ToInit::Connected)?;
-            }
-            (Some(FromInit::Ready), _) => ready = true,
-            (Some(FromInit::Failed(failure)), _) => return Err(failure.into()),
-            _ => return Err(gone("it was to speak").into()),
-        }
-    }
-}
-
-fn gone(when: &str) -> Failure {
-    let error = kernel::Error::quiet("pidfd_open", &format_args!("{}", Pid::from_raw(0)), Errno::ESRCH);
-    Failure::at(&format!("find PID 1 when {when}"))(error)
 }

@@ -19,6 +19,7 @@ mod control;
 mod create;
 mod error;
 mod features;
+mod follow;
 mod record;
 mod refuse;
 mod remove;
