@@ -192,10 +192,12 @@ fn the_terminal_inside_follows_the_size_of_the_one_outside_and_keys_become_signa
         terminal.wait_for("seen-0");
         terminal.transcript().contains("17 61\r\n")
     });
-    terminal.type_line("sleep 1000 || echo interrupted-$?");
+    terminal.type_line("sh -c 'echo awake $((6 * 7)); exec sleep 1000'");
+    terminal.wait_for("awake 42");
     terminal.keys("\x03");
+    terminal.wait_for("# ");
     terminal.type_line("echo still-$?");
-    terminal.wait_for("still-");
+    terminal.wait_for("still-130");
     terminal.type_line("exit");
     terminal.finish();
 }

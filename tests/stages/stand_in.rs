@@ -49,9 +49,14 @@ fn signals_reach_the_child_and_orphans_are_collected() {
 fn the_keys_of_the_terminal_are_for_the_child() {
     let learner = learner();
     let mut terminal = learner.explore(["run", "--rm", "-it", "--init", "demo", "sh"]).terminal(80);
-    terminal.type_line("ps -o pid=,pgid=,sid= -p 2; cat");
+    terminal.type_line("ps -o pid=,pgid=,sid= -p 2");
     terminal.wait_for("2       2       1");
+    // Between the fork and the execve of a job dash takes ^C for itself and forgets it. Who says this has had its execve.
+    terminal.type_line("sh -c 'echo awake $((6 * 7)); exec cat'");
+    terminal.wait_for("awake 42");
     terminal.keys("\x03");
+    // A reader that is woken by a signal and a line at once takes the line with it (n_tty.c): the prompt first.
+    terminal.wait_for("# ");
     terminal.type_line("echo code $?");
     terminal.wait_for("code 130");
     terminal.type_line("exit 3");
