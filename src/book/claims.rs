@@ -5,13 +5,18 @@ use crate::lesson::misconception;
 use std::fmt::Write as _;
 
 /// Where the table goes in a chapter.
-pub(super) const PLACE: &str = "{{claims}}";
+const PLACE: &str = "{{claims}}";
+
+/// The chapter with the table in its place, all in English: its cells are translated as any others.
+pub(super) fn fill(chapter: &str, library: &Library) -> String {
+    chapter.replace(PLACE, &table(library))
+}
 
 /// A Markdown table, in the order of the lessons.
-pub(super) fn table(library: &Library) -> String {
+fn table(library: &Library) -> String {
     let mut text = "| You will read | What is so | Ask a kernel |\n|---|---|---|\n".to_owned();
     for (one, page) in misconception::met(library) {
-        let _ = writeln!(text, "| {} | {} | [{id}]({id}.md) |", cell(&one.claim), cell(&one.truth), id = page.id);
+        let _ = writeln!(text, "| {} | {} | [`{id}`]({id}.md) |", cell(&one.claim), cell(&one.truth), id = page.id);
     }
     text
 }
@@ -32,7 +37,7 @@ mod tests {
         assert_eq!(table.lines().count(), misconception::built_in().len() + 2);
         for row in table.lines().skip(2) {
             assert_eq!(row.replace("\\|", "").matches('|').count(), 4, "{row}");
-            let id = row.rsplit_once('[').unwrap().1.split(']').next().unwrap();
+            let id = row.rsplit_once("[`").unwrap().1.split('`').next().unwrap();
             assert!(library.find(id).is_ok(), "{row}");
         }
     }

@@ -4,6 +4,8 @@ mod chapter;
 mod claims;
 mod preprocess;
 mod template;
+#[cfg(test)]
+mod translated;
 
 pub use chapter::chapter;
 pub use preprocess::{PreprocessError, preprocess, supports};

@@ -102,8 +102,8 @@ impl Shop {
             self.lesson(value, &name)?;
         } else {
             let content = value.get("content").and_then(Value::as_str).unwrap_or("").to_owned();
-            let content = self.catalog.translate_prose(&content);
-            value["content"] = content.replace(claims::PLACE, &claims::table(&self.library)).into();
+            let content = claims::fill(&content, &self.library);
+            value["content"] = self.catalog.translate_prose(&content).into();
             value["name"] = self.catalog.find(&name).unwrap_or(name).into();
         }
         match value.get_mut("sub_items").and_then(Value::as_array_mut) {

@@ -1,5 +1,6 @@
 //! The template (gettext POT) that translators begin from: lessons, chapters, and the engine's own words.
 
+use super::claims;
 use crate::lesson::library::Library;
 use crate::lesson::messages::{self, Message};
 use crate::lesson::words;
@@ -26,6 +27,7 @@ pub fn template(library: &Library, chapters: &Path) -> io::Result<String> {
         add(&mut entries, &page.file, &page.source, messages::of_page(page));
     }
     for (file, source) in chapter_files(chapters)? {
+        let source = claims::fill(&source, library);
         let found = if file.ends_with("SUMMARY.md") {
             titles_of(&source)
         } else {

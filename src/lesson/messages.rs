@@ -25,7 +25,7 @@ pub fn of_page(page: &Page) -> Vec<Message> {
     for part in &page.parts {
         match part {
             Part::Prose(range) => found.extend(of_prose(&page.source, range.clone())),
-            Part::Block(block) => found.extend(texts(&block.kind).into_iter().map(of_text)),
+            Part::Block(block) => found.extend(texts(&block.kind).into_iter().filter_map(of_text)),
         }
     }
     found.sort_by_key(|message| message.range.start);
@@ -34,7 +34,7 @@ pub fn of_page(page: &Page) -> Vec<Message> {
 
 /// The messages of plain Markdown: a chapter of the book, or the prose of a lesson.
 pub fn of_prose(source: &str, range: Range<usize>) -> Vec<Message> {
-    let mut run = Run { source, found: Vec::new(), open: None };
+    let mut run = Run { source, found: Vec::new(), open: None, says: false };
     let mut literal = 0;
     let start = range.start;
     for (event, place) in Parser::new_ext(&source[range], page::options()).into_offset_iter() {
@@ -46,7 +46,11 @@ pub fn of_prose(source: &str, range: Range<usize>) -> Vec<Message> {
             }
             Event::End(TagEnd::CodeBlock | TagEnd::HtmlBlock) => literal -= 1,
             _ if literal > 0 => {}
-            Event::Text(_) | Event::Code(_) | Event::InlineHtml(_) | Event::FootnoteReference(_) => run.extend(&place),
+            Event::Text(text) => {
+                run.says |= text.chars().any(char::is_alphabetic);
+                run.extend(&place);
+            }
+            Event::Code(_) | Event::InlineHtml(_) | Event::FootnoteReference(_) => run.extend(&place),
             Event::Start(Tag::Emphasis | Tag::Strong | Tag::Strikethrough | Tag::Link { .. } | Tag::Image { .. }) => {
                 run.extend(&place);
             }
@@ -99,8 +103,10 @@ fn texts(kind: &BlockKind) -> Vec<&Text> {
     }
 }
 
-fn of_text(text: &Text) -> Message {
-    Message { range: text.range.clone(), text: text.text.clone(), is_yaml: false }
+/// None where it is code alone, as many a last hint is.
+fn of_text(text: &Text) -> Option<Message> {
+    let says = !of_prose(&text.text, 0..text.text.len()).is_empty();
+    says.then(|| Message { range: text.range.clone(), text: text.text.clone(), is_yaml: false })
 }
 
 /// A run of inline text that grows from event to event.
@@ -108,6 +114,8 @@ struct Run<'a> {
     source: &'a str,
     found: Vec<Message>,
     open: Option<Range<usize>>,
+    /// Whether there is a word in it. Code and numbers alone are the same in every language.
+    says: bool,
 }
 
 impl Run<'_> {
@@ -122,14 +130,13 @@ impl Run<'_> {
     }
 
     fn close(&mut self) {
-        let Some(range) = self.open.take() else { return };
+        let says = std::mem::take(&mut self.says);
+        let Some(range) = self.open.take().filter(|_| says) else { return };
         let whole = &self.source[range.clone()];
         let range = range.start + (whole.len() - whole.trim_start().len())..range.start + whole.trim_end().len();
         let lines = self.source[range.clone()].split('\n');
         let text = lines.map(|line| line.trim_start_matches([' ', '>', '\t']).trim_end()).collect::<Vec<_>>().join(" ");
-        if text.chars().any(char::is_alphabetic) {
-            self.found.push(Message { range, text, is_yaml: false });
-        }
+        self.found.push(Message { range, text, is_yaml: false });
     }
 }
 
@@ -140,7 +147,7 @@ mod tests {
     use crate::lesson::page::parse;
 
     const PROSE: &str = "# One {#one}\n\n\\*A star* first,\ngoes on.\n\n> [!NOTE]\n> Two\n> lines.\n\n- item *one*\n\n\
-        | a | b |\n|---|---|\n| cell `x` | 2 |\n\n```text\nnever\n```\n\nBreak\\\nhere.\n\n<!-- no -->\n";
+        | a | b |\n|---|---|\n| cell `x` | `y`, 2 |\n\n```text\nnever\n```\n\nBreak\\\nhere.\n\n<!-- no -->\n";
 
     #[test]
     fn a_message_is_a_whole_run_of_text() {
