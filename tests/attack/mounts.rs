@@ -95,3 +95,29 @@ fn a_working_directory_that_is_a_link_stays_inside() {
         peer.assert_reached(&told);
     }
 }
+
+#[test]
+fn a_volume_whose_place_is_a_link_lies_inside() {
+    require!("attack::volumes", is_root(), ROOT);
+    // CVE-2017-1002101 and its kin: the target of a mount, and what a new volume is filled from, as strings.
+    let peer = Peer::with(|outside| {
+        let up = format!("{}{outside}", "../".repeat(12));
+        crate::forge::Forge::default().link("out", outside).link("up", &up)
+    });
+    for folder in ["/out", "/up"] {
+        let flags = ["-v", &format!("new:{folder}")];
+        let told = peer.explore(&flags, &format!("echo dead >{folder}/canary; grep -c ' {folder} ' /proc/mounts"));
+        assert_eq!((told.out.as_str(), told.code), ("0\n", 1), "it is mounted where the link leads: {}", told.shown());
+        peer.learner.explore(["volume", "rm", "new"]).run().status(0);
+        peer.explore(&["--tmpfs", folder], &format!("echo dead >{folder}/canary")).status(0);
+        peer.assert_untouched();
+        let mount =
+            format!("mkdir $OUTSIDE/../v; mount --bind $OUTSIDE/../v $ROOT{folder}; echo dead >$OUTSIDE/canary; ");
+        let told = peer.unguarded(&(mount + "cat $OUTSIDE/../v/canary; rm -r $OUTSIDE/../v 2>&1"));
+        assert!(told.out.starts_with("dead\n"), "the peer's mount does not cover the outside\n{}", told.shown());
+        // Filled from `/out`, a volume of ours takes the image's side of it: nothing. The peer's takes the canary.
+        peer.explore(&["-v", &format!("new:{folder}")], &format!("ls -A {folder}/")).stdout("");
+        peer.learner.explore(["volume", "rm", "new"]).run().status(0);
+        assert_eq!(peer.unguarded(&format!("cat $ROOT{folder}/.//canary")).out, "alive\n");
+    }
+}
