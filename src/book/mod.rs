@@ -5,6 +5,8 @@ mod claims;
 mod preprocess;
 mod template;
 #[cfg(test)]
+mod terms;
+#[cfg(test)]
 mod translated;
 
 pub use chapter::chapter;

@@ -1,4 +1,4 @@
-//! Whether the Chinese catalog says all that the template asks for, nothing else, and in the terms that were agreed.
+//! Whether the Chinese catalog says all that the template asks for, and nothing else.
 
 use super::template;
 use crate::lesson::library::Library;
@@ -6,22 +6,22 @@ use polib::message::MessageView;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-const CATALOG: &str = include_str!("../../book/po/zh-CN.po");
+pub(super) const CATALOG: &str = include_str!("../../book/po/zh-CN.po");
 
 /// What is in English everywhere, until somebody has translated it: lessons and chapters.
 const NOT_YET: &str = include_str!("../../book/po/not-yet.txt");
 
 /// Messages that are the same in Chinese: names and commands.
-const AS_IT_IS: &str = include_str!("../../book/po/as-it-is.txt");
+pub(super) const AS_IT_IS: &str = include_str!("../../book/po/as-it-is.txt");
 
 /// A message of a catalog: where it stands, the text, the translation.
-struct Message {
-    places: Vec<String>,
-    text: String,
-    translation: String,
+pub(super) struct Message {
+    pub(super) places: Vec<String>,
+    pub(super) text: String,
+    pub(super) translation: String,
 }
 
-fn messages_of(po: &str) -> Vec<Message> {
+pub(super) fn messages_of(po: &str) -> Vec<Message> {
     let read = polib::po_file::parse_from_reader(po.as_bytes()).unwrap();
     let one = |message: &dyn MessageView| Message {
         places: message.source().split_whitespace().map(|place| stem(place).to_owned()).collect(),
@@ -42,7 +42,7 @@ fn stem(place: &str) -> &str {
 }
 
 /// The lines of a list that are no comment.
-fn listed(list: &'static str) -> BTreeSet<&'static str> {
+pub(super) fn listed(list: &'static str) -> BTreeSet<&'static str> {
     list.lines().filter(|line| !line.is_empty() && !line.starts_with("# ")).collect()
 }
 
