@@ -195,7 +195,8 @@ pub fn kill_members(group: &Path, why: &str) -> Result<()> {
 }
 
 /// Removes a group, and ends first whoever is in it still: a group of ours has no members but those that we put there,
-/// and their children. One that is gone already is no error.
+/// and their children. So it is with groups that somebody has made in it, which the kernel wants gone before it. One that is
+/// gone already is no error.
 ///
 /// # Errors
 /// The rmdir(2) that failed: EBUSY while a member lives.
@@ -207,12 +208,20 @@ pub fn remove(group: &Path, why: &str) -> Result<()> {
             Err(Errno::EBUSY) if attempt % 100 == 20 => {
                 freezer::thaw(group)?;
                 kill_members(group, "it has outlived its container")?;
+                remove_those_in(group, why)?;
             }
             Err(Errno::EBUSY) => std::thread::sleep(std::time::Duration::from_millis(if attempt < 20 { 1 } else { 5 })),
             Err(errno) => return call(why, "rmdir", format_args!("{group:?}"), || Err(errno)),
         }
     }
     call(why, "rmdir", format_args!("{group:?}"), || Err(Errno::EBUSY))
+}
+
+fn remove_those_in(group: &Path, why: &str) -> Result<()> {
+    let Ok(entries) = std::fs::read_dir(group) else { return Ok(()) };
+    let folders =
+        entries.filter_map(|entry| entry.ok().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())));
+    folders.map(|folder| remove(&folder.path(), why)).collect()
 }
 
 /// A handle on the folder, for a child that is to be born in it (version 2 only).

@@ -109,7 +109,7 @@ const fn need(id: &'static str, title: &'static str, basic: Basic, check: fn(&Ro
 }
 
 /// In the order in which doctor prints them.
-const NEEDS: [Need; 41] = [
+const NEEDS: [Need; 43] = [
     need("kernel", "a kernel of the last years", Basic::Never, calls::kernel),
     need("uts-namespace", "own host name", Basic::Always, namespaces::uts),
     need("pid-namespace", "own process numbers", Basic::Always, namespaces::pid),
@@ -137,6 +137,8 @@ const NEEDS: [Need; 41] = [
     need("cgroup-freezer", "a way to hold a group", Basic::Never, cgroups::freezer),
     need("cgroup-memory", "a limit on memory", Basic::Never, cgroups::memory),
     need("cgroup-cpu", "a share of processor time", Basic::Never, cgroups::cpu),
+    need("cgroup-devices", "rules for devices", Basic::Never, cgroups::devices),
+    need("cgroup-io", "a limit on what goes to a disk", Basic::Never, cgroups::io),
     need("seccomp", "a filter on system calls", Basic::Never, calls::seccomp),
     need("landlock", "rules that a process lays on itself", Basic::Never, calls::landlock),
     need("clone3", "clone3(2)", Basic::Never, calls::clone3),

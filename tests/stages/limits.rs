@@ -108,6 +108,20 @@ fn a_fork_bomb_cannot() {
 }
 
 #[test]
+fn groups_made_in_a_containers_own_go_with_it_and_whoever_is_in_them() {
+    let learner = limited!("stages::limits::nested");
+    let before = HostState::of(&learner);
+    let run = ["run", "-d", "--name", "box", "--network", "none", "--pids-limit", "20", "demo", "sleep", "1000"];
+    let id = learner.explore(run).run().status(0).out.trim().to_owned();
+    let nested = "cd \"$0\" && mkdir -p in/it && { sleep 1000 >/dev/null 2>&1 & echo $! >in/it/cgroup.procs; cat in/it/cgroup.procs; }";
+    let group = cgroups_of(&id).remove(0);
+    learner.program("sh", ["-c", nested, &group]).run().status(0).stdout_has("\n");
+    learner.explore(["rm", "-f", "box"]).run().status(0).stderr("");
+    assert_eq!(cgroups_of(&id), Vec::<String>::new());
+    before.assert_unchanged();
+}
+
+#[test]
 fn a_hog_is_killed_and_it_is_told_that_it_was_for_memory() {
     let learner = limited!("stages::limits::hog");
     let run = |name: &str, script: &str| {

@@ -2,8 +2,10 @@
 
 use super::{Answer, Who};
 use crate::kernel::cgroup::{self, Version, delegation};
+use crate::kernel::user;
 use crate::state::Roots;
 use nix::unistd::{AccessFlags, access};
+use std::os::unix::fs::MetadataExt;
 
 pub(super) fn layout(_: &Roots) -> Answer {
     let trees = cgroup::hierarchies().unwrap_or_default();
@@ -64,4 +66,42 @@ pub(super) fn memory(_: &Roots) -> Answer {
 
 pub(super) fn cpu(_: &Roots) -> Answer {
     controller("cpu")
+}
+
+/// Version 1 has a controller for it, version 2 takes a program, and from root alone.
+pub(super) fn devices(_: &Roots) -> Answer {
+    let trees = cgroup::hierarchies().unwrap_or_default();
+    if trees.iter().any(|tree| tree.controllers.iter().any(|name| name == "devices")) {
+        return controller("devices");
+    }
+    if user::in_user_namespace() || !nix::unistd::geteuid().is_root() {
+        let why = "v2, where rules for devices are an eBPF program, which only root of the machine may load";
+        return Answer::unmet(why, "run explore as root", Who::Root);
+    }
+    controller("pids")
+}
+
+/// A limit is for a disk, named by its numbers: there has to be one that we know something on.
+pub(super) fn io(_: &Roots) -> Answer {
+    let trees = cgroup::hierarchies().unwrap_or_default();
+    let v1 = trees.iter().any(|tree| tree.controllers.iter().any(|name| name == "blkio"));
+    match controller(if v1 { "blkio" } else { "io" }) {
+        Answer::Met { evidence } => disk_of_ours().map_or_else(
+            || {
+                let why = "explore does not lie on a disk that could be limited: tmpfs, overlay, btrfs and network file systems have none";
+                Answer::unmet(why, "copy explore to a file system on a disk, ext4 say, and start it from there", Who::You)
+            },
+            |disk| Answer::met(format!("{evidence}; explore lies on {disk}")),
+        ),
+        unmet => unmet,
+    }
+}
+
+/// The disk or the part of one that this program lies on, by its name below /sys/dev/block. A file system without one has
+/// a number from those that stand for none (major 0).
+fn disk_of_ours() -> Option<String> {
+    let us = std::fs::metadata(std::env::current_exe().ok()?).ok()?;
+    let (major, minor) = (nix::sys::stat::major(us.dev()), nix::sys::stat::minor(us.dev()));
+    let disk = std::fs::read_link(format!("/sys/dev/block/{major}:{minor}")).ok()?;
+    Some(disk.file_name()?.to_string_lossy().into_owned())
 }
