@@ -221,7 +221,7 @@ fn remove_those_in(group: &Path, why: &str) -> Result<()> {
     let Ok(entries) = std::fs::read_dir(group) else { return Ok(()) };
     let folders =
         entries.filter_map(|entry| entry.ok().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())));
-    folders.map(|folder| remove(&folder.path(), why)).collect()
+    folders.try_for_each(|folder| remove(&folder.path(), why))
 }
 
 /// A handle on the folder, for a child that is to be born in it (version 2 only).

@@ -93,7 +93,7 @@ pub(super) fn io(_: &Roots) -> Answer {
             },
             |disk| Answer::met(format!("{evidence}; explore lies on {disk}")),
         ),
-        unmet => unmet,
+        unmet @ Answer::Unmet { .. } => unmet,
     }
 }
 
