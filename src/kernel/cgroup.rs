@@ -219,7 +219,7 @@ pub fn remove(group: &Path, why: &str) -> Result<()> {
 
 fn remove_those_in(group: &Path, why: &str) -> Result<()> {
     let Ok(entries) = std::fs::read_dir(group) else { return Ok(()) };
-    let folders =
+    let mut folders =
         entries.filter_map(|entry| entry.ok().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())));
     folders.try_for_each(|folder| remove(&folder.path(), why))
 }
