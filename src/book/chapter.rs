@@ -5,7 +5,7 @@ use crate::lesson::page::{Block, BlockKind, Check, Exercise, Page, Part, Predict
 use crate::lesson::recording::Recording;
 use crate::lesson::run::Event;
 use crate::lesson::words::{self, Word};
-use crate::probe::Comparison;
+use crate::probe::{Comparison, Group, Verdict};
 use std::fmt::Write as _;
 
 /// The Markdown of a chapter.
@@ -161,32 +161,53 @@ impl Chapter<'_> {
             let shown = |fact: &crate::probe::Fact<crate::kernel::namespace::Identity>| {
                 fact.known().map_or_else(String::new, |identity| identity.inode.to_string())
             };
-            let group = format!("{:?}", row.group).to_lowercase();
-            let (link, verdict) = (row.kind.link(), row.verdict.word());
+            let group = self.say(of_group(row.group), &[]);
+            let (link, verdict) = (row.kind.link(), self.verdict(&row.verdict));
             let values = (shown(&row.outside), shown(&row.inside));
             let _ = writeln!(text, "| {link} | {} | {} | {verdict} ({group}) |", values.0, values.1);
         }
         for row in &comparison.uname.rows {
             let shown = |value: &Option<String>| value.clone().unwrap_or_default().replace('|', "\\|");
-            let verdict = row.verdict.word();
+            let verdict = self.verdict(&row.verdict);
             let _ = writeln!(text, "| {} | {} | {} | {verdict} |", row.field, shown(&row.outside), shown(&row.inside));
         }
-        text + &processes(comparison)
+        text + &self.processes(comparison)
+    }
+
+    /// The processes of the inside with both of their numbers.
+    fn processes(&self, comparison: &Comparison) -> String {
+        let mut text = String::new();
+        for row in &comparison.processes.rows {
+            let cell = |process: &Option<crate::probe::Process>| {
+                process
+                    .as_ref()
+                    .map_or_else(String::new, |one| code(&format!("{} {}", one.pid, one.command)).replace('|', "\\|"))
+            };
+            let verdict = self.verdict(&row.verdict);
+            let _ = writeln!(text, "| ps | {} | {} | {verdict} |", cell(&row.outside), cell(&row.inside));
+        }
+        text
+    }
+
+    fn verdict(&self, verdict: &Verdict) -> String {
+        let word = match verdict {
+            Verdict::Same => words::SAME,
+            Verdict::Differs => words::DIFFERS,
+            Verdict::Translated { .. } => words::TRANSLATED,
+            Verdict::Hidden => words::HIDDEN,
+            Verdict::Denied(_) => words::DENIED,
+            Verdict::Unknown(_) => words::UNKNOWN,
+        };
+        self.say(word, &[])
     }
 }
 
-/// The processes of the inside with both of their numbers.
-fn processes(comparison: &Comparison) -> String {
-    let mut text = String::new();
-    for row in &comparison.processes.rows {
-        let cell = |process: &Option<crate::probe::Process>| {
-            process
-                .as_ref()
-                .map_or_else(String::new, |one| code(&format!("{} {}", one.pid, one.command)).replace('|', "\\|"))
-        };
-        let _ = writeln!(text, "| ps | {} | {} | {} |", cell(&row.outside), cell(&row.inside), row.verdict.word());
+fn of_group(group: Group) -> Word {
+    match group {
+        Group::Subject => words::SUBJECT,
+        Group::Helper => words::HELPER,
+        Group::Rest => words::REST,
     }
-    text
 }
 
 fn details(title: &str, text: &str) -> String {
@@ -236,6 +257,21 @@ mod tests {
     fn a_chapter_without_a_recording_asks_and_folds_the_answer_away() {
         let page = parse("sample.md", include_str!("../../tests/lessons/sample.md")).unwrap();
         insta::assert_snapshot!(chapter(&page, None, &Catalog::of(Language::English)));
+    }
+
+    #[test]
+    fn a_comparison_speaks_the_language_of_its_chapter() {
+        let recording = std::path::Path::new("book/recordings/6.18-hybrid-root/pid-namespace.json");
+        let recording = crate::lesson::recording::read(recording).unwrap();
+        let library = crate::lesson::library::Library::built_in();
+        let page = library.find("pid-namespace").unwrap();
+        let in_language = |language| chapter(page, Some(&recording), &Catalog::of(language));
+        let (english, chinese) = (in_language(Language::English), in_language(Language::Chinese));
+        for (word, other) in
+            [("differs (subject)", "不同 (主题)"), ("same (rest)", "相同 (其余)"), ("| translated |", "| 对应 |")]
+        {
+            assert!(english.contains(word) && !chinese.contains(word) && chinese.contains(other), "{word}");
+        }
     }
 
     #[test]

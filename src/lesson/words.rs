@@ -78,6 +78,24 @@ words! {
     NOT_RECORDED = "not recorded";
     /// Before a comparison.
     COMPARE = "Inside beside outside";
+    /// In a comparison: both sides have the same.
+    SAME = "same";
+    /// In a comparison: each side has its own.
+    DIFFERS = "differs";
+    /// In a comparison: one thing with a number on each side.
+    TRANSLATED = "translated";
+    /// In a comparison: the other side does not see it.
+    HIDDEN = "hidden";
+    /// In a comparison: the kernel does not tell.
+    DENIED = "denied";
+    /// In a comparison: it could not be told.
+    UNKNOWN = "unknown";
+    /// A kind of namespace: what the lesson is about.
+    SUBJECT = "subject";
+    /// A kind of namespace: what the subject needs.
+    HELPER = "helper";
+    /// A kind of namespace: all others.
+    REST = "rest";
     /// Menu entry.
     SHOW_HINT = "a hint, please";
     /// A number was asked for.
