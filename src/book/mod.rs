@@ -1,5 +1,6 @@
 //! The book: lessons as chapters of mdBook, with what a kernel printed, and the template for those who translate it.
 
+mod carried;
 mod chapter;
 mod claims;
 mod preprocess;
@@ -9,6 +10,7 @@ mod terms;
 #[cfg(test)]
 mod translated;
 
+pub use carried::{CarriedError, Pages};
 pub use chapter::chapter;
 pub use preprocess::{PreprocessError, preprocess, supports};
 pub use template::template;

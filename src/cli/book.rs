@@ -1,5 +1,6 @@
-//! `explore book`: for those who build and translate the book.
+//! `explore book`: the book for those who read it, and what those use who build and translate it.
 
+use super::registry::CannotListen;
 use super::{Context, explained};
 use crate::book;
 use crate::exit::Exit;
@@ -7,16 +8,29 @@ use crate::lesson::library::Library;
 use crate::lesson::page::Page;
 use crate::lesson::recording::{self, Collector, Recording};
 use crate::lesson::run::{self, Outcome, RunError, Setting, Watched};
+use crate::stages::pull::listen;
 use crate::state::write_record;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// For those who build the book: what mdBook calls, recordings, and what translators begin from.
+/// Read the book that a release carries: on loopback in your browser, until ^C, or written into a folder
+///
+/// It goes with the lessons and needs no Internet. The commands below are for those who build and translate it.
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Book {
     #[command(subcommand)]
-    command: BookCommand,
+    command: Option<BookCommand>,
+    /// Write the book into DIR, which is new, a folder for each language
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// The port to listen on; any that is free without it
+    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    port: u16,
+    /// Print the address, and open no browser
+    #[arg(long)]
+    no_open: bool,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -54,7 +68,8 @@ struct Recordings {
 
 impl Book {
     pub(super) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
-        match self.command {
+        let Some(command) = self.command else { return self.read(context) };
+        match command {
             BookCommand::Preprocess { question: Some(Question::Supports { renderer }) } => {
                 Ok(if book::supports(&renderer) { Exit::Ok } else { Exit::Failed })
             }
@@ -73,6 +88,43 @@ impl Book {
                 Ok(Exit::Ok)
             }
         }
+    }
+}
+
+impl Book {
+    fn read(&self, context: &mut Context) -> anyhow::Result<Exit> {
+        let pages = book::Pages::carried().map_err(explained)?;
+        if let Some(folder) = &self.out {
+            let files = pages.write(folder).map_err(explained)?;
+            if context.screen.json {
+                context.screen.data(&serde_json::json!({ "schema": 1, "folder": folder, "files": files }))?;
+            } else {
+                context.screen.line(&format!("{}", folder.display()))?;
+            }
+            return Ok(Exit::Ok);
+        }
+        let failed = |source| explained(CannotListen { port: self.port, source });
+        let listener = listen(self.port).map_err(failed)?;
+        let address = format!("http://{}", listener.local_addr()?);
+        if context.screen.json {
+            context.screen.data(&serde_json::json!({ "schema": 1, "address": address }))?;
+        } else {
+            context.screen.line(&address)?;
+        }
+        if !self.no_open {
+            open_in_browser(&address);
+        }
+        pages.serve(listener, super::lesson::language(context)?.tag())?;
+        Ok(Exit::Ok)
+    }
+}
+
+/// Where there is a desktop. Without one the address is on the screen.
+fn open_in_browser(address: &str) {
+    let quiet = std::process::Stdio::null;
+    if std::env::var_os("DISPLAY").is_some() || std::env::var_os("WAYLAND_DISPLAY").is_some() {
+        let mut command = std::process::Command::new("xdg-open");
+        let _ = command.arg(address).stdin(quiet()).stdout(quiet()).stderr(quiet()).spawn();
     }
 }
 

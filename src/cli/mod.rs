@@ -8,6 +8,7 @@ mod clean;
 mod columns;
 mod commit;
 pub mod compare;
+mod completion;
 mod container;
 mod context;
 mod control;
@@ -139,6 +140,10 @@ enum Command {
     Save(archive::Save),
     #[command(display_order = 15)]
     Registry(registry::Args),
+    #[command(display_order = 91)]
+    Completion(completion::Completion),
+    #[command(display_order = 92)]
+    Man(completion::Man),
     /// Be an OCI runtime: what dockerd, containerd and podman call to make containers
     #[command(display_order = 70, disable_help_flag = true)]
     Oci {
@@ -204,6 +209,8 @@ fn dispatch(command: Command, context: &mut Context) -> anyhow::Result<Exit> {
         Command::Load(args) => archive::load(&args, context),
         Command::Save(args) => archive::save(&args, context),
         Command::Registry(args) => registry::run(&args, context),
+        Command::Completion(args) => args.run(context),
+        Command::Man(args) => args.run(context),
         // With a flag of ours before it: it has its own.
         Command::Oci { .. } => {
             anyhow::bail!("`explore oci` takes its flags after that word; its own --help lists them")

@@ -17,10 +17,10 @@ pub(super) struct Args {
 /// Nobody can be answered.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on 127.0.0.1:{port}")]
-struct CannotListen {
-    port: u16,
+pub(super) struct CannotListen {
+    pub(super) port: u16,
     #[source]
-    source: std::io::Error,
+    pub(super) source: std::io::Error,
 }
 
 impl crate::error::Explain for CannotListen {

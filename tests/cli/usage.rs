@@ -1,6 +1,6 @@
 //! The command line itself.
 
-use crate::support::explore;
+use crate::support::{Learner, explore};
 
 #[test]
 fn help_is_asked_for_and_therefore_no_error() {
@@ -35,4 +35,35 @@ fn no_color_and_a_pipe_mean_no_escape_sequences() {
     let mut plain = plain;
     plain.wait_for("Usage");
     assert!(!piped.out.contains('\x1b') && !plain.raw().contains(&0x1b), "{}", plain.screen());
+}
+
+#[test]
+fn what_a_shell_completes_with_is_a_script_of_that_shell() {
+    let learner = Learner::new();
+    let script = learner.explore(["completion", "bash"]).run().status(0).stderr("").out;
+    let place = learner.work().join("completion");
+    // `COMP_WORDS` as bash fills it in when Tab is pressed after `explore lay`.
+    let asked = "\nCOMP_WORDS=(explore lay); COMP_CWORD=1; _explore explore lay explore; echo ${COMPREPLY[*]}\n";
+    std::fs::write(&place, script + asked).unwrap();
+    learner.program("bash", [&place]).run().status(0).stdout("layer\n");
+    explore(["completion", "tcsh"]).run().status(2).stderr_has("tcsh");
+}
+
+#[test]
+fn each_command_has_a_manual_page() {
+    let learner = Learner::new();
+    learner.explore(["man", "pages"]).run().status(0).stdout("pages\n");
+    let pages = learner.work().join("pages");
+    for (page, has) in [("explore.1", "EXTRA"), ("explore-run.1", "network"), ("explore-network-create.1", "subnet")] {
+        let text = std::fs::read_to_string(pages.join(page)).unwrap();
+        assert!(text.starts_with(".ie") || text.contains(".TH "), "{page}: {text}");
+        assert!(page == "explore.1" || text.contains(has), "{page}: {text}");
+    }
+}
+
+#[test]
+fn a_build_without_the_book_says_where_it_is() {
+    let told = explore(["book", "--no-open"]).run().fails(1, "this build of explore carries no book");
+    assert!(told.err.contains("mdbook build book"), "{}", told.shown());
+    explore(["book", "--out", "DIR", "record"]).run().status(2);
 }

@@ -7,6 +7,8 @@ mod person;
 mod run;
 mod teller;
 
+pub(super) use run::language;
+
 use super::{Context, explained};
 use crate::exit::Exit;
 use crate::lesson::library::Library;

@@ -29,7 +29,7 @@ pub(super) struct How {
 }
 
 /// The language that was asked for, or that of the locale.
-pub(super) fn language(context: &Context) -> anyhow::Result<Language> {
+pub(in crate::cli) fn language(context: &Context) -> anyhow::Result<Language> {
     Language::choose(context.global.lang.as_deref(), |name| std::env::var(name).ok()).map_err(explained)
 }
 

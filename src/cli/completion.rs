@@ -1,0 +1,42 @@
+//! `explore completion`, as docker's: and the manual pages, which a package needs once.
+
+use super::{Cli, Context};
+use crate::exit::Exit;
+use clap::CommandFactory;
+use clap_complete::Shell;
+use std::path::PathBuf;
+
+/// Print the script with which a shell completes commands and flags
+///
+/// For bash, for everybody here: explore completion bash >/etc/bash_completion.d/explore
+#[derive(Debug, clap::Args)]
+pub(super) struct Completion {
+    /// The shell that it is for
+    shell: Shell,
+}
+
+/// Write the manual pages, one for each command, into DIR
+#[derive(Debug, clap::Args)]
+pub(super) struct Man {
+    /// The folder; it is made where it is missing
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+}
+
+impl Completion {
+    pub(super) fn run(&self, context: &mut Context) -> anyhow::Result<Exit> {
+        let mut script = Vec::new();
+        clap_complete::generate(self.shell, &mut Cli::command(), "explore", &mut script);
+        context.screen.print(&String::from_utf8(script)?)?;
+        Ok(Exit::Ok)
+    }
+}
+
+impl Man {
+    pub(super) fn run(&self, context: &mut Context) -> anyhow::Result<Exit> {
+        std::fs::create_dir_all(&self.folder)?;
+        clap_mangen::generate_to(Cli::command().disable_help_subcommand(true), &self.folder)?;
+        context.screen.line(&self.folder.display().to_string())?;
+        Ok(Exit::Ok)
+    }
+}
