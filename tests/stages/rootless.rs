@@ -64,6 +64,7 @@ fn every_command_does_without_root_what_the_table_says() {
     for name in ["demo.tar", "mine"] {
         std::fs::remove_file(learner.work().join(name)).unwrap();
     }
+    std::fs::remove_dir_all(learner.work().join("pages")).unwrap();
     before.assert_unchanged();
 }
 
