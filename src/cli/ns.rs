@@ -1,5 +1,7 @@
 //! `explore ns`: namespaces without an image.
 
+mod profiles;
+
 use super::{Context, explained};
 use crate::exit::Exit;
 use crate::stages::place::{Place, PlaceSpec};
@@ -16,7 +18,9 @@ pub(super) struct Args {
 enum Action {
     /// Make a place of new namespaces, held by a first process
     #[command(after_help = "Enter it with `explore exec NAME COMMAND`, compare it with `explore compare NAME`.\n\
-        Without root a user namespace is always made as well: it is what gives the right to make the others.")]
+        Without root a user namespace is always made as well: it is what gives the right to make the others.\n\
+        --profile SYSTEM makes it as chroot, jail, vserver, zone, openvz, lxc, docker-0.1, docker or rootless would have; \
+        `explore ns profiles` tells what each had.")]
     Create {
         /// Its name
         name: String,
@@ -25,6 +29,8 @@ enum Action {
     },
     /// List the places that stand
     Ls,
+    /// List the systems that `create --profile` knows, and what each isolated
+    Profiles,
     /// End a place and all processes in its PID namespace
     Rm {
         /// Its name, several at will
@@ -37,6 +43,7 @@ pub(super) fn run(args: Args, context: &mut Context) -> anyhow::Result<Exit> {
     match args.action {
         Action::Create { name, spec } => create(&name, &spec, context),
         Action::Ls => list(context),
+        Action::Profiles => profiles::list(context),
         Action::Rm { names } => remove(&names, context),
     }
 }

@@ -135,7 +135,7 @@ pub struct LinkRow {
 /// One thing that `/proc/PID` says of the two processes themselves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlaceRow {
-    /// Which: `uid-map`, `gid-map`, `setgroups`, `mounts`, `cgroup …`, `capabilities`, `no-new-privileges`, `seccomp`.
+    /// Which: `uid-map`, `gid-map`, `setgroups`, `root`, `mounts`, `cgroup …`, `capabilities`, `no-new-privileges`, `seccomp`.
     pub code: String,
     /// What was found.
     pub verdict: Verdict,

@@ -28,6 +28,8 @@ pub struct Facts {
     pub processes: Fact<Processes>,
     /// The interfaces that it can see.
     pub links: Fact<Vec<Interface>>,
+    /// Where its root is: `/`, unless it has used chroot(2).
+    pub root: Fact<String>,
     /// The mounts below its root.
     pub mounts: Fact<Vec<Mount>>,
     /// Its ids and their maps.
@@ -61,6 +63,7 @@ pub fn look(pid: i32) -> Facts {
         namespaces,
         uname,
         links,
+        root: Fact::from(process.root()).map(|root| root.to_string_lossy().into_owned()),
         mounts: place::mounts(process),
         ids,
         cgroups: place::cgroups(process),
@@ -119,6 +122,7 @@ fn nothing<T>(pid: i32, why: &Fact<T>) -> Facts {
         uname: same(why),
         processes: same(why),
         links: same(why),
+        root: same(why),
         mounts: same(why),
         ids: same(why),
         cgroups: same(why),

@@ -28,8 +28,11 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 mod entry;
+mod profile;
+mod root;
 mod spec;
 
+pub use profile::{Isolation, Profile, Root};
 pub use spec::PlaceSpec;
 
 /// A program with its whole environment.
@@ -65,7 +68,8 @@ pub struct Place {
     pub init: ProcessIdentity,
     /// What was asked for.
     pub spec: PlaceSpec,
-    /// Kinds that are new only because the others need them: the user namespace of one who is not root.
+    /// Kinds that are new only because the others need them: the user namespace of one who is not root, the table of mounts
+    /// of a profile that had none.
     pub helpers: Vec<Kind>,
     /// When it was made, seconds since 1970.
     pub created: u64,
@@ -182,7 +186,8 @@ impl Place {
         let rootless = !nix::unistd::geteuid().is_root();
         let (go_read, go_write) = std::io::pipe().map_err(io("make a pipe"))?;
         let (told_read, told_write) = std::io::pipe().map_err(io("make a pipe"))?;
-        let plan = entry::Plan { spec, rootless, dies_with_caller: holder.is_some(), init };
+        let home = roots.places().join(name);
+        let plan = entry::Plan { name, home, spec, rootless, dies_with_caller: holder.is_some(), init };
         let child = entry::clone_place(plan, (go_read, &go_write), told_write)?;
         let identity = ProcessIdentity::of(child.pid.as_raw()).ok_or_else(|| PlaceError::Ended(name.to_owned()))?;
         let journal = Journal::at(roots.journal());
@@ -193,7 +198,7 @@ impl Place {
             journal.forget(&entry);
             return Err(error);
         }
-        let helpers = if rootless && !spec.user { vec![Kind::User] } else { Vec::new() };
+        let helpers = spec.helpers(rootless);
         let created = std::time::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs());
         Ok(Self { schema: 1, name: name.to_owned(), init: identity, spec: spec.clone(), helpers, created })
     }
@@ -236,7 +241,7 @@ impl Place {
         if !self.init.is_alive() {
             return Err(PlaceError::Ended(self.name.clone()));
         }
-        let child = entry::join(self.init.pid, program, &stdio);
+        let child = entry::join(self.init.pid, self.spec.profile, program, &stdio);
         // Our copies of its pipes would keep them from ever ending.
         drop(stdio);
         child

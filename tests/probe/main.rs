@@ -8,6 +8,7 @@ mod support;
 mod applet;
 mod doctor;
 mod places;
+mod profiles;
 mod rendering;
 mod target;
 mod untold;

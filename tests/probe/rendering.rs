@@ -67,6 +67,7 @@ fn facts(pid: i32, host: &str, own: &[Kind], seen: Vec<Process>, links: Vec<Inte
         }),
         processes: Fact::Known(Processes { list: seen, undetermined: 0 }),
         links: Fact::Known(links),
+        root: Fact::Known("/".into()),
         mounts: Fact::Known(vec![Mount {
             target: "/".into(),
             fstype: if own.contains(&Kind::Mnt) { "overlay" } else { "ext4" }.into(),

@@ -1,21 +1,28 @@
 //! The two ways into a place: being born there, and joining.
 
-use super::{PlaceError, PlaceSpec, Program, Stdio};
+use super::profile::Isolation;
+use super::root::{self, Fresh};
+use super::{PlaceError, PlaceSpec, Profile, Program, Stdio};
+use crate::kernel::capability::{self, Set};
 use crate::kernel::namespace::{self, Kind};
 use crate::kernel::process::{self, Child};
-use crate::kernel::{self, mount, user};
+use crate::kernel::{self, mount, seccomp, user, uts};
 use crate::narrate::Role;
 use crate::stages::failure::Failure;
 use crate::stages::sibling::{enter, in_helper};
+use nix::errno::Errno;
 use nix::mount::MsFlags;
 use nix::unistd::{Gid, Pid, Uid};
 use std::ffi::CString;
 use std::io::{PipeReader, PipeWriter, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What the first process needs to know.
 pub(super) struct Plan<'a> {
+    pub(super) name: &'a str,
+    /// The folder of the place.
+    pub(super) home: PathBuf,
     pub(super) spec: &'a PlaceSpec,
     pub(super) rootless: bool,
     pub(super) dies_with_caller: bool,
@@ -30,9 +37,7 @@ pub(super) fn clone_place(
 ) -> Result<Child, PlaceError> {
     let ours = ours.as_raw_fd();
     let mut kinds = plan.spec.kinds();
-    if plan.rootless && !plan.spec.user {
-        kinds.push(Kind::User);
-    }
+    kinds.extend(plan.spec.helpers(plan.rootless));
     let (uid, gid) = (nix::unistd::geteuid(), nix::unistd::getegid());
     let made = in_helper("to make namespaces without leaving our own", || {
         // With a copy of the writing end the place would never see the end of file of a maker that died.
@@ -89,13 +94,47 @@ fn become_first(plan: Plan<'_>, told: &PipeWriter) -> Result<(), Failure> {
     if plan.dies_with_caller {
         process::die_with_parent("who made the place holds it").map_err(Failure::at("tie it to its maker"))?;
     }
-    furnish(plan.spec)?;
+    match plan.spec.profile.map(Profile::isolation) {
+        Some(isolation) => isolate(&isolation, &plan)?,
+        None => furnish(plan.spec)?,
+    }
     let Some((program, stdio)) = plan.init else {
         return Err(wait_for_ever(told));
     };
     // A session of its own: a signal to the terminal's group is not for it.
     let _ = nix::unistd::setsid();
     Err(become_program(&program, &stdio))
+}
+
+/// Makes the place what the profile says; what is given up comes last, since making takes it.
+fn isolate(isolation: &Isolation, plan: &Plan<'_>) -> Result<(), Failure> {
+    let how = MsFlags::MS_REC | MsFlags::MS_SLAVE;
+    mount::set_propagation(Path::new("/"), how, "mounts made inside stay inside")
+        .map_err(Failure::at("separate its mounts"))?;
+    let kinds = plan.spec.kinds();
+    if kinds.contains(&Kind::Uts) {
+        uts::sethostname(plan.name, "a system has a name of its own").map_err(Failure::at("name it"))?;
+    }
+    let fresh = Fresh { proc: kinds.contains(&Kind::Pid), sys: kinds.contains(&Kind::Net) };
+    root::enter(isolation, &fresh, &plan.home)?;
+    give_up(isolation)
+}
+
+/// The filter first, since attaching one needs CAP_SYS_ADMIN.
+fn give_up(isolation: &Isolation) -> Result<(), Failure> {
+    let step = || Failure::at("give up privileges");
+    let filter = isolation.filter().map_err(|error| Failure {
+        step: format!("follow its filter: {error}"),
+        program: None,
+        error: kernel::Error::quiet("seccomp", &format_args!("SECCOMP_SET_MODE_FILTER, …"), Errno::EINVAL),
+    })?;
+    if let Some(filter) = filter {
+        seccomp::install(&filter, "each system call is now looked up in its rules").map_err(step())?;
+    }
+    let ours = capability::permitted().map_err(step())?;
+    let kept = Set(isolation.capabilities().0 & ours.0);
+    capability::bound(kept, "no program inside can ever get it back").map_err(step())?;
+    capability::set(kept, kept, "root inside keeps what it had there").map_err(step())
 }
 
 /// Mounts what shows the new namespaces. A copied table of mounts still shows the old ones.
@@ -130,15 +169,24 @@ fn wait_for_ever(told: &PipeWriter) -> Failure {
     process::reap_for_ever().map_or_else(Failure::at("wait"), |never| match never {})
 }
 
-/// Joins every namespace of process `target` that is not ours already, and starts `program` there.
-pub(super) fn join(target: i32, program: &Program, stdio: &Stdio) -> Result<Child, PlaceError> {
+/// Joins every namespace of process `target` that is not ours already, and starts `program` there, with no more than the
+/// profile leaves.
+pub(super) fn join(
+    target: i32,
+    profile: Option<Profile>,
+    program: &Program,
+    stdio: &Stdio,
+) -> Result<Child, PlaceError> {
     let (mut told_read, told_write) = std::io::pipe().map_err(super::io("make a pipe"))?;
     let child = in_helper("to join without leaving our own namespaces", || {
+        let root = profile.map(|_| root::of_process(target)).transpose()?;
         enter(target)?;
+        root.as_ref().map_or(Ok(()), root::stand_in)?;
         // The namespace of PIDs and that of clocks take only children.
         let child = process::clone(Role::Exec, libc::CLONE_PARENT as u64, None, "a process that is a member", || {
             let mut told = told_write;
-            let failure = become_program(program, stdio);
+            let given_up = profile.map_or(Ok(()), |profile| give_up(&profile.isolation()));
+            let failure = given_up.err().unwrap_or_else(|| become_program(program, stdio));
             let _ = told.write_all(&failure.bytes());
             127
         })

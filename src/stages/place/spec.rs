@@ -1,6 +1,6 @@
 //! The words of `explore ns create`: which namespaces, and what is made in them.
 
-use super::PlaceError;
+use super::{PlaceError, Profile};
 use crate::kernel::namespace::Kind;
 use clap::Parser;
 use serde::{Deserialize, Serialize};
@@ -40,6 +40,9 @@ pub struct PlaceSpec {
     /// A fresh /sys that shows the new interfaces (needs --net and --mount)
     #[arg(long)]
     pub sys: bool,
+    /// As a system of history had it: its namespaces, a root, capabilities, a filter (`explore ns profiles`)
+    #[arg(long, value_enum, hide_possible_values = true, value_name = "SYSTEM")]
+    pub profile: Option<Profile>,
     /// Seconds by which the boot clock is ahead in the new time namespace
     #[arg(long, value_name = "SECONDS", requires = "time", allow_negative_numbers = true)]
     pub boottime: Option<i64>,
@@ -67,8 +70,9 @@ impl PlaceSpec {
         Ok(words.spec)
     }
 
-    /// The kinds of namespace that were asked for.
+    /// The kinds of namespace that were asked for, by their own words or by a profile's.
     pub fn kinds(&self) -> Vec<Kind> {
+        let of_profile = self.profile.map_or(&[][..], |profile| profile.isolation().kinds);
         let asked = [
             (self.uts, Kind::Uts),
             (self.pid, Kind::Pid),
@@ -79,7 +83,15 @@ impl PlaceSpec {
             (self.cgroup, Kind::Cgroup),
             (self.time, Kind::Time),
         ];
-        asked.into_iter().filter_map(|(wanted, kind)| wanted.then_some(kind)).collect()
+        asked.into_iter().filter_map(|(wanted, kind)| (wanted || of_profile.contains(&kind)).then_some(kind)).collect()
+    }
+
+    /// The kinds that the others need: what is mounted for a root would be mounted on the machine, and without root a user
+    /// namespace gives the right to make the rest.
+    pub(super) fn helpers(&self, rootless: bool) -> Vec<Kind> {
+        let asked = self.kinds();
+        let needed = [(self.profile.is_some(), Kind::Mnt), (rootless, Kind::User)];
+        needed.into_iter().filter_map(|(needed, kind)| (needed && !asked.contains(&kind)).then_some(kind)).collect()
     }
 
     /// Refuses what the kernel cannot give, before anything is made.

@@ -1,7 +1,7 @@
 //! What `/proc/PID` says of the two processes themselves.
 
 use super::{section, verdict};
-use crate::probe::comparison::{PlaceRow, Section};
+use crate::probe::comparison::{PlaceRow, Section, Verdict};
 use crate::probe::place::{CgroupMembership, IdMap, Ids, Mount, Privileges};
 use crate::probe::{Fact, Facts};
 use std::collections::BTreeSet;
@@ -21,6 +21,11 @@ pub(in super::super) fn place(outside: &Facts, inside: &Facts) -> Section<PlaceR
         ),
         row("seccomp", may(|may| may.seccomp.map_or_else(String::new, seccomp_text))),
     ];
+    // After pivot_root(2) it is `/` again: only chroot(2) shows, and only then is there something to say.
+    let root = row("root", (outside.root.clone(), inside.root.clone()));
+    if root.verdict == Verdict::Differs {
+        rows.insert(3, root);
+    }
     rows.extend(cgroups(&outside.cgroups, &inside.cgroups));
     section(rows, |row| &row.verdict)
 }
