@@ -27,7 +27,10 @@ pub(super) fn list(context: &mut Context) -> anyhow::Result<Exit> {
     let width = context.screen.width;
     let mut text = String::from("\n");
     let mut say = |words: &str, indent: usize| {
-        wrap(words, width, indent).into_iter().for_each(|line| text.push_str(&(line + "\n")));
+        for line in wrap(words, width, indent) {
+            text.push_str(&line);
+            text.push('\n');
+        }
     };
     say(BUILT, 0);
     for one in &all {

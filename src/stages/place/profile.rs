@@ -226,7 +226,6 @@ const SYSTEMS: [Isolation; 9] = [
         calls: Calls::Docker,
         apart: "Without an image, groups and a network. `explore run` has all of it.",
         source: "moby/moby, daemon/pkg/oci and profiles/seccomp of 29",
-        ..NOTHING
     },
     Isolation {
         profile: Profile::Rootless,
@@ -238,7 +237,6 @@ const SYSTEMS: [Isolation; 9] = [
         calls: Calls::Docker,
         apart: "Capabilities count for what the user namespace owns, and for nothing else.",
         source: "user_namespaces(7); rootlesscontaine.rs",
-        ..NOTHING
     },
 ];
 

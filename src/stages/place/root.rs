@@ -73,7 +73,7 @@ fn read_only(target: &Path) -> kernel::Result<()> {
 
 fn open(path: &Path) -> kernel::Result<OwnedFd> {
     nix::fcntl::open(path, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())
-        .map_err(|errno| kernel::Error::quiet("openat", &format_args!("AT_FDCWD, {path:?}, O_PATH|O_CLOEXEC"), errno))
+        .map_err(|errno| of_openat(path, "O_PATH|O_CLOEXEC", errno))
 }
 
 fn furnish(at: &Path) -> kernel::Result<()> {
@@ -137,8 +137,12 @@ fn cover(proc: &Path, null: &Path) -> kernel::Result<()> {
 fn make<T>(path: &Path, result: io::Result<T>) -> kernel::Result<T> {
     result.map_err(|error| {
         let errno = Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO));
-        kernel::Error::quiet("openat", &format_args!("AT_FDCWD, {path:?}, O_CREAT"), errno)
+        of_openat(path, "O_CREAT", errno)
     })
+}
+
+fn of_openat(path: &Path, flags: &str, errno: Errno) -> kernel::Error {
+    kernel::Error::quiet("openat", &format_args!("AT_FDCWD, \"{}\", {flags}", path.display()), errno)
 }
 
 /// The root of another process, to be held before its namespaces are entered: setns(2) gives the root of the mount
