@@ -50,6 +50,7 @@ mod top;
 mod verbs;
 mod volume;
 mod walk;
+mod why;
 
 pub use context::Context;
 pub use report::{Explained, explained};
@@ -126,6 +127,8 @@ enum Command {
     /// Say what can run on this machine, and what helps where something cannot
     #[command(display_order = 61)]
     Doctor,
+    #[command(display_order = 62)]
+    Why(why::Args),
     #[command(display_order = 11)]
     Push(push::Push),
     #[command(display_order = 12)]
@@ -206,6 +209,7 @@ fn dispatch(command: Command, context: &mut Context) -> anyhow::Result<Exit> {
         Command::History(args) => images::history(&args, context),
         Command::Image(args) => args.run(context),
         Command::Doctor => doctor::run(context),
+        Command::Why(args) => why::run(&args, context),
         Command::Load(args) => archive::load(&args, context),
         Command::Save(args) => archive::save(&args, context),
         Command::Registry(args) => registry::run(&args, context),

@@ -7,6 +7,7 @@
 // Paths are shown in quotes with what is odd in them escaped, as strace shows them.
 #![allow(clippy::unnecessary_debug_formatting)]
 
+pub mod attribute;
 pub mod bpf;
 mod call;
 pub mod capability;
@@ -17,6 +18,7 @@ pub mod fifo;
 pub mod fs;
 mod hint;
 pub mod keyring;
+pub mod landlock;
 pub mod mount;
 pub mod namespace;
 pub mod netlink;
@@ -32,6 +34,7 @@ pub mod rootfs;
 pub mod seccomp;
 pub mod sysctl;
 pub mod thread;
+pub mod trace;
 pub mod user;
 pub mod uts;
 pub mod xattr;

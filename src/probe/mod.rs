@@ -19,6 +19,7 @@ mod place;
 mod process;
 mod users;
 mod visit;
+pub mod why;
 
 pub use comparison::{
     Comparison, Group, LinkRow, NamespaceRow, PlaceRow, ProcessRow, SCHEMA, Section, Side, UnameRow, Verdict, compare,

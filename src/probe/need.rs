@@ -11,7 +11,7 @@ mod namespaces;
 mod network;
 mod storage;
 mod surroundings;
-mod trial;
+pub(super) mod trial;
 mod users;
 
 use crate::state::Roots;

@@ -12,3 +12,4 @@ mod profiles;
 mod rendering;
 mod target;
 mod untold;
+mod why;

@@ -58,7 +58,7 @@ impl Abi {
 
 /// A line: the name in 28 columns, then a number in 8 columns for each of [`Abi`], `-` where it has no such call. All
 /// lines are equally long and sorted, so the table is searched as it stands.
-const TABLE: &str = include_str!("numbers.txt");
+pub(super) const TABLE: &str = include_str!("numbers.txt");
 const NAME: usize = 28;
 const COLUMN: usize = 8;
 const LINE: usize = NAME + 5 * COLUMN + 1;

@@ -1,9 +1,8 @@
-//! The program is run here by a machine of our own, for every ABI, and compared with the rules read plainly.
+//! The program is run here by [`super::evaluate`], for every ABI, and compared with the rules read plainly.
 //! What the kernel makes of it is in `tests/stages/seccomp.rs`.
 
 use super::numbers::{Abi, Call, X32_BIT};
 use super::*;
-use libc::sock_filter;
 use oci_spec::runtime::{LinuxSeccomp, LinuxSeccompOperator as Operator};
 use serde_json::json;
 
@@ -12,26 +11,8 @@ const ENOSYS: u32 = libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32;
 const ALLOW: u32 = libc::SECCOMP_RET_ALLOW;
 const KILL: u32 = libc::SECCOMP_RET_KILL_THREAD;
 
-/// What the kernel does with a filter (kernel/bpf/core.c has the eBPF that it is turned into).
-fn run(program: &[sock_filter], audit: u32, number: u32, args: [u64; 6]) -> u32 {
-    let mut words = vec![number, audit, 0, 0];
-    words.extend(args.iter().flat_map(|arg| [*arg as u32, (*arg >> 32) as u32]));
-    let (mut at, mut register) = (0, 0u32);
-    loop {
-        let one = program[at];
-        at += 1;
-        let go = |holds: bool| usize::from(if holds { one.jt } else { one.jf });
-        match u32::from(one.code) {
-            code if code == libc::BPF_LD | libc::BPF_W | libc::BPF_ABS => register = words[one.k as usize / 4],
-            code if code == libc::BPF_ALU | libc::BPF_AND | libc::BPF_K => register &= one.k,
-            code if code == libc::BPF_JMP | libc::BPF_JA => at += one.k as usize,
-            code if code == libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K => at += go(register == one.k),
-            code if code == libc::BPF_JMP | libc::BPF_JGT | libc::BPF_K => at += go(register > one.k),
-            code if code == libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K => at += go(register >= one.k),
-            code if code == libc::BPF_RET | libc::BPF_K => return one.k,
-            code => panic!("no such instruction: {code:#x}"),
-        }
-    }
+fn run(program: &[libc::sock_filter], audit: u32, number: u32, args: [u64; 6]) -> u32 {
+    super::evaluate::run(program, audit, number, args).unwrap()
 }
 
 /// Docker's profile in a container that has these capabilities besides none.

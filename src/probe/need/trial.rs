@@ -10,7 +10,7 @@ use std::io::{Read, Write};
 const WHY: &str = "to see whether it works, in a child that leaves again";
 
 /// Runs `work` in a child, and brings back what it says.
-pub(super) fn attempt<T>(work: impl FnOnce() -> kernel::Result<T>) -> kernel::Result<T>
+pub(in crate::probe) fn attempt<T>(work: impl FnOnce() -> kernel::Result<T>) -> kernel::Result<T>
 where
     T: serde::Serialize + serde::de::DeserializeOwned,
 {
