@@ -16,3 +16,4 @@ pub mod probe;
 pub mod stages;
 pub mod state;
 pub mod walk;
+pub mod without;

@@ -51,6 +51,7 @@ mod verbs;
 mod volume;
 mod walk;
 mod why;
+mod without;
 
 pub use context::Context;
 pub use report::{Explained, explained};
@@ -107,6 +108,10 @@ enum Command {
     /// Show a place beside this one: namespaces, uname, processes, interfaces
     #[command(display_order = 60)]
     Compare(compare::Compare),
+    #[command(display_order = 62)]
+    Without(without::Args),
+    #[command(display_order = 63)]
+    Matrix(without::MatrixArgs),
     #[command(display_order = 21)]
     Layer(layer::Args),
     Network(network::Args),
@@ -165,6 +170,9 @@ pub fn main() -> ExitCode {
     if let Some(end) = sealed::run(&arguments) {
         return report::finish(Ok(end));
     }
+    if let Some(end) = crate::without::intercept(&arguments) {
+        return report::finish(Ok(if end == 0 { Exit::Ok } else { Exit::Failed }));
+    }
     if let Some(end) = oci::intercept(&arguments) {
         return end;
     }
@@ -195,6 +203,8 @@ fn dispatch(command: Command, context: &mut Context) -> anyhow::Result<Exit> {
         Command::Progress(progress) => progress.run(context),
         Command::Book(book) => book.run(context),
         Command::Compare(compare) => compare::run(&compare, context),
+        Command::Without(args) => without::run(&args, context),
+        Command::Matrix(args) => without::matrix(&args, context),
         Command::Layer(args) => layer::run(&args, context),
         Command::Clean(args) => clean::run(&args, context),
         Command::Walk(args) => walk::run(&args, context),

@@ -12,6 +12,7 @@ pub mod bpf;
 mod call;
 pub mod capability;
 pub mod cgroup;
+pub mod chroot;
 pub mod clock;
 pub mod feature;
 pub mod fifo;

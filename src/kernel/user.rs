@@ -32,6 +32,28 @@ pub fn map_single(process: Pid, uid: Uid, gid: Gid) -> Result<()> {
     fs::write_file(&file("gid_map"), &format!("0 {gid} 1"), "the same for the group")
 }
 
+/// How many users and groups from 0 on this user namespace has, all of them without a gap.
+pub fn mapped_from_zero() -> u32 {
+    let of = |file: &str| {
+        let map = std::fs::read_to_string(format!("/proc/self/{file}")).unwrap_or_default();
+        let first =
+            map.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()).find(|line| line.first() == Some(&"0"));
+        first.and_then(|line| line.get(2)?.parse().ok()).unwrap_or(0)
+    };
+    of("uid_map").min(of("gid_map"))
+}
+
+/// Writes one map of a process, `uid_map` or `gid_map`: once, and never again (user_namespaces(7)).
+///
+/// # Errors
+/// The write(2) that the kernel refused: EPERM for ids that the writer does not have himself.
+pub fn write_map(process: Pid, file: &str, lines: &[MapLine]) -> Result<()> {
+    let line = |one: &MapLine| format!("{} {} {}\n", one.inside, one.outside, one.length);
+    let text: String = lines.iter().map(line).collect();
+    let why = "these numbers inside are those numbers outside, and nobody else is mapped";
+    fs::write_file(&PathBuf::from(format!("/proc/{process}/{file}")), text.trim_end(), why)
+}
+
 /// Becomes a user with its groups; the group first, for afterwards there is no right to change it.
 ///
 /// # Errors

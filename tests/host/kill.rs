@@ -6,11 +6,12 @@ use nix::unistd::Pid;
 use std::time::{Duration, Instant};
 
 /// What is killed.
-const COMMANDS: [&[&str]; 5] = [
+const COMMANDS: [&[&str]; 6] = [
     // With a volume of its own, filled from the image: it goes with the container.
     &["run", "--rm", "--network", "none", "-v", "/etc", "demo", "true"],
     &["run", "--rm", "--network", "none", "demo", "true"],
     &["run", "--rm", "demo", "true"],
+    &["without", "mount"],
     &["walk", "--yes"],
     &["lesson", "--yes", "pid-namespace"],
 ];

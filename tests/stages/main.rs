@@ -30,3 +30,4 @@ mod stand_in;
 mod sysctl;
 mod volumes;
 mod walk;
+mod without;

@@ -222,6 +222,7 @@ fn creating(args: Create, root: &Path) -> anyhow::Result<Creating> {
         console_socket: args.console_socket,
         preserved: args.preserve_fds,
         keyring: !args.no_new_keyring,
+        ground: oci::Ground::Host,
     })
 }
 

@@ -9,7 +9,7 @@ use super::{StartFailure, cgroup, devices, nodes, oom, privileges, rootfs, stand
 use crate::kernel::namespace::{self, Kind};
 use crate::kernel::rlimit::{self, Limit, Resource};
 use crate::kernel::seccomp::Filter;
-use crate::kernel::{self, fs, keyring, mount, process, pty, uts};
+use crate::kernel::{self, chroot, fs, keyring, mount, process, pty, uts};
 use crate::stages::failure::Failure;
 use crate::stages::user::{self, Files, UserError, Wanted};
 use nix::errno::Errno;
@@ -21,6 +21,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 pub(super) struct Plan<'a> {
     pub(super) spec: &'a Spec,
     pub(super) source: Source<'a>,
+    pub(super) change: Change,
     pub(super) manner: Manner,
     pub(super) who: Who,
     /// Namespaces that are there already, to be joined, and why.
@@ -37,6 +38,16 @@ pub(super) struct Plan<'a> {
     pub(super) stdio: Stdio,
     /// Where another engine made it and starts it later, by itself and not under a supervisor of ours.
     pub(super) waiting: Option<Waiting<'a>>,
+}
+
+/// How its root becomes `/`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Change {
+    /// pivot_root(2): the old root leaves its mount namespace.
+    Pivot,
+    /// chroot(2): the old root stays, above it. What runc does where there is no mount namespace (libcontainer/rootfs_linux.go,
+    /// `prepareRootfs`), and what only a stand-in for the host is used for.
+    Chroot,
 }
 
 /// A namespace that is there already, and why it is joined.
@@ -136,7 +147,11 @@ fn prepare(plan: &Plan<'_>) -> Result<(Process, Option<Filter>), StartFailure> {
     if let Some(waiting) = &plan.waiting {
         waiting.run_create_hooks()?;
     }
-    mount::pivot_into(root.as_fd(), "the union becomes /").map_err(Failure::at("change the root"))?;
+    let changed = match plan.change {
+        Change::Pivot => mount::pivot_into(root.as_fd(), "the union becomes /"),
+        Change::Chroot => chroot::enter(root.as_fd(), "the union becomes / of this process, and of its children"),
+    };
+    changed.map_err(Failure::at("change the root"))?;
     take_names(plan.spec)?;
     take_stdio(&plan.socket, &plan.stdio, &process, Console::Bind)?;
     rootfs::seal(root.as_fd(), plan.spec)?;

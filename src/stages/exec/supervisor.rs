@@ -135,16 +135,14 @@ fn begin(
     let unshares_cgroup = cgroups.iter().any(|one| one.version == Version::V1) && lists_cgroup(spec);
     let flags = flags(spec, connected, unshares_cgroup);
     let (pid_namespace, others) = spaces::joined(roots, container)?;
+    let net = joined.into_iter().map(|net| (Kind::Net, net, "the network that `network up` has made"));
     let plan = init::Plan {
         spec,
         source: Source::Union { roots, union, mounted: container.layer_mounted },
+        change: init::Change::Pivot,
         manner: Manner::Ours,
         who: init::Who::Wanted(container.program.who()),
-        joined: joined
-            .into_iter()
-            .map(|net| (Kind::Net, net, "the network that `network up` has made"))
-            .chain(others)
-            .collect(),
+        joined: net.chain(others).collect(),
         cgroups: &cgroups,
         opens_nodes: if cgroup::opens_more(spec, &cgroups) && !user::in_user_namespace() {
             Opening::Let

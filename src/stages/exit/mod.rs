@@ -12,7 +12,7 @@ pub(in crate::stages) mod undo;
 
 pub use clean::{Cleaned, clean, recover};
 pub use signal::Signal;
-pub use undo::UndoError;
+pub use undo::{UndoError, all_of as undo_all};
 
 use crate::error::Explain;
 use crate::exit::Exit;

@@ -32,7 +32,10 @@ pub(super) fn held_by(roots: &Roots, owner: &str, holder: ProcessIdentity) -> Re
 }
 
 /// Undoes all that stands in the journal for `owner`, newest first.
-pub(super) fn all_of(roots: &Roots, owner: &str) -> Result<(), UndoError> {
+///
+/// # Errors
+/// [`UndoError`]; everything else is undone then.
+pub fn all_of(roots: &Roots, owner: &str) -> Result<(), UndoError> {
     let journal = Journal::at(roots.journal());
     let entries = journal.entries_of(owner)?;
     undo_each(roots, entries.iter())

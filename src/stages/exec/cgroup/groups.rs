@@ -63,6 +63,15 @@ impl Place {
         Ok(missing)
     }
 
+    /// Its own folder in each tree in which it can be made.
+    ///
+    /// # Errors
+    /// The look at the trees that failed.
+    pub(in crate::stages::exec) fn folders(&self) -> kernel::Result<Vec<PathBuf>> {
+        let own = |base: PathBuf| self.above.iter().fold(base, |above, name| above.join(name)).join(&self.name);
+        Ok(cgroup::hierarchies()?.iter().filter_map(|tree| self.base(tree)).map(own).collect())
+    }
+
     /// The folder in which its first part is made.
     fn base(&self, tree: &Hierarchy) -> Option<PathBuf> {
         let base = delegation::base(tree)?;

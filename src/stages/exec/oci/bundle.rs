@@ -1,7 +1,7 @@
 //! A bundle: a folder with `config.json` and a root (runtime-spec, bundle.md). It is read once, looked through before
 //! anything is made, and what runtimes agree on without writing it down is put in.
 
-use super::{OciError, refuse};
+use super::{Ground, OciError, refuse};
 use crate::kernel::seccomp;
 use crate::kernel::{capability, user};
 use crate::stages::create::{self, DEFAULT_RULES};
@@ -27,13 +27,15 @@ pub(super) struct Bundle {
 }
 
 impl Bundle {
-    /// Reads it.
-    pub(super) fn read(folder: &Path) -> Result<Self, OciError> {
+    /// Reads it. On a stand-in for the host it may ask for less, and for a user namespace.
+    pub(super) fn read(folder: &Path, ground: Ground) -> Result<Self, OciError> {
         let folder = std::path::absolute(folder).map_err(OciError::file("find", folder))?;
         let value = json_of(&folder.join("config.json"))?;
-        refuse::lacking(&value)?;
+        if ground == Ground::Host {
+            refuse::lacking(&value)?;
+        }
         let mut spec: Spec = serde_json::from_value(value).map_err(|error| refused("", &error.to_string()))?;
-        check(&spec)?;
+        check(&spec, ground)?;
         let root = spec.root().as_ref().ok_or_else(|| refused("root", "it is missing"))?;
         let rootfs = folder.join(root.path());
         if !rootfs.is_dir() {
@@ -79,11 +81,13 @@ fn refused(path: &str, why: &str) -> OciError {
     OciError::Refused { file: "config.json", path: path.to_owned(), why: why.to_owned() }
 }
 
-fn check(spec: &Spec) -> Result<(), OciError> {
+fn check(spec: &Spec, ground: Ground) -> Result<(), OciError> {
     let process = spec.process().as_ref().ok_or_else(|| refused("process", "it is missing"))?;
     check_process(process)?;
     let namespaces = namespaces(spec);
-    check_namespaces(&namespaces)?;
+    if ground == Ground::Host {
+        check_namespaces(&namespaces)?;
+    }
     let Some(linux) = spec.linux() else { return Ok(()) };
     let how = linux.rootfs_propagation().as_deref().unwrap_or_default();
     if matches!(how, "shared" | "rshared" | "unbindable" | "runbindable") {

@@ -2,7 +2,7 @@
 
 use super::super::cgroup::{self, Place};
 use super::super::hooks::{self, Hooks};
-use super::super::init::{self, Plan, Who};
+use super::super::init::{self, Change, Plan, Who};
 use super::super::message::{self, ToInit};
 use super::super::rootfs::{Manner, Source};
 use super::super::supervisor;
@@ -15,13 +15,15 @@ use super::record::{Folder, Record};
 use super::{OciError, console, remove};
 use crate::kernel::namespace::{self, Kind};
 use crate::kernel::process::{self, Child};
+use crate::kernel::user::{self, MapLine};
 use crate::kernel::{self, fifo};
 use crate::narrate::Role;
 use crate::stages::failure::Failure;
 use crate::stages::sibling::in_helper;
 use crate::stages::{create, network};
 use crate::state::{Claim, Effect, ProcessIdentity, write_record};
-use oci_spec::runtime::{ContainerState, LinuxNamespaceType, Spec};
+use nix::unistd::Pid;
+use oci_spec::runtime::{ContainerState, LinuxIdMapping, LinuxNamespaceType, Spec};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -42,6 +44,22 @@ pub struct Creating {
     pub preserved: u32,
     /// `--no-new-keyring` was not given.
     pub keyring: bool,
+    /// Whose namespaces the caller is in.
+    pub ground: Ground,
+}
+
+/// What a container without a namespace of its own would share.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Ground {
+    /// The machine's. What would change the host itself is refused.
+    #[default]
+    Host,
+    /// Those of a stand-in for the host, which goes with the caller (`crate::without`): a container may have less than it
+    /// should, its root may be changed by chroot(2) alone, and it may have a user namespace.
+    StandIn {
+        /// Its root is changed by chroot(2), not by pivot_root(2).
+        chroot: bool,
+    },
 }
 
 /// Makes a container whose PID 1 waits for [`super::start()`], and returns that: a child of ours, and soon an orphan.
@@ -52,7 +70,7 @@ pub fn create(order: &Creating) -> Result<Child, OciError> {
     if !nix::unistd::geteuid().is_root() {
         return Err(OciError::NotRoot);
     }
-    let bundle = Bundle::read(&order.bundle)?;
+    let bundle = Bundle::read(&order.bundle, order.ground)?;
     console::check(bundle.spec.process().as_ref(), order.console_socket.as_deref())?;
     check_descriptors(order.preserved)?;
     let folder = Folder::of(&order.root, &order.id)?;
@@ -106,6 +124,7 @@ fn make(order: &Creating, bundle: &Bundle, folder: &Folder) -> Result<Child, Oci
     folder.journal().announce(&claim, Effect::Process(init))?;
     record.init = Some(init);
     folder.write(&record)?;
+    map_users(spec, child.pid)?;
     if namespaces(spec).iter().any(|one| one.typ() == LinuxNamespaceType::Network && one.path().is_none()) {
         let netns = kernel::nsfs::open(init.pid, Kind::Net).map_err(Failure::at("find its network namespace"))?;
         network::bring_up_loopback(netns.as_fd()).map_err(StartFailure::from)?;
@@ -125,6 +144,34 @@ fn make(order: &Creating, bundle: &Bundle, folder: &Folder) -> Result<Child, Oci
         super::write_pid(path, init.pid)?;
     }
     Ok(child)
+}
+
+/// Nobody is anybody in a new user namespace until its maps are written.
+fn map_users(spec: &Spec, init: Pid) -> Result<(), Failure> {
+    let Some(linux) = spec.linux() else { return Ok(()) };
+    for (file, lines) in [("uid_map", linux.uid_mappings()), ("gid_map", linux.gid_mappings())] {
+        let line =
+            |one: &LinuxIdMapping| MapLine { inside: one.container_id(), outside: one.host_id(), length: one.size() };
+        let lines: Vec<MapLine> = lines.iter().flatten().map(line).collect();
+        if !lines.is_empty() {
+            user::write_map(init, file, &lines).map_err(Failure::at("map its users"))?;
+        }
+    }
+    Ok(())
+}
+
+/// A root that is a mount of its own mount namespace is changed for good; without one it is the process's alone.
+fn change(order: &Creating, spec: &Spec) -> Change {
+    let own = namespaces(spec).iter().any(|one| one.typ() == LinuxNamespaceType::Mount);
+    if own && order.ground != (Ground::StandIn { chroot: true }) { Change::Pivot } else { Change::Chroot }
+}
+
+/// Where the groups of a container can be, by its `linux.cgroupsPath`: one in each tree that is ours to write.
+///
+/// # Errors
+/// The look at the trees that failed.
+pub fn groups(path: &Path, id: &str) -> Result<Vec<PathBuf>, OciError> {
+    Place::of_path(Some(path), id).folders().map_err(OciError::call("find the cgroup trees"))
 }
 
 pub(super) fn place(spec: &Spec, id: &str) -> Place {
@@ -178,6 +225,7 @@ fn clone_init(
     let plan = Plan {
         spec,
         source: Source::Folder(&bundle.rootfs),
+        change: change(order, spec),
         manner: Manner::ByTheLetter { guarded },
         who: Who::Configured,
         joined,

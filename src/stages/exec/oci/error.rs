@@ -109,6 +109,11 @@ pub enum OciError {
 }
 
 impl OciError {
+    /// Why a program could not be started.
+    pub fn source_errno(&self) -> Option<Errno> {
+        if let Self::Program { source, .. } = self { Some(source.errno()) } else { None }
+    }
+
     pub(super) fn file(verb: &'static str, path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::File { verb, path, source }

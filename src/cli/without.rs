@@ -1,0 +1,202 @@
+//! `explore without`: one container twice, the second time with one thing missing. `explore matrix`: all of them.
+
+use super::columns::{pad, wrap};
+use super::compare::Style;
+use super::{Context, explained};
+use crate::exit::Exit;
+use crate::image;
+use crate::without::{self, Comparison, Laboratory, Matrix, Mechanism, Row, Said};
+use colored::Colorize;
+use std::fmt::Write;
+use unicode_width::UnicodeWidthStr;
+
+/// Take one thing away from a container, and see which facts change
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Both containers are made on a stand-in for this machine: its own mounts, processes, host name, queues \
+    and interfaces, which go when it ends. Nothing that is missing is missing between the container and your machine. \
+    With a command, what it says in each is shown, too."
+)]
+pub(super) struct Args {
+    /// What the second one lacks
+    #[arg(value_enum, value_name = "WHAT")]
+    missing: Mechanism,
+    /// The image
+    #[arg(long, default_value = "demo")]
+    image: String,
+    /// Also list the facts that are the same
+    #[arg(long, short)]
+    all: bool,
+    /// What runs in both, after `--`
+    #[arg(last = true, value_name = "COMMAND")]
+    command: Vec<String>,
+}
+
+pub(super) fn run(args: &Args, context: &mut Context) -> anyhow::Result<Exit> {
+    let laboratory = laboratory(&args.image, &args.command, context)?;
+    let comparison = laboratory.compare(args.missing).map_err(explained)?;
+    if context.screen.json {
+        context.screen.data(&comparison)?;
+    } else {
+        let text = render(&comparison, args.all, context.screen.width, context.screen.terminal);
+        context.screen.print(&text)?;
+    }
+    Ok(Exit::Ok)
+}
+
+/// The state and an image that is here: one that is not is pulled first.
+pub(super) fn laboratory(image: &str, command: &[String], context: &mut Context) -> anyhow::Result<Laboratory> {
+    let roots = context.roots()?;
+    if let Err(image::ImageError::NotFound { name }) = image::find(&roots, image) {
+        let mut lines = super::pulling::Lines::for_missing(&name, context.screen.json);
+        let pulled = super::pull::pull(&roots, image, context, &mut lines);
+        lines.clear();
+        pulled?;
+    }
+    context.enter(&roots)?;
+    Ok(Laboratory { roots, image: image.to_owned(), command: command.to_vec() })
+}
+
+fn render(comparison: &Comparison, all: bool, width: usize, colour: bool) -> String {
+    let changed = comparison.facts.iter().filter(|row| row.changed).count();
+    let same = comparison.facts.len() - changed;
+    let head = format!("The same container, whole and without {}:", comparison.missing.title());
+    let mut text = wrap(&head, width, 0).join("\n") + "\n\n";
+    let shown: Vec<&Row> = comparison.facts.iter().filter(|row| all || row.changed).collect();
+    text += &table(&shown, width, colour);
+    if !all {
+        let rest = format!("{} changed, {} the same (--all lists them).", counted(changed), same);
+        let _ = write!(text, "\n{}\n", wrap(&rest, width, 0).join("\n"));
+    }
+    if let Some([whole, without]) = &comparison.said {
+        text += &said("whole", whole);
+        text += &said(&format!("without {}", comparison.missing.word()), without);
+    }
+    text
+}
+
+fn counted(facts: usize) -> String {
+    if facts == 1 { "1 fact has".into() } else { format!("{facts} facts have") }
+}
+
+/// Take each thing away in turn, and show which facts each one buys
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Nothing of it is known beforehand: each mark is two containers that were looked at, on this machine, now."
+)]
+pub(super) struct MatrixArgs {
+    /// The image
+    #[arg(long, default_value = "demo")]
+    image: String,
+    /// Print a picture: `explore matrix --svg >matrix.svg`
+    #[arg(long, conflicts_with = "json")]
+    svg: bool,
+}
+
+pub(super) fn matrix(args: &MatrixArgs, context: &mut Context) -> anyhow::Result<Exit> {
+    let laboratory = laboratory(&args.image, &[], context)?;
+    let matrix = laboratory.matrix(&mut |_, _| {}).map_err(explained)?;
+    if context.screen.json {
+        context.screen.data(&matrix)?;
+    } else if args.svg {
+        context.screen.print(&without::draw(&matrix))?;
+    } else {
+        let style = Style::of(&context.screen);
+        let mut text = String::new();
+        if context.screen.width >= GRID {
+            text += &grid(&matrix, style);
+            text.push('\n');
+        }
+        text += &list(&matrix, context.screen.width);
+        context.screen.print(&text)?;
+    }
+    Ok(Exit::Ok)
+}
+
+/// Columns that the grid takes.
+const GRID: usize = 76;
+
+/// A row for each fact, a column for each mechanism, by numbers that the list explains.
+fn grid(matrix: &Matrix, style: Style) -> String {
+    let facts = matrix.facts();
+    let names = facts.iter().map(|(_, title)| title.width()).max().unwrap_or(0) + 2;
+    let numbers: String = (1..=Mechanism::ALL.len()).map(|number| format!("{number:>3}")).collect();
+    let mut text = format!("{}{numbers}\n", pad("what changes without …", names));
+    for (code, title) in facts {
+        let sign = |mechanism| match matrix.cell(code, mechanism) {
+            Some(row) if row.changed => {
+                if style.unicode {
+                    "  ■"
+                } else {
+                    "  X"
+                }
+            }
+            Some(_) => {
+                if style.unicode {
+                    "  ·"
+                } else {
+                    "  ."
+                }
+            }
+            None => "  ?",
+        };
+        let signs: String = Mechanism::ALL.into_iter().map(sign).collect();
+        let _ = writeln!(text, "{}{signs}", pad(title, names));
+    }
+    text
+}
+
+/// Each mechanism, and what its facts become without it.
+fn list(matrix: &Matrix, width: usize) -> String {
+    let mut text = String::new();
+    for (number, mechanism) in Mechanism::ALL.into_iter().enumerate() {
+        let head = format!("{:>2} {}, without {}:", number + 1, mechanism.word(), mechanism.title());
+        text += &(wrap(&head, width, 3).join("\n") + "\n");
+        let changed = matrix.columns.iter().find(|one| one.missing == mechanism);
+        for row in changed.into_iter().flat_map(|one| &one.facts).filter(|row| row.changed) {
+            let line = format!("   {}: {} -> {}", row.title, row.whole, row.without);
+            text += &(wrap(&line, width, 5).join("\n") + "\n");
+        }
+        for one in matrix.left_out.iter().filter(|one| one.mechanism == mechanism) {
+            text += &(wrap(&format!("   ? {}", one.why), width, 5).join("\n") + "\n");
+        }
+    }
+    text
+}
+
+/// Three columns where they fit; a fact and below it both values where they do not.
+fn table(rows: &[&Row], width: usize, colour: bool) -> String {
+    let widest = |get: fn(&Row) -> &String| rows.iter().map(|row| get(row).width()).max().unwrap_or(0);
+    let (first, second) = (widest(|row| &row.title).max(4), widest(|row| &row.whole).max(5));
+    let fits = 2 + first + 2 + second + 2 + widest(|row| &row.without) <= width;
+    let mut text = String::new();
+    if fits {
+        let _ = writeln!(text, "  {}{}without it", pad("fact", first + 2), pad("whole", second + 2));
+    }
+    for row in rows {
+        let sign = if row.changed { "! " } else { "= " };
+        let mark = |value: &str| if row.changed && colour { value.yellow().to_string() } else { value.to_owned() };
+        if fits {
+            let _ = writeln!(
+                text,
+                "{sign}{}{}{}",
+                pad(&row.title, first + 2),
+                pad(&row.whole, second + 2),
+                mark(&row.without)
+            );
+            continue;
+        }
+        text += &wrap(&format!("{sign}{}", row.title), width, 2).join("\n");
+        for (name, value) in [("whole", &row.whole), ("without it", &row.without)] {
+            let _ = write!(text, "\n{}", wrap(&format!("    {name}: {value}"), width, 6).join("\n"));
+        }
+        text += "\n";
+    }
+    text
+}
+
+fn said(which: &str, said: &Said) -> String {
+    let output = said.output.trim_end_matches('\n');
+    let lines: String = output.lines().map(|line| format!("  {line}\n")).collect();
+    format!("\n{which}, exit code {}:\n{lines}", said.status)
+}
