@@ -84,6 +84,19 @@ fn a_command_runs_in_both_and_its_words_are_shown() {
     assert_eq!((said(0).as_str(), said(1).as_str()), ("container\n", "host\n"), "and never that of the machine");
 }
 
+#[test]
+fn what_two_guards_refuse_is_refused_without_either() {
+    require!("stages::without::both", is_root(), ROOT);
+    let learner = Learner::new();
+    for missing in ["caps", "seccomp"] {
+        let mount = "mount -t tmpfs none /mnt";
+        let told = learner.explore(["without", missing, "--json", "--", "sh", "-c", mount]).run().status(0).json();
+        for said in told["said"].as_array().unwrap() {
+            assert!(said["status"] != 0 && said["output"].as_str().unwrap().contains("/mnt"), "{missing}: {said}");
+        }
+    }
+}
+
 /// The processes that a container without a PID namespace sees are the stand-in's; the machine's are not among them.
 #[test]
 fn what_is_missing_is_not_missing_between_the_container_and_the_machine() {
@@ -91,7 +104,7 @@ fn what_is_missing_is_not_missing_between_the_container_and_the_machine() {
     for learner in [Learner::new(), Learner::user()] {
         std::fs::write(learner.work().join("of-the-machine"), "x").unwrap();
         let canary = learner.program("sleep", ["7531"]).spawn();
-        let look = "tr '\\0' ' ' </proc/1/cmdline; cat /proc/*/cmdline | tr '\\0' ' ' | grep -c 'sleep 7531'";
+        let look = "tr '\\0' ' ' </proc/1/cmdline; cat /proc/*/cmdline | tr '\\0' ' ' | grep -c '[s]leep 7531'";
         let here = learner.program("sh", ["-c", look]).run().out;
         assert!(here.trim_end().ends_with(|last: char| last != '0'), "the machine itself sees it: {here}");
         let told = learner.explore(["without", "pid", "--json", "--", "sh", "-c", look]).run().status(0).json();
