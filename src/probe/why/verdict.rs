@@ -69,7 +69,8 @@ impl Layer {
             Self::NamespaceOwner | Self::NamespaceLimit | Self::NamespaceDepth => "user-namespace",
             Self::IdUnmapped | Self::IdMap | Self::SetgroupsDenied => "id-maps",
             Self::MountReadOnly | Self::FilesystemReadOnly | Self::MountNoexec => "volumes",
-            Self::MountNodev | Self::DeviceCgroup => "escapes",
+            Self::MountNodev => "escapes",
+            Self::DeviceCgroup => "cgroup-devices",
             Self::MountNosuid | Self::NoNewPrivileges => "no-new-privs",
             Self::MountLocked | Self::MountKind => "mount-namespace",
             Self::ProcCovered => "masked-paths",
@@ -78,7 +79,7 @@ impl Layer {
             Self::Landlock | Self::Apparmor | Self::Selinux => "lsm",
             Self::CgroupPids | Self::Rlimit => "cgroup-pids",
             Self::CgroupMemory => "cgroup-memory",
-            Self::CgroupDelegation => "rootless",
+            Self::CgroupDelegation => "cgroup-hierarchy",
             Self::Sysctl => "what-is-not-isolated",
             Self::Chroot => "chroot-escape",
             Self::Threads => "three-calls",
@@ -140,6 +141,7 @@ mod tests {
             Layer::Rlimit,
             Layer::CgroupMemory,
             Layer::CgroupDelegation,
+            Layer::DeviceCgroup,
             Layer::Sysctl,
             Layer::Chroot,
             Layer::Threads,
@@ -150,6 +152,6 @@ mod tests {
             assert!(library.find(lesson).is_ok(), "{layer:?}: {lesson}");
             linked += 1;
         }
-        assert_eq!(linked, 19);
+        assert_eq!(linked, 20);
     }
 }
