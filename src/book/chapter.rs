@@ -190,15 +190,7 @@ impl Chapter<'_> {
     }
 
     fn verdict(&self, verdict: &Verdict) -> String {
-        let word = match verdict {
-            Verdict::Same => words::SAME,
-            Verdict::Differs => words::DIFFERS,
-            Verdict::Translated { .. } => words::TRANSLATED,
-            Verdict::Hidden => words::HIDDEN,
-            Verdict::Denied(_) => words::DENIED,
-            Verdict::Unknown(_) => words::UNKNOWN,
-        };
-        self.say(word, &[])
+        self.say(words::of_verdict(verdict), &[])
     }
 }
 

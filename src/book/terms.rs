@@ -75,8 +75,8 @@ fn rows(table: &'static str) -> impl Iterator<Item = [&'static str; 3]> {
 /// The words of the English, with an empty one where no term goes on: at a stop, and for code and what is quoted as it is.
 fn words(message: &Message) -> Vec<String> {
     let mut text = message.text.clone();
-    for (open, close) in [('“', '”'), ('*', '*'), ('`', '`')] {
-        text = without(&text, open, close, |quoted| close == '`' || message.translation.contains(quoted));
+    for (open, close) in [('“', '”'), ('*', '*'), ('`', '`'), ('{', '}')] {
+        text = without(&text, open, close, |quoted| "`}".contains(close) || message.translation.contains(quoted));
     }
     let text = without(&text.replace("](", "] ("), '(', ')', |target| target.contains(".md"));
     let mut words = Vec::new();

@@ -6,6 +6,8 @@ mod target;
 
 use super::{Context, Screen};
 use crate::exit::Exit;
+use crate::lesson::catalog::Catalog;
+use crate::lesson::words::Word;
 use crate::probe::{self, Comparison};
 use std::fmt::Write;
 
@@ -21,20 +23,26 @@ pub(super) struct Compare {
 }
 
 /// How a comparison is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Style {
+#[derive(Debug, Clone, Copy)]
+pub struct Style<'a> {
     /// Signs beyond ASCII.
     pub unicode: bool,
     /// Differences are coloured too (they are always marked by a sign, and a word where there is room).
     pub colour: bool,
     /// Everything, instead of what has to do with the place.
     pub all: bool,
+    /// The language of a lesson; English otherwise.
+    pub catalog: Option<&'a Catalog>,
 }
 
-impl Style {
+impl Style<'_> {
     /// The style of this process's standard output.
     pub fn of(screen: &Screen) -> Self {
-        Self { unicode: locale_is_utf8(), colour: screen.terminal, all: false }
+        Self { unicode: locale_is_utf8(), colour: screen.terminal, all: false, catalog: None }
+    }
+
+    fn say(&self, word: Word, values: &[(&str, &str)]) -> String {
+        self.catalog.unwrap_or(&Catalog::default()).say(word, values)
     }
 }
 
@@ -65,7 +73,7 @@ pub(super) fn run(compare: &Compare, context: &mut Context) -> anyhow::Result<Ex
 
 /// The comparison as text that fits `width` columns: side by side from `SIDE_BY_SIDE` columns on, one below
 /// the other otherwise. Ends with a line feed.
-pub fn render(comparison: &Comparison, width: usize, style: Style) -> String {
+pub fn render(comparison: &Comparison, width: usize, style: Style<'_>) -> String {
     let mut text = sections::heading(comparison, width, style);
     let mut sections = vec![
         sections::namespaces(comparison, width, style),

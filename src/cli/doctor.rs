@@ -33,7 +33,7 @@ pub(super) fn run(context: &mut Context) -> anyhow::Result<Exit> {
     Ok(if able { Exit::Ok } else { Exit::Failed })
 }
 
-fn render(needs: &[Finding], able: bool, width: usize, style: Style) -> String {
+fn render(needs: &[Finding], able: bool, width: usize, style: Style<'_>) -> String {
     let lines: String = needs.iter().map(|finding| line(finding, width, style)).collect();
     let end = if able {
         "The basic lessons can run here."
@@ -44,7 +44,7 @@ fn render(needs: &[Finding], able: bool, width: usize, style: Style) -> String {
 }
 
 /// The mark, the name, what was seen; below it what helps. On a narrow terminal the name has a line for itself.
-fn line(finding: &Finding, width: usize, style: Style) -> String {
+fn line(finding: &Finding, width: usize, style: Style<'_>) -> String {
     let (mark, said) = match &finding.answer {
         Answer::Met { evidence } => ("ok", evidence),
         Answer::Unmet { why, .. } if finding.basic => ("!!", why),
@@ -67,7 +67,7 @@ fn line(finding: &Finding, width: usize, style: Style) -> String {
     text + &lines.join(&format!("\n{}", " ".repeat(margin))) + "\n"
 }
 
-fn coloured(mark: &str, style: Style) -> String {
+fn coloured(mark: &str, style: Style<'_>) -> String {
     match mark {
         _ if !style.colour => mark.to_owned(),
         "ok" => mark.green().to_string(),

@@ -1,5 +1,7 @@
 //! What lessons say themselves, in one table: a catalog can translate it, and the template is written from it.
 
+use crate::probe::Verdict;
+
 /// One message in English, with `{name}` where a value goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Word(&'static str);
@@ -8,6 +10,18 @@ impl Word {
     /// The message as it is written here: what a catalog knows it by.
     pub fn english(self) -> &'static str {
         self.0
+    }
+}
+
+/// The word for what a comparison found.
+pub fn of_verdict(verdict: &Verdict) -> Word {
+    match verdict {
+        Verdict::Same => SAME,
+        Verdict::Differs => DIFFERS,
+        Verdict::Translated { .. } => TRANSLATED,
+        Verdict::Hidden => HIDDEN,
+        Verdict::Denied(_) => DENIED,
+        Verdict::Unknown(_) => UNKNOWN,
     }
 }
 
@@ -90,6 +104,36 @@ words! {
     DENIED = "denied";
     /// In a comparison: it could not be told.
     UNKNOWN = "unknown";
+    /// In a comparison: over the kinds of namespace.
+    NAMESPACES = "namespaces (device:inode)";
+    /// In a comparison: over the kinds that the lesson is about.
+    SUBJECT_DIFFERS = "the subject: must differ";
+    /// In a comparison: over the kinds that come with it.
+    HELPERS_DIFFER = "helpers: differ because the subject needs them";
+    /// In a comparison: over all other kinds.
+    REST_IS_SAME = "the rest: must be the same";
+    /// In a comparison: a kind that is not as its group says.
+    MUST_DIFFER = "not as expected: {kind} must differ";
+    /// In a comparison: a kind that is not as its group says.
+    MUST_BE_SAME = "not as expected: {kind} must be the same";
+    /// In a comparison: a process with two numbers.
+    TWO_NUMBERS = "{inside} inside is {outside} outside";
+    /// In a comparison: the others of that kind.
+    MORE_NUMBERS = "and {number} more that have two numbers";
+    /// In a comparison: how many processes.
+    ONE_PROCESS = "1 process";
+    /// In a comparison: how many processes.
+    PROCESSES = "{number} processes";
+    /// In a comparison: what the inside does not see.
+    OUTSIDE_HIDDEN = "hidden: {processes} of the outside, which the inside does not see";
+    /// In a comparison: what is left out.
+    NOT_LISTED = "not listed: {processes} without relation to it (--all lists them)";
+    /// In a comparison: what the kernel keeps to itself.
+    UNTOLD = "unknown: {processes} of other users may be inside as well; the kernel does not tell us";
+    /// In a comparison: a field of uname(2) that differs.
+    TWO_VALUES = "{field}: {outside} outside, {inside} inside";
+    /// In a comparison: a veth pair.
+    ONE_CABLE = "{inside} inside and {outside} outside are the two ends of one cable";
     /// A kind of namespace: what the lesson is about.
     SUBJECT = "subject";
     /// A kind of namespace: what the subject needs.

@@ -121,7 +121,7 @@ fn example() -> Comparison {
     compare(&there, &here, &[Kind::Pid, Kind::Uts, Kind::Net], &[Kind::Mnt])
 }
 
-const PLAIN: Style = Style { unicode: true, colour: false, all: false };
+const PLAIN: Style<'_> = Style { unicode: true, colour: false, all: false, catalog: None };
 
 #[test]
 fn two_places_below_each_other_in_40_columns() {

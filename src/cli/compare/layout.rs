@@ -2,6 +2,7 @@
 
 use super::Style;
 use crate::cli::columns::{cut, pad, wrap};
+use crate::lesson::words;
 use crate::probe::Verdict;
 use colored::Colorize;
 
@@ -30,15 +31,16 @@ pub(super) enum Long {
 }
 
 /// The two sides of a section.
-pub(super) fn sides(lines: &[Line<'_>], width: usize, long: Long, style: Style) -> String {
+pub(super) fn sides(lines: &[Line<'_>], width: usize, long: Long, style: Style<'_>) -> String {
     if width >= SIDE_BY_SIDE { beside(lines, width, long, style) } else { below(lines, width, long, style) }
 }
 
-fn beside(lines: &[Line<'_>], width: usize, long: Long, style: Style) -> String {
+fn beside(lines: &[Line<'_>], width: usize, long: Long, style: Style<'_>) -> String {
     let bar = if style.unicode { " │ " } else { " | " };
     let margin = margin_width(width);
     let half = (width - margin - 3) / 2;
-    let mut text = format!("{}{}{bar}inside\n", " ".repeat(margin), pad("outside", half));
+    let [outside, inside] = [words::OUTSIDE, words::INSIDE].map(|word| style.say(word, &[]));
+    let mut text = format!("{}{}{bar}{inside}\n", " ".repeat(margin), pad(&outside, half));
     for line in lines {
         let cells = [&line.outside, &line.inside].map(|cell| fit(cell.as_deref().unwrap_or(""), half, long, style));
         for row in 0..cells[0].len().max(cells[1].len()) {
@@ -52,11 +54,11 @@ fn beside(lines: &[Line<'_>], width: usize, long: Long, style: Style) -> String 
     text
 }
 
-fn below(lines: &[Line<'_>], width: usize, long: Long, style: Style) -> String {
+fn below(lines: &[Line<'_>], width: usize, long: Long, style: Style<'_>) -> String {
     let margin = margin_width(width);
     let mut text = String::new();
-    for (name, side) in [("outside", 0), ("inside", 1)] {
-        text.push_str(name);
+    for (name, side) in [(words::OUTSIDE, 0), (words::INSIDE, 1)] {
+        text.push_str(&style.say(name, &[]));
         text.push('\n');
         for line in lines {
             let Some(cell) = [&line.outside, &line.inside][side] else { continue };
@@ -76,10 +78,14 @@ pub(super) fn margin_width(width: usize) -> usize {
 }
 
 /// The sign of a verdict, with its word where there is room, as wide as the margin.
-pub(super) fn mark(verdict: Option<&Verdict>, margin: usize, style: Style) -> String {
+pub(super) fn mark(verdict: Option<&Verdict>, margin: usize, style: Style<'_>) -> String {
     let Some(verdict) = verdict else { return " ".repeat(margin) };
     let sign = sign(verdict, style);
-    let plain = if margin >= WORD_COLUMN { format!("{sign} {}", verdict.word()) } else { sign.to_owned() };
+    let plain = if margin >= WORD_COLUMN {
+        format!("{sign} {}", style.say(words::of_verdict(verdict), &[]))
+    } else {
+        sign.to_owned()
+    };
     let padded = pad(&plain, margin);
     if !style.colour {
         return padded;
@@ -93,7 +99,7 @@ pub(super) fn mark(verdict: Option<&Verdict>, margin: usize, style: Style) -> St
 }
 
 /// One column that says it without colour and without words.
-pub(super) fn sign(verdict: &Verdict, style: Style) -> &'static str {
+pub(super) fn sign(verdict: &Verdict, style: Style<'_>) -> &'static str {
     match verdict {
         Verdict::Same => "=",
         Verdict::Differs if style.unicode => "≠",
@@ -110,7 +116,7 @@ pub(super) fn note(text: &str, width: usize) -> String {
     wrap(text, width.saturating_sub(2), 0).into_iter().map(|line| format!("  {line}\n")).collect()
 }
 
-fn fit(text: &str, width: usize, long: Long, style: Style) -> Vec<String> {
+fn fit(text: &str, width: usize, long: Long, style: Style<'_>) -> Vec<String> {
     match long {
         Long::Cut => vec![cut(text, width, style.unicode)],
         // Continuation lines stand two columns deeper than their first.
@@ -123,7 +129,7 @@ mod tests {
     use super::*;
     use unicode_width::UnicodeWidthStr;
 
-    const PLAIN: Style = Style { unicode: true, colour: false, all: false };
+    const PLAIN: Style<'_> = Style { unicode: true, colour: false, all: false, catalog: None };
 
     #[test]
     fn wide_characters_keep_the_bar_in_its_column() {

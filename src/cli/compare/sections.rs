@@ -5,34 +5,39 @@ use super::layout::{Line, Long, margin_width, mark, note, sides};
 use crate::cli::columns::pad;
 use crate::kernel::namespace::Identity;
 use crate::kernel::netlink::Interface;
+use crate::lesson::words::{self, Word};
 use crate::probe::{Comparison, Fact, Group, LinkRow, Process, ProcessRow, Side, Verdict, iproute};
 use colored::Colorize;
 use std::collections::BTreeSet;
 use std::fmt::Write;
+use unicode_width::UnicodeWidthStr;
 
 /// After this many sentences of one kind the rest is a count.
 const SENTENCES: usize = 5;
 
-pub(super) fn heading(comparison: &Comparison, width: usize, style: Style) -> String {
+pub(super) fn heading(comparison: &Comparison, width: usize, style: Style<'_>) -> String {
     let side = |name: &str, side: &Side| {
         let command = side.command.known().map_or_else(String::new, |command| format!(" {command}"));
         crate::cli::columns::cut(&format!("{name}: PID {}{command}", side.pid), width, style.unicode) + "\n"
     };
-    side("outside", &comparison.outside) + &side("inside ", &comparison.inside)
+    let names = [words::OUTSIDE, words::INSIDE].map(|word| style.say(word, &[]));
+    let widest = names.iter().map(|name| name.width()).max().unwrap_or(0);
+    side(&pad(&names[0], widest), &comparison.outside) + &side(&pad(&names[1], widest), &comparison.inside)
 }
 
-fn title(text: &str, style: Style) -> String {
+fn title(text: &str, style: Style<'_>) -> String {
     if style.colour { format!("{}\n", text.bold()) } else { format!("{text}\n") }
 }
 
 /// Each reason for which something could not be told, once.
-fn reasons<'a>(verdicts: impl Iterator<Item = &'a Verdict>, width: usize) -> String {
-    let all: BTreeSet<String> =
-        verdicts.filter_map(|verdict| Some(format!("{}: {}", verdict.word(), verdict.why()?))).collect();
+fn reasons<'a>(verdicts: impl Iterator<Item = &'a Verdict>, width: usize, style: Style<'_>) -> String {
+    let reason =
+        |verdict: &Verdict| Some(format!("{}: {}", style.say(words::of_verdict(verdict), &[]), verdict.why()?));
+    let all: BTreeSet<String> = verdicts.filter_map(reason).collect();
     all.iter().map(|reason| note(reason, width)).collect()
 }
 
-pub(super) fn namespaces(comparison: &Comparison, width: usize, style: Style) -> String {
+pub(super) fn namespaces(comparison: &Comparison, width: usize, style: Style<'_>) -> String {
     let rows = &comparison.namespaces.rows;
     let grouped = rows.iter().any(|row| row.group != Group::Rest);
     let margin = margin_width(width);
@@ -40,29 +45,29 @@ pub(super) fn namespaces(comparison: &Comparison, width: usize, style: Style) ->
     let line = |mark: &str, kind: &str, outside: &str, inside: &str| {
         format!("{mark}{}{}{inside}", pad(kind, 8), pad(outside, column)).trim_end().to_owned() + "\n"
     };
-    let mut text = title("namespaces (device:inode)", style);
-    text += &line(&" ".repeat(margin), "", "outside", "inside");
+    let mut text = title(&style.say(words::NAMESPACES, &[]), style);
+    text += &line(&" ".repeat(margin), "", &style.say(words::OUTSIDE, &[]), &style.say(words::INSIDE, &[]));
     let mut group = None;
     for row in rows {
         if grouped && group != Some(row.group) {
             group = Some(row.group);
-            text += &note(group_title(row.group), width);
+            text += &note(&style.say(group_title(row.group), &[]), width);
         }
         let sign = mark(Some(&row.verdict), margin, style);
         text += &line(&sign, row.kind.link(), &identity_text(&row.outside), &identity_text(&row.inside));
         if row.as_expected == Some(false) {
-            let must = if row.group == Group::Rest { "be the same" } else { "differ" };
-            text += &note(&format!("not as expected: {} must {must}", row.kind.link()), width);
+            let must = if row.group == Group::Rest { words::MUST_BE_SAME } else { words::MUST_DIFFER };
+            text += &note(&style.say(must, &[("kind", row.kind.link())]), width);
         }
     }
-    text + &reasons(rows.iter().map(|row| &row.verdict), width)
+    text + &reasons(rows.iter().map(|row| &row.verdict), width, style)
 }
 
-fn group_title(group: Group) -> &'static str {
+fn group_title(group: Group) -> Word {
     match group {
-        Group::Subject => "the subject: must differ",
-        Group::Helper => "helpers: differ because the subject needs them",
-        Group::Rest => "the rest: must be the same",
+        Group::Subject => words::SUBJECT_DIFFERS,
+        Group::Helper => words::HELPERS_DIFFER,
+        Group::Rest => words::REST_IS_SAME,
     }
 }
 
@@ -70,19 +75,21 @@ fn identity_text(fact: &Fact<Identity>) -> String {
     fact.known().map_or_else(|| "-".into(), |identity| format!("{}:{}", identity.device, identity.inode))
 }
 
-pub(super) fn uname(comparison: &Comparison, width: usize, style: Style) -> String {
+pub(super) fn uname(comparison: &Comparison, width: usize, style: Style<'_>) -> String {
     let section = &comparison.uname;
     let [outside, inside] = comparison.uname_text.clone();
     let line = Line { verdict: Some(&section.verdict), outside, inside };
     let mut text = title("uname -a", style) + &sides(&[line], width, Long::Wrap, style);
     for row in section.rows.iter().filter(|row| row.verdict == Verdict::Differs) {
         let value = |side: &Option<String>| side.clone().unwrap_or_default();
-        text += &note(&format!("{}: {} outside, {} inside", row.field, value(&row.outside), value(&row.inside)), width);
+        let (outside, inside) = (value(&row.outside), value(&row.inside));
+        let values = [("field", row.field.as_str()), ("outside", &outside), ("inside", &inside)];
+        text += &note(&style.say(words::TWO_VALUES, &values), width);
     }
-    text + &reasons(section.rows.iter().map(|row| &row.verdict), width)
+    text + &reasons(section.rows.iter().map(|row| &row.verdict), width, style)
 }
 
-pub(super) fn processes(comparison: &Comparison, width: usize, style: Style) -> String {
+pub(super) fn processes(comparison: &Comparison, width: usize, style: Style<'_>) -> String {
     let section = &comparison.processes;
     let shown: Vec<&ProcessRow> = section.rows.iter().filter(|row| style.all || row.related).collect();
     let sizes = [sizes(&shown, |row| row.outside.as_ref()), sizes(&shown, |row| row.inside.as_ref())];
@@ -97,46 +104,46 @@ pub(super) fn processes(comparison: &Comparison, width: usize, style: Style) -> 
     for sentence in process_sentences(comparison, shown.len(), style) {
         text += &note(&sentence, width);
     }
-    text + &reasons(std::iter::once(&section.verdict), width)
+    text + &reasons(std::iter::once(&section.verdict), width, style)
 }
 
 /// What the table alone does not say: numbers that belong together, and what is not shown.
-fn process_sentences(comparison: &Comparison, shown: usize, style: Style) -> Vec<String> {
+fn process_sentences(comparison: &Comparison, shown: usize, style: Style<'_>) -> Vec<String> {
     let rows = &comparison.processes.rows;
     let pairs: Vec<String> = rows
         .iter()
         .filter_map(|row| match row.verdict {
-            Verdict::Translated { inside, outside } => Some(format!("{inside} inside is {outside} outside")),
+            Verdict::Translated { inside, outside } => Some(
+                style.say(words::TWO_NUMBERS, &[("inside", &inside.to_string()), ("outside", &outside.to_string())]),
+            ),
             _ => None,
         })
         .collect();
     let mut sentences: Vec<String> = pairs.iter().take(SENTENCES).cloned().collect();
     if pairs.len() > SENTENCES {
-        sentences.push(format!("and {} more that have two numbers", pairs.len() - SENTENCES));
+        let more = (pairs.len() - SENTENCES).to_string();
+        sentences.push(style.say(words::MORE_NUMBERS, &[("number", &more)]));
     }
     let hidden = rows.iter().filter(|row| row.verdict == Verdict::Hidden && row.outside.is_some()).count();
     if hidden > 0 {
-        sentences.push(format!("hidden: {} of the outside, which the inside does not see", counted(hidden)));
+        sentences.push(counted(words::OUTSIDE_HIDDEN, hidden, style));
     }
     if rows.len() > shown && !style.all {
-        sentences
-            .push(format!("not listed: {} without relation to it (--all lists them)", counted(rows.len() - shown)));
+        sentences.push(counted(words::NOT_LISTED, rows.len() - shown, style));
     }
     if comparison.undetermined > 0 {
-        sentences.push(format!(
-            "unknown: {} of other users may be inside as well; the kernel does not tell us",
-            counted(comparison.undetermined)
-        ));
+        sentences.push(counted(words::UNTOLD, comparison.undetermined, style));
     }
     sentences
 }
 
-fn counted(processes: usize) -> String {
-    if processes == 1 { "1 process".into() } else { format!("{processes} processes") }
+fn counted(word: Word, number: usize, style: Style<'_>) -> String {
+    let count = if number == 1 { words::ONE_PROCESS } else { words::PROCESSES };
+    let processes = style.say(count, &[("number", &number.to_string())]);
+    style.say(word, &[("processes", &processes)])
 }
 
 fn sizes(rows: &[&ProcessRow], side: fn(&ProcessRow) -> Option<&Process>) -> [usize; 4] {
-    use unicode_width::UnicodeWidthStr;
     let mut sizes = [3, 4, 4, 4];
     for process in rows.iter().filter_map(|row| side(row)) {
         let cells = [
@@ -164,7 +171,7 @@ fn process_text(sizes: &[usize; 4], cells: [&str; 5]) -> String {
     format!("{} {} {user} {state} {command}", right(pid, sizes[0]), right(parent, sizes[1]))
 }
 
-pub(super) fn links(comparison: &Comparison, width: usize, style: Style) -> String {
+pub(super) fn links(comparison: &Comparison, width: usize, style: Style<'_>) -> String {
     let section = &comparison.links;
     let all =
         |side: fn(&LinkRow) -> Option<&Interface>| section.rows.iter().filter_map(side).cloned().collect::<Vec<_>>();
@@ -183,12 +190,12 @@ pub(super) fn links(comparison: &Comparison, width: usize, style: Style) -> Stri
     let mut text = title("ip a", style) + &sides(&lines, width, Long::Wrap, style);
     let pairs = section.rows.iter().filter_map(|row| Some((row.inside.as_ref()?, row.peer.as_ref()?)));
     for (link, peer) in pairs {
-        text += &note(&format!("{} inside and {peer} outside are the two ends of one cable", link.name), width);
+        text += &note(&style.say(words::ONE_CABLE, &[("inside", &link.name), ("outside", peer)]), width);
     }
-    text + &reasons(std::iter::once(&section.verdict), width)
+    text + &reasons(std::iter::once(&section.verdict), width, style)
 }
 
-pub(super) fn place(comparison: &Comparison, width: usize, style: Style) -> String {
+pub(super) fn place(comparison: &Comparison, width: usize, style: Style<'_>) -> String {
     let rows = &comparison.place.rows;
     let cell = |row: &str, value: &Option<String>| Some(format!("{row}: {}", value.as_deref().unwrap_or("-")));
     let lines: Vec<Line<'_>> = rows
@@ -201,5 +208,5 @@ pub(super) fn place(comparison: &Comparison, width: usize, style: Style) -> Stri
         .collect();
     let mut text = title("/proc/PID", style);
     let _ = write!(text, "{}", sides(&lines, width, Long::Wrap, style));
-    text + &reasons(rows.iter().map(|row| &row.verdict), width)
+    text + &reasons(rows.iter().map(|row| &row.verdict), width, style)
 }

@@ -109,7 +109,7 @@ impl Teller {
             Event::Compared { comparison, .. } => {
                 let title = self.say(words::COMPARE, &[]);
                 self.line(&format!("\n{}", self.strong(&title)))?;
-                let style = compare::Style::of(&self.screen);
+                let style = compare::Style { catalog: Some(&self.catalog), ..compare::Style::of(&self.screen) };
                 let text = compare::render(comparison, self.screen.width, style);
                 self.screen.print(&text)
             }
