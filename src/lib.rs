@@ -8,6 +8,7 @@ pub mod book;
 pub mod cli;
 pub mod error;
 pub mod exit;
+pub mod guest;
 pub mod image;
 pub mod kernel;
 pub mod lesson;

@@ -296,12 +296,13 @@ fn pass_output(attachment: &Attachment) -> anyhow::Result<Heard> {
 
 /// Our terminal passes every key on: ^C is a byte for the container's terminal, which makes a signal of it. Put back
 /// when dropped.
-struct Raw {
+#[derive(Debug)]
+pub(super) struct Raw {
     before: Termios,
 }
 
 impl Raw {
-    fn set() -> Option<Self> {
+    pub(super) fn set() -> Option<Self> {
         let before = termios::tcgetattr(std::io::stdin()).ok()?;
         let mut raw = before.clone();
         termios::cfmakeraw(&mut raw);

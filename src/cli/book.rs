@@ -64,6 +64,9 @@ struct Recordings {
     /// Where recordings are, a folder for each kind of machine
     #[arg(long, value_name = "DIR", default_value = "book/recordings")]
     folder: PathBuf,
+    /// How long one step may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, env = "EXPLORE_STEP_SECONDS", hide_env = true)]
+    timeout: u64,
 }
 
 impl Book {
@@ -144,7 +147,7 @@ impl Recordings {
         for page in self.pages(&Library::built_in())? {
             let path = self.path(&page);
             std::fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
-            if let Some(signal) = run_and_keep(context, &page, &path)? {
+            if let Some(signal) = self.run_and_keep(context, &page, &path)? {
                 return Ok(signal);
             }
             context.screen.line(&format!("recorded {}", path.display()))?;
@@ -162,7 +165,7 @@ impl Recordings {
                 continue;
             }
             let now = scratch.path().join(format!("{}.json", page.id));
-            if let Some(signal) = run_and_keep(context, &page, &now)? {
+            if let Some(signal) = self.run_and_keep(context, &page, &now)? {
                 return Ok(signal);
             }
             let (kept, now) = (recording::read(&path).map_err(explained)?, recording::read(&now).map_err(explained)?);
@@ -176,20 +179,21 @@ impl Recordings {
         }
         Ok(if bad == 0 { Exit::Ok } else { Exit::Failed })
     }
-}
 
-/// Runs a lesson and writes its recording; a signal that ended it comes back.
-fn run_and_keep(context: &Context, page: &Page, path: &Path) -> anyhow::Result<Option<Exit>> {
-    let roots = context.roots()?;
-    let watched = run::watched(&roots, false, |holder| {
-        let setting = Setting { roots: roots.clone(), holder, keep: false, limit: Duration::from_secs(60), width: 80 };
-        let mut collector = Collector::default();
-        run::run(&setting, page, &mut collector, None)?;
-        write_record(path, &Recording::of(page, collector.events), false).map_err(RunError::from)?;
-        Ok(Outcome::Finished)
-    });
-    match watched.map_err(explained)? {
-        Watched::Ended(_) => Ok(None),
-        Watched::Signalled(number) => Ok(Some(Exit::Signal(number))),
+    /// Runs a lesson and writes its recording; a signal that ended it comes back.
+    fn run_and_keep(&self, context: &Context, page: &Page, path: &Path) -> anyhow::Result<Option<Exit>> {
+        let roots = context.roots()?;
+        let limit = Duration::from_secs(self.timeout);
+        let watched = run::watched(&roots, false, |holder| {
+            let setting = Setting { roots: roots.clone(), holder, keep: false, limit, width: 80 };
+            let mut collector = Collector::default();
+            run::run(&setting, page, &mut collector, None)?;
+            write_record(path, &Recording::of(page, collector.events), false).map_err(RunError::from)?;
+            Ok(Outcome::Finished)
+        });
+        match watched.map_err(explained)? {
+            Watched::Ended(_) => Ok(None),
+            Watched::Signalled(number) => Ok(Some(Exit::Signal(number))),
+        }
     }
 }

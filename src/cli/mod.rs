@@ -16,6 +16,7 @@ mod cp;
 mod diff;
 mod doctor;
 mod exec;
+mod guest;
 mod images;
 mod inspect;
 mod layer;
@@ -123,6 +124,8 @@ enum Command {
     Walk(walk::Args),
     #[command(display_order = 61)]
     Ns(ns::Args),
+    #[command(display_order = 62)]
+    Guest(guest::Guest),
     #[command(display_order = 10)]
     Pull(pull::Pull),
     #[command(display_order = 11)]
@@ -164,6 +167,9 @@ enum Command {
 /// The whole program.
 pub fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
+    if let Some(end) = crate::guest::intercept(&arguments) {
+        return report::finish(Ok(end));
+    }
     if let Some(end) = applet::run(&arguments) {
         return report::finish(end);
     }
@@ -211,6 +217,7 @@ fn dispatch(command: Command, context: &mut Context) -> anyhow::Result<Exit> {
         Command::Network(args) => network::run(args, context),
         Command::Volume(args) => volume::run(args, context),
         Command::Ns(args) => ns::run(args, context),
+        Command::Guest(guest) => guest.run(context),
         Command::Pull(args) => pull::run(&args, context),
         Command::Images(args) => images::run(&args, context),
         Command::Rmi(args) => images::remove(&args, context),

@@ -20,6 +20,7 @@ pub mod fs;
 mod hint;
 pub mod keyring;
 pub mod landlock;
+pub mod machine;
 pub mod mount;
 pub mod namespace;
 pub mod netlink;

@@ -15,6 +15,7 @@ mod docker;
 #[path = "../images/forge.rs"]
 #[allow(dead_code, reason = "each test binary uses a part of this")]
 mod forge;
+mod guest;
 mod known;
 mod layer;
 mod lifecycle;

@@ -23,7 +23,7 @@ pub(super) struct CheckArgs {
     #[arg(long)]
     read_only: bool,
     /// How long one step may take
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, env = "EXPLORE_STEP_SECONDS", hide_env = true)]
     timeout: u64,
 }
 

@@ -24,7 +24,7 @@ pub(super) struct How {
     #[arg(long)]
     keep: bool,
     /// How long one step may take
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, env = "EXPLORE_STEP_SECONDS", hide_env = true)]
     timeout: u64,
 }
 
@@ -85,6 +85,9 @@ fn cannot(context: &mut Context, page: &Page, way: &Way) -> anyhow::Result<Optio
         for missing in way.missing() {
             let fix = missing.fix.as_deref().map(|fix| format!("\n  what helps: {fix}")).unwrap_or_default();
             context.screen.line(&format!("{} cannot run live here: {}{fix}", page.id, missing.why))?;
+        }
+        if !way.missing().is_empty() && !crate::guest::init::is_guest() {
+            context.screen.line(&format!("  it can in a virtual machine: explore guest lesson {}", page.id))?;
         }
     } else if refused {
         context.screen.data(&serde_json::json!({ "schema": 1, "lesson": page.id, "here": way }))?;

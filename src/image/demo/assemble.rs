@@ -32,7 +32,7 @@ pub(super) fn assemble(
     on_file: &mut dyn FnMut(usize, usize),
 ) -> Result<MadeOf, DemoError> {
     let mut base = Tree::default();
-    let found = host::collect(&mut base, recipe)?;
+    let found = host::collect(&mut base, recipe, &[])?;
     etc::base(&mut base);
     let mut second = Tree::default();
     etc::second(&mut second);

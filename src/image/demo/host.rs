@@ -42,8 +42,8 @@ pub(super) struct Found {
     pub(super) absent: Vec<String>,
 }
 
-/// Puts all programs and their libraries into the tree.
-pub(super) fn collect(tree: &mut Tree, recipe: &Recipe) -> Result<Found, DemoError> {
+/// Puts all programs and their libraries into the tree, and with them `more` programs, where this machine has them.
+pub(super) fn collect(tree: &mut Tree, recipe: &Recipe, more: &[&str]) -> Result<Found, DemoError> {
     let mut found = Found::default();
     let mut libraries = Libraries::default();
     for top in ["/bin", "/sbin", "/lib", "/lib64"] {
@@ -52,9 +52,9 @@ pub(super) fn collect(tree: &mut Tree, recipe: &Recipe) -> Result<Found, DemoErr
             tree.copy_with_links(Path::new(top))?;
         }
     }
-    for name in wanted() {
+    for name in wanted().chain(more.iter().copied()) {
         let Some(program) = find(name, recipe) else {
-            if NEEDED.contains(&name) {
+            if let Some(name) = NEEDED.into_iter().find(|needed| *needed == name) {
                 let looked = recipe.search.iter().map(|folder| folder.display().to_string()).collect();
                 return Err(DemoError::Missing { name, looked });
             }
@@ -94,7 +94,13 @@ fn stand_in(tree: &mut Tree, libraries: &mut Libraries, found: &Found, recipe: &
     Ok(())
 }
 
-fn wanted() -> impl Iterator<Item = &'static str> {
+/// Our own program at a place of its own, and what it loads.
+pub(super) fn add_own(tree: &mut Tree, recipe: &Recipe, place: &str) -> Result<(), DemoError> {
+    tree.copy(&recipe.program, Path::new(place))?;
+    Libraries::default().add(tree, &recipe.program)
+}
+
+fn wanted<'a>() -> impl Iterator<Item = &'a str> {
     WANTED.split_whitespace()
 }
 

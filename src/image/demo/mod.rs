@@ -14,6 +14,7 @@ mod recipe;
 mod tree;
 
 pub use recipe::Recipe;
+pub(crate) use tree::{Node, Tree};
 
 use super::ImageError;
 use super::layout::Layout;
@@ -59,6 +60,19 @@ impl Explain for DemoError {
     fn exit(&self) -> Exit {
         Exit::Failed
     }
+}
+
+/// What a machine that is made of this one stands on: the programs of the demo image, `more` where this machine has them,
+/// and `explore` itself, with all that they load.
+///
+/// # Errors
+/// [`DemoError`].
+pub(crate) fn userland(recipe: &Recipe, more: &[&str], explore_at: &str) -> Result<Tree, DemoError> {
+    let mut tree = Tree::default();
+    host::collect(&mut tree, recipe, more)?;
+    host::add_own(&mut tree, recipe, explore_at)?;
+    etc::base(&mut tree);
+    Ok(tree)
 }
 
 /// The layout that holds `demo:latest`, assembled anew only if something that it is made of has changed. `on_file`

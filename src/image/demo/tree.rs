@@ -11,7 +11,7 @@ const MOST_LINKS: usize = 40;
 
 /// One thing in the image.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Node {
+pub(crate) enum Node {
     Folder {
         mode: u32,
     },
@@ -33,25 +33,25 @@ pub(super) enum Node {
 
 /// All of them, by their path below the root (without a leading slash).
 #[derive(Debug, Default)]
-pub(super) struct Tree {
-    pub(super) nodes: BTreeMap<PathBuf, Node>,
+pub(crate) struct Tree {
+    pub(crate) nodes: BTreeMap<PathBuf, Node>,
 }
 
 impl Tree {
-    pub(super) fn folder(&mut self, path: &str, mode: u32) {
+    pub(crate) fn folder(&mut self, path: &str, mode: u32) {
         self.insert(Path::new(path), Node::Folder { mode });
     }
 
-    pub(super) fn text(&mut self, path: &str, content: impl Into<Vec<u8>>) {
+    pub(crate) fn text(&mut self, path: &str, content: impl Into<Vec<u8>>) {
         self.insert(Path::new(path), Node::Text { content: content.into(), mode: 0o644 });
     }
 
-    pub(super) fn link(&mut self, path: &str, target: impl Into<PathBuf>) {
+    pub(crate) fn link(&mut self, path: &str, target: impl Into<PathBuf>) {
         self.insert(Path::new(path), Node::Link { target: target.into() });
     }
 
     /// Puts a file of this host at `path`, which may differ from where it is here.
-    pub(super) fn copy(&mut self, from: &Path, path: &Path) -> Result<(), DemoError> {
+    pub(crate) fn copy(&mut self, from: &Path, path: &Path) -> Result<(), DemoError> {
         let found = fs::metadata(from).map_err(|source| DemoError::Read { path: from.to_owned(), source })?;
         // Without setuid bits: this image gives nobody what they have not got.
         let mode = if found.permissions().mode() & 0o111 == 0 { 0o644 } else { 0o755 };
@@ -62,7 +62,7 @@ impl Tree {
 
     /// Puts a file of this host where it is here, with every link on the way to it: `/bin -> usr/bin`,
     /// `awk -> /etc/alternatives/awk -> /usr/bin/mawk`. Answers the path of the file itself.
-    pub(super) fn copy_with_links(&mut self, path: &Path) -> Result<PathBuf, DemoError> {
+    pub(crate) fn copy_with_links(&mut self, path: &Path) -> Result<PathBuf, DemoError> {
         let failed = |source| DemoError::Read { path: path.to_owned(), source };
         let mut to_do: Vec<PathBuf> = parts(path);
         let mut here = PathBuf::from("/");

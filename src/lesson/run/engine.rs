@@ -11,9 +11,6 @@ use crate::lesson::progress::Recorder;
 use crate::probe;
 use std::time::{Duration, Instant};
 
-/// What an act may take to show in the kernel's state, which is not always at once.
-const SETTLING: Duration = Duration::from_secs(3);
-
 /// How a run ends that does not fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
@@ -216,7 +213,7 @@ impl<'a> Engine<'a> {
     // ANCHOR: mark
     /// Which option holds: all are tested, and exactly one must.
     pub(super) fn mark(&mut self, block: &Block, predict: &Predict) -> Result<usize, RunError> {
-        let until = Instant::now() + SETTLING;
+        let until = Instant::now() + self.setting.settling();
         loop {
             let mut answers = Vec::new();
             for option in &predict.options {
@@ -240,7 +237,7 @@ impl<'a> Engine<'a> {
             return Ok(after);
         }
         self.act(block, &exercise.solution)?;
-        if !self.verified(block, exercise, SETTLING)? {
+        if !self.verified(block, exercise, self.setting.settling())? {
             return Err(unsolved(block, exercise));
         }
         self.tell(&Event::Verified { block: block.id.clone(), done: true })?;
@@ -318,7 +315,7 @@ impl<'a> Engine<'a> {
                 BlockKind::Predict(Predict { act: Some(act), .. }) => drop(self.scene.act(act, &mut quiet)?),
                 BlockKind::Exercise(exercise) => {
                     self.scene.act(&exercise.solution, &mut quiet)?;
-                    self.verified(before, exercise, SETTLING)?;
+                    self.verified(before, exercise, self.setting.settling())?;
                 }
                 BlockKind::Predict(_) | BlockKind::Check(_) | BlockKind::Compare(_) => {}
             }

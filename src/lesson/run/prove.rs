@@ -14,7 +14,6 @@ use std::time::Duration;
 
 /// For so long a wrong way must not come right: some effects take a moment.
 const STEADY: Duration = Duration::from_millis(300);
-const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Follows and answers nothing.
 #[derive(Debug)]
@@ -60,7 +59,7 @@ fn untouched_and_solved(setting: &Setting, page: &Page, block: &Block, exercise:
         return Err(too_easy(block, exercise, "nothing was done"));
     }
     engine.act(block, &exercise.solution)?;
-    if !engine.verified(block, exercise, PATIENCE)? {
+    if !engine.verified(block, exercise, setting.settling())? {
         return Err(unsolved(block, exercise));
     }
     engine.scene.close()

@@ -26,6 +26,14 @@ pub struct Setting {
     pub width: usize,
 }
 
+impl Setting {
+    /// What an act may take to show in the kernel's state, which is not always at once: three seconds, and as much more
+    /// as a step may take more than its minute, on a machine that is emulated.
+    pub(super) fn settling(&self) -> Duration {
+        self.limit / 20
+    }
+}
+
 /// The name of the place in every lesson; the state folder is the lesson's own, so it cannot meet another.
 pub(super) const PLACE: &str = "lesson";
 

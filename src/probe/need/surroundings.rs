@@ -1,6 +1,7 @@
 //! What is around us: a terminal, a locale, programs.
 
 use super::{Answer, Who};
+use crate::guest;
 use crate::state::Roots;
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -10,7 +11,7 @@ const DEMO: [&str; 12] =
     ["sh", "uname", "hostname", "ls", "cat", "id", "mount", "touch", "rm", "sleep", "grep", "unshare"];
 
 /// Where a program is, by PATH, and where programs usually are.
-pub(super) fn find_program(name: &str) -> Option<PathBuf> {
+pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let usual = ["/usr/local/sbin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"].map(PathBuf::from);
     std::env::split_paths(&path)
@@ -64,6 +65,21 @@ pub(super) fn nft(_: &Roots) -> Answer {
 
 pub(super) fn perl(_: &Roots) -> Answer {
     program("perl", "perl-base", "")
+}
+
+/// What `explore guest` is made of.
+pub(super) fn guest(_: &Roots) -> Answer {
+    let emulator = guest::emulator();
+    match (emulator, guest::Kernel::find(None)) {
+        (Some(_), Ok(kernel)) => Answer::met(format!("explore guest: {}", kernel.image.display())),
+        (None, _) => {
+            Answer::unmet("no QEMU here", "apt-get install --no-install-recommends qemu-system-x86", Who::Root)
+        }
+        (_, Err(error)) => {
+            let fix = error.fix();
+            Answer::unmet(error.to_string(), fix, Who::You)
+        }
+    }
 }
 
 pub(super) fn demo_image(_: &Roots) -> Answer {
