@@ -168,21 +168,17 @@ impl Session {
     fn run(mut self, signals: &SignalFd, limit: Option<Duration>) -> anyhow::Result<End> {
         let until = limit.map(|limit| Instant::now() + limit);
         loop {
-            let ready = self.wait(signals, until.filter(|_| !self.up))?;
+            let [signal, cable, ended, input] = self.wait(signals, until.filter(|_| !self.up))?;
             if !self.up && until.is_some_and(|until| Instant::now() >= until) {
                 return Ok(End::NeverUp);
             }
-            if ready.signal
-                && let Some(exit) = self.signalled(signals)
-            {
+            if signal && let Some(exit) = self.signalled(signals) {
                 return Ok(End::Code(exit));
             }
-            if ready.cable
-                && let Some(exit) = self.hear()?
-            {
+            if cable && let Some(exit) = self.hear()? {
                 return Ok(End::Code(exit));
             }
-            if ready.ended {
+            if ended {
                 // What it said last may still be in the cable.
                 if let Some(exit) = self.hear()? {
                     return Ok(End::Code(exit));
@@ -193,14 +189,15 @@ impl Session {
                 drop(self.raw.take());
                 return Err(explained(GuestError::Died { said: self.machine.last_words() }));
             }
-            if ready.input {
+            if input {
                 self.read_input();
             }
             self.send()?;
         }
     }
 
-    fn wait(&self, signals: &SignalFd, until: Option<Instant>) -> anyhow::Result<Ready> {
+    /// Until something has come: a signal, bytes over the cable, the end of QEMU, input.
+    fn wait(&self, signals: &SignalFd, until: Option<Instant>) -> anyhow::Result<[bool; 4]> {
         let cable = PollFlags::POLLIN | if self.outgoing.is_empty() { PollFlags::empty() } else { PollFlags::POLLOUT };
         let listen = self.up && self.input_open && self.outgoing.len() < PIECE;
         let stdin = io::stdin();
@@ -224,7 +221,7 @@ impl Session {
             let events = watched.get(at).and_then(PollFd::revents).unwrap_or(PollFlags::empty());
             events.intersects(PollFlags::POLLIN | PollFlags::POLLHUP | PollFlags::POLLERR)
         };
-        Ok(Ready { signal: is_ready(0), cable: is_ready(1), ended: is_ready(2), input: is_ready(3) })
+        Ok([0, 1, 2, 3].map(is_ready))
     }
 
     /// What the guest says; the exit code, if that is it.
@@ -238,7 +235,7 @@ impl Session {
                 // QEMU has ended, or there is no more for now.
                 Err(_) => break,
             }
-            while let Some(frame) = self.incoming.next()? {
+            while let Some(frame) = self.incoming.take_frame()? {
                 if let Some(exit) = self.take(frame)? {
                     return Ok(Some(exit));
                 }
@@ -318,13 +315,6 @@ impl Session {
         }
         Ok(())
     }
-}
-
-struct Ready {
-    signal: bool,
-    cable: bool,
-    ended: bool,
-    input: bool,
 }
 
 fn signals() -> anyhow::Result<SignalFd> {

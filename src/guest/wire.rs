@@ -80,7 +80,7 @@ impl Incoming {
     ///
     /// # Errors
     /// `InvalidData`: what came is none, or is longer than any may be.
-    pub fn next(&mut self) -> io::Result<Option<Frame>> {
+    pub fn take_frame(&mut self) -> io::Result<Option<Frame>> {
         let Some((head, rest)) = self.bytes.split_first_chunk::<5>() else { return Ok(None) };
         let [kind, length @ ..] = *head;
         let length = usize::try_from(u32::from_le_bytes(length)).unwrap_or(usize::MAX);
@@ -118,7 +118,7 @@ mod tests {
             let mut heard = Vec::new();
             for bytes in sent.chunks(piece) {
                 incoming.add(bytes);
-                while let Some(frame) = incoming.next().unwrap() {
+                while let Some(frame) = incoming.take_frame().unwrap() {
                     heard.push(frame);
                 }
             }
@@ -131,7 +131,7 @@ mod tests {
         for bytes in [[9, 0, 0, 0, 0], [1, 0, 0, 0, 0xff], [3, 0, 0, 0, 0]] {
             let mut incoming = Incoming::default();
             incoming.add(&bytes);
-            assert!(incoming.next().is_err(), "{bytes:?}");
+            assert!(incoming.take_frame().is_err(), "{bytes:?}");
         }
     }
 }

@@ -137,7 +137,7 @@ impl Relay<'_> {
             let mut bytes = vec![0; PIECE];
             let length = read(self.cable, &mut bytes)?;
             self.incoming.add(&bytes[..length]);
-            while let Some(frame) = self.incoming.next()? {
+            while let Some(frame) = self.incoming.take_frame()? {
                 self.obey(frame);
             }
         }
