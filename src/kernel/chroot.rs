@@ -8,7 +8,7 @@ use std::path::Path;
 /// Deeper than any folder that a walk upwards starts in.
 const DEEPEST: usize = 64;
 
-/// Makes the folder the root of this process, which then stands in it.
+/// Makes the folder the root of this process, which then stands in it. Nothing is unmounted: see [`walk_out`].
 ///
 /// # Errors
 /// The fchdir(2) or chroot(2) that failed.

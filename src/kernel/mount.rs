@@ -116,17 +116,6 @@ pub fn pivot_into(new_root: BorrowedFd<'_>, why: &str) -> Result<()> {
     fchdir(new_root)
 }
 
-/// Makes `new_root` what this process has for `/`, and stands in it. Nothing is unmounted, and whoever may do this once more
-/// walks out of it again: chroot(2), NOTES.
-///
-/// # Errors
-/// The fchdir(2) or chroot(2) that failed.
-pub fn chroot_into(new_root: BorrowedFd<'_>, why: &str) -> Result<()> {
-    nix::unistd::fchdir(new_root)
-        .map_err(|errno| Error::quiet("fchdir", &format_args!("{}", new_root.as_raw_fd()), errno))?;
-    call(why, "chroot", format_args!("\".\""), || nix::unistd::chroot("."))
-}
-
 /// Takes a detached copy of a mount (open_tree(2), Linux 5.2): of the host's `/dev/null`, of a volume, of our own
 /// program. It can be given other attributes before anyone sees it, and attached where we hold a descriptor.
 ///

@@ -4,7 +4,7 @@
 //! chroot(2) only gets that, and has its mount namespace as a helper: so that nothing is mounted on the machine.
 
 use super::profile::{Isolation, Root};
-use crate::kernel::{self, mount};
+use crate::kernel::{self, chroot, mount};
 use crate::stages::failure::Failure;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -48,7 +48,7 @@ pub(super) fn enter(isolation: &Isolation, fresh: &Fresh, at: &Path) -> Result<(
     };
     let root = open(at).map_err(Failure::at("find its root"))?;
     match isolation.root {
-        Root::Chroot => mount::chroot_into(root.as_fd(), why),
+        Root::Chroot => chroot::enter(root.as_fd(), why),
         Root::Pivot => mount::pivot_into(root.as_fd(), why),
     }
     .map_err(Failure::at("move into its root"))
@@ -159,5 +159,5 @@ pub(super) fn of_process(pid: i32) -> Result<OwnedFd, Failure> {
 /// # Errors
 /// The fchdir(2) or chroot(2) that failed.
 pub(super) fn stand_in(root: &OwnedFd) -> Result<(), Failure> {
-    mount::chroot_into(root.as_fd(), "where its first process has its root").map_err(Failure::at("stand in its root"))
+    chroot::enter(root.as_fd(), "where its first process has its root").map_err(Failure::at("stand in its root"))
 }
