@@ -2,8 +2,8 @@
 //! or may not show what a lesson shows. It needs no root, no network and no disk image: it is made of this machine's own
 //! programs, and leaves nothing.
 //!
-//! The host's side: [`Kernel`] is found, [`archive`] packs what it boots into, [`machine`] starts QEMU, and [`wire`] is
-//! what both sides say. The guest's side is the same program: [`init`] is PID 1 there, and [`modprobe`] loads drivers.
+//! The host's side: [`Kernel`] is found, `archive` packs what it boots into, `machine` starts QEMU, and [`wire`] is
+//! what both sides say. The guest's side is the same program: [`init`] is PID 1 there, and `modprobe` loads drivers.
 //! It has one processor image more than a container has: a kernel that is not ours answers. That is all its difference.
 //!
 //! Left out: a network beyond loopback, folders of the host, and other processors than x86-64.

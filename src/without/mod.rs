@@ -1,7 +1,7 @@
 //! Take one away: the same container whole, and with one thing missing; which facts have changed is what that thing buys.
 //!
-//! Each container stands on a host of its own ([`stand_in`]), so that what it reaches without its guard is never the
-//! machine. Nothing here is known beforehand: a fact is what was seen of a process ([`facts`]).
+//! Each container stands on a host of its own (`stand_in`), so that what it reaches without its guard is never the
+//! machine. Nothing here is known beforehand: a fact is what was seen of a process (`facts`).
 
 mod drawing;
 mod error;

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -48,6 +49,21 @@ static inline __attribute__((always_inline)) long native(long nr, long a, long r
 }
 #endif
 
+/* A child that the machine has had no time for yet has not been answered: only one that sleeps waits for ever. */
+static int sleeps(pid_t child)
+{
+    char path[32], text[256] = "";
+    snprintf(path, sizeof path, "/proc/%d/stat", child);
+    FILE *file = fopen(path, "r");
+    if (file == NULL)
+        return 1;
+    if (fread(text, 1, sizeof text - 1, file) == 0)
+        text[0] = 0;
+    fclose(file);
+    const char *state = strrchr(text, ')');
+    return state == NULL || state[2] != 'R';
+}
+
 static const char *wait_and_name(pid_t child)
 {
     sigset_t ended;
@@ -56,7 +72,7 @@ static const char *wait_and_name(pid_t child)
     /* pause(2) and its like wait for ever, some with every signal blocked. */
     struct timespec patience = {.tv_nsec = 200000000};
     while (waitpid(child, NULL, __WALL | WNOHANG) == 0)
-        if (sigtimedwait(&ended, NULL, &patience) < 0)
+        if (sigtimedwait(&ended, NULL, &patience) < 0 && sleeps(child))
             kill(child, SIGKILL);
     if (*answer == -EPERM)
         return "EPERM";
