@@ -4,7 +4,7 @@
 //!
 //! The host's side: [`Kernel`] is found, `archive` packs what it boots into, `machine` starts QEMU, and [`wire`] is
 //! what both sides say. The guest's side is the same program: [`init`] is PID 1 there, and `modprobe` loads drivers.
-//! It has one processor image more than a container has: a kernel that is not ours answers. That is all its difference.
+//! What sets it apart from a container is one thing: another kernel answers in it.
 //!
 //! Left out: a network beyond loopback, folders of the host, and other processors than x86-64.
 
