@@ -10,7 +10,6 @@ use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal};
 use std::path::{Path, PathBuf};
 
-/// Load images from a file: what docker save writes, an OCI archive, an OCI layout folder
 #[derive(Debug, clap::Args)]
 pub(super) struct Load {
     /// The same as FILE, as docker has it
@@ -23,7 +22,6 @@ pub(super) struct Load {
     file: Option<PathBuf>,
 }
 
-/// Save images to a file that docker load and OCI tools read
 #[derive(Debug, clap::Args)]
 pub(super) struct Save {
     /// Where to; standard output without it, unless that is a terminal

@@ -14,9 +14,6 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Read the book that a release carries: on loopback in your browser, until ^C, or written into a folder
-///
-/// It goes with the lessons and needs no Internet. The commands below are for those who build and translate it.
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Book {

@@ -5,7 +5,6 @@ use crate::exit::Exit;
 use crate::lesson::run as lesson;
 use crate::stages::exit::{self, Cleaned};
 
-/// Take back what a killed explore has left on this machine
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Containers that run in the background, and what `layer mount`, `network up` and `ns create` made, are \

@@ -7,7 +7,6 @@ use crate::stages::commit::{self, Change, Committed, Request};
 use crate::stages::create;
 use std::io::Write;
 
-/// Make an image of a container: its own image, and what it has written as one more layer
 #[derive(Debug, clap::Args)]
 #[command(after_help = "What is mounted in the container (volumes, /proc, /tmp as a tmpfs) is not in it, nor is any \
     process. `explore diff` shows what will be.")]

@@ -11,7 +11,7 @@ use crate::lesson::words::Word;
 use crate::probe::{self, Comparison};
 use std::fmt::Write;
 
-/// What is compared, and how much of it is shown.
+/// Show a place beside this one: namespaces, uname, processes, interfaces
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Compare {
     /// A process by its number, a container by name or ID, or a place of `explore ns`; without it the one made last

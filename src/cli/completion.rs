@@ -6,16 +6,12 @@ use clap::CommandFactory;
 use clap_complete::Shell;
 use std::path::PathBuf;
 
-/// Print the script with which a shell completes commands and flags
-///
-/// For bash, for everybody here: explore completion bash >/etc/bash_completion.d/explore
 #[derive(Debug, clap::Args)]
 pub(super) struct Completion {
     /// The shell that it is for
     shell: Shell,
 }
 
-/// Write the manual pages, one for each command, into DIR
 #[derive(Debug, clap::Args)]
 pub(super) struct Man {
     /// The folder; it is made where it is missing

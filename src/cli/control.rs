@@ -7,7 +7,6 @@ use crate::stages::create::{self, Container};
 use crate::stages::exec::{self, ControlError};
 use crate::state::Roots;
 
-/// Hold all processes of containers
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "They keep their memory and their sockets and get no processor. Cgroups do it: freezer.state in \
@@ -19,7 +18,6 @@ pub(super) struct Pause {
     containers: Vec<String>,
 }
 
-/// Let containers go on that were paused
 #[derive(Debug, clap::Args)]
 pub(super) struct Unpause {
     /// Names or IDs

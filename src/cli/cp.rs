@@ -8,7 +8,6 @@ use crate::stages::create;
 use std::io::{IsTerminal, Write, stdin, stdout};
 use std::path::{Path, PathBuf};
 
-/// Copy files from a container to this machine, or to a container; it need not run
 #[derive(Debug, clap::Args)]
 #[command(
     override_usage = "explore cp [OPTIONS] CONTAINER:PATH LOCAL|-\n       explore cp [OPTIONS] LOCAL|- CONTAINER:PATH",

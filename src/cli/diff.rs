@@ -5,7 +5,6 @@ use crate::exit::Exit;
 use crate::stages::create;
 use crate::stages::layer;
 
-/// Show what a container has added (A), changed (C) and deleted (D)
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Read from the container's writable layer, where overlayfs keeps whole files and, for what is gone, \

@@ -9,7 +9,6 @@ use crate::stages::exec::{self, Joining};
 use crate::stages::place::{Place, PlaceError, Program, Stdio};
 use std::os::fd::AsFd;
 
-/// Run one more command in a running container, or in a place made by `ns create`
 #[derive(Debug, clap::Args)]
 #[allow(clippy::struct_excessive_bools)] // each is a flag of docker's
 pub(super) struct Args {

@@ -30,11 +30,6 @@ const PIECE: usize = 64 * 1024;
 const PASSED: [&str; 9] =
     ["TERM", "COLORTERM", "LANG", "LC_ALL", "LC_CTYPE", "LC_MESSAGES", "NO_COLOR", "COLUMNS", "EXPLORE_SEED"];
 
-/// Run a lesson, or any command, in a virtual machine with a kernel of its own: no root, no network, nothing stays
-///
-/// `explore guest lesson cgroup-memory` runs a command of explore in it, `explore guest -- uname -a` any program of this
-/// machine; without either there is a shell. The machine is QEMU, made on the spot of this machine's programs and a stock
-/// kernel: what `--kernel` names, else the newest of /boot, else the folder `guest` beside this program.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Where there is no kernel, and without root:\n  apt-get download linux-image-6.1.0-44-cloud-amd64\n  \

@@ -5,7 +5,6 @@ use super::{Context, explained, inspect};
 use crate::exit::Exit;
 use crate::image::{self, Summary, time};
 
-/// List the images that are here
 #[derive(Debug, clap::Args)]
 pub(super) struct Images {
     /// Print image IDs alone
@@ -30,7 +29,6 @@ fn dangling(text: &str) -> Result<bool, String> {
     }
 }
 
-/// Give an image one more name
 #[derive(Debug, clap::Args)]
 pub(super) struct Tag {
     /// Name or ID of the image
@@ -41,7 +39,6 @@ pub(super) struct Tag {
     target: String,
 }
 
-/// Show how an image was made, the newest step first
 #[derive(Debug, clap::Args)]
 pub(super) struct History {
     /// Print image IDs alone
@@ -65,7 +62,6 @@ pub(super) struct Prune {
     force: bool,
 }
 
-/// Images as docker groups them: `explore image ls` is `explore images`
 #[derive(Debug, clap::Args)]
 pub(super) struct Group {
     #[command(subcommand)]
@@ -161,7 +157,6 @@ fn prune(args: &Prune, context: &mut Context) -> anyhow::Result<Exit> {
     Ok(Exit::Ok)
 }
 
-/// Remove images that no container stands on
 #[derive(Debug, clap::Args)]
 pub(super) struct Rmi {
     /// Names, or IDs

@@ -14,7 +14,6 @@ use crate::stages::create::{self, CreateError};
 use crate::state::Roots;
 use serde_json::Value;
 
-/// Show all that is known of containers and images
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "In docker's shape: `-f '{{.State.Status}}'`, `-f '{{json .Mounts}}'`. Facts that explore does \

@@ -5,7 +5,6 @@ use crate::exit::Exit;
 use crate::stages::layer::{self, View};
 use crate::stages::{connection, create, network};
 
-/// The final layer of a container: mount it, look at it, take it away
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]

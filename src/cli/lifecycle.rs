@@ -7,7 +7,6 @@ use crate::stages::create;
 use crate::stages::exit::Signal;
 use crate::stages::{exec, exit};
 
-/// End containers: their stop signal, and SIGKILL if that does not help
 #[derive(Debug, clap::Args)]
 pub(super) struct Stop {
     /// Seconds between the two; -1 waits as long as it takes
@@ -21,7 +20,6 @@ pub(super) struct Stop {
     containers: Vec<String>,
 }
 
-/// Send a signal to PID 1 of containers: SIGKILL ends it, another one it may handle
 #[derive(Debug, clap::Args)]
 pub(super) struct Kill {
     /// A name such as TERM, or a number
@@ -32,7 +30,6 @@ pub(super) struct Kill {
     containers: Vec<String>,
 }
 
-/// Stop containers and start them again
 #[derive(Debug, clap::Args)]
 pub(super) struct Restart {
     /// Seconds between the stop signal and SIGKILL; -1 waits as long as it takes
@@ -46,7 +43,6 @@ pub(super) struct Restart {
     containers: Vec<String>,
 }
 
-/// Give a container another name
 #[derive(Debug, clap::Args)]
 pub(super) struct Rename {
     /// Name or ID
@@ -55,7 +51,6 @@ pub(super) struct Rename {
     name: String,
 }
 
-/// Wait until containers have ended, and print their exit codes
 #[derive(Debug, clap::Args)]
 pub(super) struct Wait {
     /// Names or IDs
@@ -63,7 +58,6 @@ pub(super) struct Wait {
     containers: Vec<String>,
 }
 
-/// Remove containers and what they have written
 #[derive(Debug, clap::Args)]
 pub(super) struct Rm {
     /// End one that runs first

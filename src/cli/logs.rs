@@ -11,7 +11,6 @@ use std::io::Write;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// Show what a container has said
 #[derive(Debug, clap::Args)]
 pub(super) struct Logs {
     /// Go on until it ends

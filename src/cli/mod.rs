@@ -93,66 +93,107 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 enum Command {
     #[command(flatten)]
     Verb(Box<verbs::Verb>),
+    /// The same commands as docker groups them: `explore container ls` is `explore ps`
     #[command(display_order = 44)]
     Container(verbs::Group),
+    /// Show all that is known of containers and images
     #[command(display_order = 44)]
     Inspect(inspect::Inspect),
+    /// Lessons that run on this machine, and that the kernel marks.
     #[command(display_order = 2)]
     Lesson(lesson::Lesson),
+    /// What you have answered so far; kept on this machine only.
     #[command(display_order = 3)]
     Progress(progress::ProgressArgs),
+    /// Read the book that a release carries: on loopback in your browser, until ^C, or written into a folder
+    ///
+    /// It goes with the lessons and needs no Internet. The commands below are for those who build and translate it.
     #[command(display_order = 90)]
     Book(book::Book),
     /// Show a place beside this one: namespaces, uname, processes, interfaces
     #[command(display_order = 60)]
     Compare(compare::Compare),
+    /// Take one thing away from a container, and see which facts change
     #[command(display_order = 62)]
     Without(without::Args),
+    /// Take each thing away in turn, and show which facts each one buys
     #[command(display_order = 63)]
     Matrix(without::MatrixArgs),
+    /// The final layer of a container: mount it, look at it, take it away
     #[command(display_order = 21)]
     Layer(layer::Args),
+    /// The network of containers: bridge, cable, address, route, NAT
+    #[command(display_order = 24)]
     Network(network::Args),
+    /// Volumes: folders that outlive containers
     #[command(display_order = 22)]
     Volume(volume::Args),
+    /// Take back what a killed explore has left on this machine
     #[command(display_order = 43)]
     Clean(clean::Args),
+    /// Walk through `docker run`, one stage after the other, and look at what each one changes
     #[command(display_order = 1)]
     Walk(walk::Args),
+    /// Make namespaces without an image, and stand in them
     #[command(display_order = 61)]
     Ns(ns::Args),
+    /// Run a lesson, or any command, in a virtual machine with a kernel of its own: no root, no network, nothing stays
+    ///
+    /// `explore guest lesson cgroup-memory` runs a command of explore in it, `explore guest -- uname -a` any program of this
+    /// machine; without either there is a shell. The machine is QEMU, made on the spot of this machine's programs and a stock
+    /// kernel: what `--kernel` names, else the newest of /boot, else the folder `guest` beside this program.
     #[command(display_order = 62)]
     Guest(guest::Guest),
+    /// Fetch an image and unpack its layers. `demo` is made from this machine and needs no network
     #[command(display_order = 10)]
     Pull(pull::Pull),
+    /// List the images that are here
     #[command(display_order = 11)]
     Images(images::Images),
+    /// Remove images that no container stands on
     #[command(display_order = 12)]
     Rmi(images::Rmi),
     /// Say what can run on this machine, and what helps where something cannot
     #[command(display_order = 61)]
     Doctor,
+    /// Run a command, and say which layer of the kernel refused it what
+    ///
+    /// File mode, capability, seccomp filter, mount flag, cgroup, limit, security module: the error that a program prints is the
+    /// same for many of them. Here each system call is watched, and for one that is refused the layer is found out. What was
+    /// found goes to standard error; the exit code is the command's own.
     #[command(display_order = 62)]
     Why(why::Args),
+    /// Send an image to the registry that its name says
     #[command(display_order = 11)]
     Push(push::Push),
+    /// Give an image one more name
     #[command(display_order = 12)]
     Tag(images::Tag),
+    /// Show how an image was made, the newest step first
     #[command(display_order = 12)]
     History(images::History),
+    /// Images as docker groups them: `explore image ls` is `explore images`
     #[command(display_order = 12)]
     Image(images::Group),
+    /// Load images from a file: what docker save writes, an OCI archive, an OCI layout folder
     #[command(display_order = 13)]
     Load(archive::Load),
+    /// Save images to a file that docker load and OCI tools read
     #[command(display_order = 14)]
     Save(archive::Save),
+    /// Answer as a registry for the images that are here: on loopback, read-only, until it is ended
     #[command(display_order = 15)]
     Registry(registry::Args),
+    /// Print the script with which a shell completes commands and flags
+    ///
+    /// For bash, for everybody here: explore completion bash >/etc/bash_completion.d/explore
     #[command(display_order = 91)]
     Completion(completion::Completion),
+    /// Write the manual pages, one for each command, into DIR
     #[command(display_order = 92)]
     Man(completion::Man),
     /// Be an OCI runtime: what dockerd, containerd and podman call to make containers
@@ -235,6 +276,32 @@ fn dispatch(command: Command, context: &mut Context) -> anyhow::Result<Exit> {
         // With a flag of ours before it: it has its own.
         Command::Oci { .. } => {
             anyhow::bail!("`explore oci` takes its flags after that word; its own --help lists them")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Cli;
+    use clap::{Command, CommandFactory};
+
+    /// By name: what the list above a command says of it.
+    fn listed(command: &Command) -> Vec<(String, String)> {
+        let about = |one: &Command| one.get_about().map(ToString::to_string).unwrap_or_default();
+        command.get_subcommands().map(|one| (one.get_name().to_owned(), about(one))).collect()
+    }
+
+    #[test]
+    fn the_list_of_commands_says_what_each_says_of_itself() {
+        let mut built = Cli::command();
+        let container = |command: &Command| listed(command.find_subcommand("container").unwrap());
+        let listed_first = listed(&built);
+        built.build();
+        for (first, then) in [(listed_first, listed(&built)), (listed(&built), container(&built))] {
+            for (name, about) in first {
+                let own = then.iter().find(|(other, _)| *other == name);
+                assert!(own.is_none_or(|(_, own)| *own == about && !own.is_empty()), "{name}: {about:?}, {own:?}");
+            }
         }
     }
 }

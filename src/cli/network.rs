@@ -17,9 +17,7 @@ use serde_json::json;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
-/// The network of containers: bridge, cable, address, route, NAT
 #[derive(Debug, clap::Args)]
-#[command(display_order = 24)]
 pub(super) struct Args {
     #[command(subcommand)]
     verb: Verb,

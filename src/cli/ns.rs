@@ -7,7 +7,6 @@ use crate::exit::Exit;
 use crate::stages::place::{Place, PlaceSpec};
 use clap::Subcommand;
 
-/// Make namespaces without an image, and stand in them
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]

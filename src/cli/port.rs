@@ -6,7 +6,6 @@ use crate::stages::create;
 use crate::stages::network::{self, Lease, Published, publish};
 use serde_json::json;
 
-/// Show which ports of this machine lead to a container
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Name or ID

@@ -6,7 +6,6 @@ use crate::lesson::library::Library;
 use crate::lesson::progress::{Entry, Progress, State, What};
 use std::path::PathBuf;
 
-/// What you have answered so far; kept on this machine only.
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(super) struct ProgressArgs {

@@ -7,7 +7,6 @@ use crate::stages::{create, exec, exit};
 use serde_json::json;
 use std::io::{IsTerminal, Write};
 
-/// Remove all containers that do not run
 #[derive(Debug, clap::Args)]
 pub(super) struct Prune {
     /// Do not ask

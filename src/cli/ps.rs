@@ -15,7 +15,6 @@ use crate::state::Roots;
 use filter::Candidate;
 use serde_json::{Value, json};
 
-/// List containers
 #[derive(Debug, clap::Args)]
 #[allow(clippy::struct_excessive_bools)] // each is a flag of docker's
 #[command(after_help = "Filters: id, name, status, exited, ancestor, label, before, since, network.\n\

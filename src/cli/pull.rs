@@ -8,7 +8,6 @@ use crate::stages::keeper;
 use crate::stages::pull::{self, Options, Pulled};
 use crate::state::Roots;
 
-/// Fetch an image and unpack its layers. `demo` is made from this machine and needs no network
 #[derive(Debug, clap::Args)]
 pub(super) struct Pull {
     /// Print the image's name alone

@@ -9,7 +9,6 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use std::io::{IsTerminal, Write, stderr, stdout};
 
-/// Send an image to the registry that its name says
 #[derive(Debug, clap::Args)]
 pub(super) struct Push {
     /// Print the image's name alone

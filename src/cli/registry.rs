@@ -6,7 +6,6 @@ use crate::image::catalog;
 use crate::image::registry::server::{self, Answered};
 use crate::stages::pull::listen;
 
-/// Answer as a registry for the images that are here: on loopback, read-only, until it is ended
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The port to listen on; 0 takes any that is free

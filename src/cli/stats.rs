@@ -8,7 +8,6 @@ use crate::state::Roots;
 use serde_json::json;
 use std::time::Duration;
 
-/// Show what containers use: processors, memory, network, disks, processes
 #[derive(Debug, clap::Args)]
 #[command(after_help = "-- stands for what no cgroup counts for this container.")]
 pub(super) struct Stats {

@@ -7,7 +7,6 @@ use crate::stages::create;
 use crate::stages::exec::{self, ControlError};
 use serde_json::json;
 
-/// Show the processes of a container, as this machine sees them
 #[derive(Debug, clap::Args)]
 pub(super) struct Top {
     /// Name or ID

@@ -12,7 +12,6 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use std::io::Write;
 
-/// Volumes: folders that outlive containers
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]

@@ -11,11 +11,6 @@ use std::ffi::{CString, OsString};
 use std::io::Write;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-/// Run a command, and say which layer of the kernel refused it what
-///
-/// File mode, capability, seccomp filter, mount flag, cgroup, limit, security module: the error that a program prints is the
-/// same for many of them. Here each system call is watched, and for one that is refused the layer is found out. What was
-/// found goes to standard error; the exit code is the command's own.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "For example: explore why -- unshare --uts hostname box\n\
     An ordinary user's set-user-ID programs (sudo, su) get no new rights while they are watched, and are let go instead.")]

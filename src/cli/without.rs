@@ -10,7 +10,6 @@ use colored::Colorize;
 use std::fmt::Write;
 use unicode_width::UnicodeWidthStr;
 
-/// Take one thing away from a container, and see which facts change
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Both containers are made on a stand-in for this machine: its own mounts, processes, host name, queues \
@@ -79,7 +78,6 @@ fn counted(facts: usize) -> String {
     if facts == 1 { "1 fact has".into() } else { format!("{facts} facts have") }
 }
 
-/// Take each thing away in turn, and show which facts each one buys
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Nothing of it is known beforehand: each mark is two containers that were looked at, on this machine, now."

@@ -14,7 +14,7 @@ use crate::exit::Exit;
 use crate::lesson::library::Library;
 use std::path::PathBuf;
 
-/// Lessons that run on this machine, and that the kernel marks.
+/// Lessons that run on this machine, and that the kernel marks
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Lesson {

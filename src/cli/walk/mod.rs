@@ -19,7 +19,6 @@ use serde::Serialize;
 use std::io::IsTerminal;
 use std::os::fd::AsFd;
 
-/// Walk through `docker run`, one stage after the other, and look at what each one changes
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Without a terminal, or with --yes, nothing is asked and a few commands are typed for you.\n\
     At each stop: Enter goes on, q ends the walk and takes everything back.")]
