@@ -266,6 +266,7 @@ fn collect_garbage(roots: &Roots, layout: &Layout) -> Result<usize, ImageError> 
             folders.insert(layer.folder.clone());
             folders.insert(layer.folder.with_extension("json"));
         }
+        folders.insert(layers::init_of(roots, &image.layers));
     }
     let removed = remove_all_but(&layout.folder().join("blobs/sha256"), &blobs)?;
     Ok(removed + remove_all_but(&roots.layers(), &folders)?)

@@ -75,6 +75,13 @@ pub fn lowers(layers: &[LayerOnDisk]) -> Vec<PathBuf> {
     top_down.into_iter().take(last + 1).map(|layer| layer.folder.clone()).collect()
 }
 
+/// Where the mount points are that an image of these layers (base first) lacks: a layer of their own, made when a
+/// container first needs it.
+pub fn init_of(roots: &Roots, layers: &[LayerOnDisk]) -> PathBuf {
+    let top = layers.last().map_or("none", |top| top.chain_id.hex());
+    roots.layers().join(format!("{top}-init"))
+}
+
 /// A layer that is being unpacked.
 #[derive(Debug)]
 pub struct Unpacking {

@@ -8,7 +8,10 @@ use crate::stages::create::{self, Container, CreateError, Network};
 use crate::stages::exec::running;
 use crate::stages::network::{self, Connected, Definition, EtcFiles, Lease, Names, NetworkError, Subject};
 use crate::state::{ProcessIdentity, RecordError, Roots};
+use std::fs::File;
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 /// Why a container and a network do not come together, or apart.
@@ -132,9 +135,18 @@ pub fn write_files(roots: &Roots, id: &str, files: &EtcFiles) -> Result<(), Reco
     let bundle = create::folder(roots, id);
     for (name, text) in [("hosts", &files.hosts), ("hostname", &files.hostname), ("resolv.conf", &files.resolv_conf)] {
         let path = bundle.join(name);
-        std::fs::write(&path, text).map_err(|source| RecordError::Write { path, source })?;
+        overwrite(&path, text).map_err(|source| RecordError::Write { path, source })?;
     }
     Ok(())
+}
+
+/// In place, and not emptied first: ext4 takes a file that was emptied and closed for one that is being replaced, and
+/// writes it to the disk at once (auto_da_alloc, ext4(5)).
+fn overwrite(path: &Path, text: &str) -> io::Result<()> {
+    let file = File::options().write(true).create(true).truncate(false).open(path)?;
+    file.write_all_at(text.as_bytes(), 0)?;
+    let length = text.len() as u64;
+    if file.metadata()?.len() > length { file.set_len(length) } else { Ok(()) }
 }
 
 /// `network connect`: at once where the container runs, and at each start from now on.

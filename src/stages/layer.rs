@@ -25,7 +25,7 @@ use nix::fcntl::OFlag;
 use nix::mount::MntFlags;
 use nix::sys::stat::Mode;
 use serde::Serialize;
-use std::io::ErrorKind;
+use std::iter;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -159,7 +159,7 @@ impl Union {
     /// [`LayerError::Image`], [`LayerError::TooLong`].
     pub fn of(roots: &Roots, container: &Container) -> Result<Self, LayerError> {
         let image = image::find(roots, &container.image_id)?;
-        let union = Self::from_image(roots, container, &image);
+        let union = Self::from_image(roots, container, &image)?;
         // A descriptor's number has at most as many digits as the limit of open files.
         let numbers = vec![Path::new("1048576"); union.lower.len()];
         let bytes = union.options_with(&numbers).len();
@@ -169,18 +169,16 @@ impl Union {
         Ok(union)
     }
 
-    fn from_image(roots: &Roots, container: &Container, image: &Image) -> Self {
+    fn from_image(roots: &Roots, container: &Container, image: &Image) -> Result<Self, LayerError> {
         let bundle = create::folder(roots, &container.id);
         // overlayfs wants the topmost first; an image lists its base first. Above it, mount points that it lacks.
-        // Only what is certainly not there is left out: without its mount points a container would not start.
-        let absent = |path: &Path| path.symlink_metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound);
-        let init = Some(bundle.join("init")).filter(|init| !absent(init));
-        Self {
-            lower: init.into_iter().chain(image::layers::lowers(&image.layers)).collect(),
+        let init = create::init_layer::of_image(roots, image)?;
+        Ok(Self {
+            lower: iter::once(init).chain(image::layers::lowers(&image.layers)).collect(),
             upper: bundle.join("upper"),
             work: bundle.join("work"),
             rootfs: bundle.join("rootfs"),
-        }
+        })
     }
 
     /// Mounts it at its `rootfs`, in the mount namespace of the caller, who then stands in the folder of layers:

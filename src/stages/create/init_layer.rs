@@ -2,10 +2,14 @@
 //!
 //! `/proc`, `/etc/hosts` and the like are mounted over when the container starts, and overlayfs needs something there to
 //! mount on. Made in the upper, they would look as if the container had written them. Docker keeps them apart in the
-//! same way (moby daemon/initlayer), under the same name: `…-init`.
+//! same way (moby daemon/initlayer), under the same name: `…-init`. Docker makes one for each container. Nobody ever
+//! writes to it, and what an image lacks is the same each time: here all containers of an image have one together, made
+//! when the first of them needs it. On a disk that is told at once of each block that is free again (mount option
+//! `discard`), making and removing it took a tenth of a short run.
 
-use crate::image::Image;
+use crate::image::{Image, ImageError, Slot, layers};
 use crate::kernel::fs::{self, Links};
+use crate::state::Roots;
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstatat};
@@ -13,18 +17,37 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const FOLDERS: [&str; 4] = ["proc", "sys", "dev", "etc"];
 const FILES: [&str; 3] = ["etc/hostname", "etc/hosts", "etc/resolv.conf"];
 
-/// Fills `folder` with what the image lacks; says whether anything was lacking.
-pub(super) fn fill(folder: &Path, image: &Image) -> io::Result<bool> {
+/// The layer of this image, a lower folder for overlayfs; it is made where it is not there yet.
+///
+/// # Errors
+/// [`ImageError::Store`].
+pub(in crate::stages) fn of_image(roots: &Roots, image: &Image) -> Result<PathBuf, ImageError> {
+    let folder = layers::init_of(roots, &image.layers);
+    let is_there = || folder.try_exists().map_err(ImageError::store("cannot look for", &folder));
+    if is_there()? {
+        return Ok(folder);
+    }
+    let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let slot = Slot::claim(&roots.layers(), &name)?;
+    // Two containers of a new image may have begun at once.
+    if !is_there()? {
+        let made = std::fs::create_dir(&slot.path).and_then(|()| fill(&slot.path, image));
+        made.map_err(ImageError::store("cannot make", &folder))?;
+        slot.publish(&folder)?;
+    }
+    Ok(folder)
+}
+
+/// Fills `folder` with what the image lacks.
+fn fill(folder: &Path, image: &Image) -> io::Result<()> {
     let layers = open_layers(image)?;
-    let mut lacking = false;
     for name in FOLDERS.iter().filter(|name| look(&layers, name).is_none()) {
         make_folder(folder, name, None)?;
-        lacking = true;
     }
     for name in FILES.iter().filter(|name| look(&layers, name).is_none()) {
         // A folder of this layer covers the image's: it must look like it.
@@ -32,7 +55,7 @@ pub(super) fn fill(folder: &Path, image: &Image) -> io::Result<bool> {
             make_folder(folder, "etc", Some(&like))?;
         }
         match File::create_new(folder.join(name)) {
-            Ok(_) => lacking = true,
+            Ok(_) => {}
             // `/etc` is a link or a file in this image; what to do is decided when it is mounted.
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
             Err(error) => return Err(error),
@@ -41,16 +64,16 @@ pub(super) fn fill(folder: &Path, image: &Image) -> io::Result<bool> {
     // By this file programs recognise that they run in a container of Docker's kind (systemd-detect-virt(1) among them).
     if look(&layers, ".dockerenv").is_none() {
         File::options().write(true).create_new(true).mode(0o755).open(folder.join(".dockerenv"))?;
-        lacking = true;
     }
     // Programs that ask for the list of mounts by its old name (moby daemon/initlayer has it too).
     if look(&layers, "etc/mtab").is_none() {
         if let Some(Found::Folder(like)) = look(&layers, "etc") {
             make_folder(folder, "etc", Some(&like))?;
         }
-        lacking |= std::os::unix::fs::symlink("/proc/mounts", folder.join("etc/mtab")).is_ok();
+        // Not where `/etc` itself is a link or a file.
+        let _ = std::os::unix::fs::symlink("/proc/mounts", folder.join("etc/mtab"));
     }
-    Ok(lacking)
+    Ok(())
 }
 
 /// What the union of the layers shows under a name.

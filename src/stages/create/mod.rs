@@ -16,7 +16,7 @@ mod config;
 mod environment;
 mod error;
 mod host_devices;
-mod init_layer;
+pub(in crate::stages) mod init_layer;
 pub mod limits;
 mod mounts;
 mod names;
@@ -328,11 +328,6 @@ fn write(
     for name in ["upper", "work", "rootfs"] {
         std::fs::create_dir(new.path().join(name)).map_err(in_folder)?;
     }
-    let init = new.path().join("init");
-    std::fs::create_dir(&init).map_err(in_folder)?;
-    if !init_layer::fill(&init, image).map_err(in_folder)? {
-        std::fs::remove_dir(&init).map_err(in_folder)?;
-    }
     set_root_mode(new.path(), image).map_err(in_folder)?;
     for name in ["hostname", "hosts", "resolv.conf"] {
         std::fs::write(new.path().join(name), "").map_err(in_folder)?;
@@ -357,11 +352,5 @@ fn set_root_mode(new: &Path, image: &Image) -> std::io::Result<()> {
         .last()
         .and_then(|layer| std::fs::metadata(&layer.folder).ok())
         .map_or(0o755, |found| found.permissions().mode());
-    for name in ["upper", "init"] {
-        let folder = new.join(name);
-        if folder.exists() {
-            std::fs::set_permissions(folder, std::fs::Permissions::from_mode(mode & 0o7777))?;
-        }
-    }
-    Ok(())
+    std::fs::set_permissions(new.join("upper"), std::fs::Permissions::from_mode(mode & 0o7777))
 }

@@ -113,10 +113,7 @@ fn is_short_anonymous(mount: &MountPoint) -> bool {
 impl Brought<'_> {
     fn volumes(&mut self, image: &Image, id: &str) -> Result<(), CreateError> {
         // What will be the lower layers of its union: the image's, and the mount points that they lack.
-        let store = |source| MountError::from(VolumeError::Store { path: self.roots.volumes(), source });
-        let init = tempfile::Builder::new().prefix(".new-").tempdir_in(self.roots.volumes()).map_err(store)?;
-        init_layer::fill(init.path(), image).map_err(store)?;
-        let mut lowers = vec![init.path().to_owned()];
+        let mut lowers = vec![init_layer::of_image(self.roots, image)?];
         lowers.extend(image::layers::lowers(&image.layers));
         let failed = |inside: &Path| {
             let inside = inside.to_owned();
