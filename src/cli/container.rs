@@ -81,14 +81,10 @@ impl Attaching {
     }
 }
 
-/// What every command takes is there first, since this is built late ([`super::verbs`]): back to the end of `--help`.
-fn same(flag: clap::Arg) -> clap::Arg {
-    flag
-}
-
+// What every command takes is there first, since the rest is built late (`verbs`): back to the end of --help with it.
 /// Make a container, and do not start it
 #[derive(Debug, clap::Args)]
-#[command(mut_arg("root", same), mut_arg("json", same), mut_arg("narrate", same), mut_arg("lang", same))]
+#[command(mut_arg("root", |it| it), mut_arg("json", |it| it), mut_arg("narrate", |it| it), mut_arg("lang", |it| it))]
 pub(super) struct Create {
     #[command(flatten)]
     wish: Wish,
@@ -98,7 +94,7 @@ pub(super) struct Create {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Exit code: the command's own; 128+n if signal n ended it; 125 if explore failed; 126 if the \
     command cannot be run; 127 if it is not there.")]
-#[command(mut_arg("root", same), mut_arg("json", same), mut_arg("narrate", same), mut_arg("lang", same))]
+#[command(mut_arg("root", |it| it), mut_arg("json", |it| it), mut_arg("narrate", |it| it), mut_arg("lang", |it| it))]
 pub(super) struct Run {
     /// Run in the background and print the ID
     #[arg(short, long)]

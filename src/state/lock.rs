@@ -3,7 +3,7 @@
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use std::fs::File;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, RawFd};
 use std::path::Path;
 
 /// A lock that is held until it is dropped.
@@ -20,6 +20,14 @@ impl Drop for Lock {
             std::mem::forget(stuck);
             let _ = nix::unistd::close(descriptor);
         }
+    }
+}
+
+impl AsRawFd for Lock {
+    /// What holds the lock. A clone has a copy, and the lock lasts as long as any copy is open (flock(2)): a child that
+    /// outlives us closes its own.
+    fn as_raw_fd(&self) -> RawFd {
+        self.held.as_ref().map_or(-1, |held| held.as_raw_fd())
     }
 }
 

@@ -21,7 +21,7 @@ use crate::narrate::Role;
 use crate::stages::failure::Failure;
 use crate::stages::sibling::in_helper;
 use crate::stages::{create, network};
-use crate::state::{Claim, Effect, ProcessIdentity, write_record};
+use crate::state::{Claim, Effect, Lock, ProcessIdentity, write_record};
 use nix::unistd::Pid;
 use oci_spec::runtime::{ContainerState, LinuxIdMapping, LinuxNamespaceType, Spec};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -93,7 +93,7 @@ fn check_descriptors(count: u32) -> Result<(), OciError> {
 }
 
 fn make(order: &Creating, bundle: &Bundle, folder: &Folder) -> Result<Child, OciError> {
-    let _alone = folder.lock()?;
+    let alone = folder.lock()?;
     let spec = &bundle.spec;
     let now = std::time::UNIX_EPOCH.elapsed().unwrap_or_default().as_secs();
     let mut record = Record {
@@ -119,7 +119,7 @@ fn make(order: &Creating, bundle: &Bundle, folder: &Folder) -> Result<Child, Oci
     folder.write(&record)?;
     let lists = spec.hooks().clone().unwrap_or_default();
     let hooks = Hooks { lists, state: record.told() };
-    let (ours, child) = clone_init(order, bundle, folder, &cgroups, &hooks)?;
+    let (ours, child) = clone_init(order, bundle, (folder, &alone), &cgroups, &hooks)?;
     let init = ProcessIdentity::of(child.pid.as_raw()).ok_or_else(|| supervisor::gone("it was to be let go"))?;
     folder.journal().announce(&claim, Effect::Process(init))?;
     record.init = Some(init);
@@ -205,7 +205,7 @@ fn flags(spec: &Spec) -> u64 {
 fn clone_init(
     order: &Creating,
     bundle: &Bundle,
-    folder: &Folder,
+    (folder, alone): (&Folder, &Lock),
     cgroups: &[cgroup::Joined],
     hooks: &Hooks,
 ) -> Result<(OwnedFd, Child), OciError> {
@@ -241,10 +241,13 @@ fn clone_init(
     };
     let group = cgroup::born_into(cgroups)?;
     let group = group.as_ref().map(AsFd::as_fd);
-    let hidden = ours.as_raw_fd();
+    // With the lock in its hands, a PID 1 whose creator was killed would keep `delete --force` waiting for ever.
+    let hidden = [ours.as_raw_fd(), alone.as_raw_fd()];
     let born = |flags| {
         process::clone(Role::Init, flags, group, "PID 1, born in its namespaces", || {
-            let _ = nix::unistd::close(hidden);
+            for one in hidden {
+                let _ = nix::unistd::close(one);
+            }
             init::run(&plan)
         })
         .map_err(Failure::at("make the container's namespaces"))
