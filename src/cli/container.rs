@@ -123,7 +123,7 @@ pub(super) struct Start {
 
 pub(super) fn create(args: Create, context: &mut Context) -> anyhow::Result<Exit> {
     let roots = context.roots()?;
-    let container = make(&roots, &request(args.wish)?, context).map_err(super::report::refused)?;
+    let container = make(&roots, &request(args.wish, true)?, context).map_err(super::report::refused)?;
     if context.screen.json {
         context.screen.data(&container)?;
     } else {
@@ -140,7 +140,7 @@ pub(super) fn run(args: Run, context: &mut Context) -> anyhow::Result<Exit> {
 
 fn run_checked(args: Run, wanted: &Wanted, context: &mut Context) -> anyhow::Result<Exit> {
     let roots = context.roots()?;
-    let container = make(&roots, &request(args.wish)?, context)?;
+    let container = make(&roots, &request(args.wish, !args.detach)?, context)?;
     if !args.detach {
         attach::hold_signals()?;
     }
@@ -184,7 +184,7 @@ pub(super) fn start(args: &Start, context: &mut Context) -> anyhow::Result<Exit>
 }
 
 /// What was typed, as the stage takes it.
-fn request(wish: Wish) -> anyhow::Result<Request> {
+fn request(wish: Wish, attached: bool) -> anyhow::Result<Request> {
     let mounts = wish.mounts.wanted().map_err(explained)?;
     let limits = wish.limits.limits().map_err(explained)?;
     let privileges: Privileges = wish.privileges.into();
@@ -206,6 +206,7 @@ fn request(wish: Wish) -> anyhow::Result<Request> {
         terminal: wish.tty,
         interactive: wish.interactive,
         remove: wish.rm,
+        attached,
         spaces: wish.spaces.into(),
         sysctls: wish.sysctl,
         limits,

@@ -1,6 +1,7 @@
 //! `explore inspect`: all that is known of containers and images, in docker's shape as far as explore has the facts.
 
 mod container;
+mod host_config;
 mod image;
 
 pub(super) use container::{shown_mounts, written};

@@ -1,6 +1,8 @@
 //! The flags of `create` and `run` that mount something beside the image, named as docker names them.
 
-use crate::stages::create::{MountError, Wanted, bytes, parse_from, parse_mount, parse_tmpfs, parse_volume};
+use crate::stages::create::{
+    Files, MountError, MountPoint, Wanted, bytes, parse_from, parse_mount, parse_tmpfs, parse_volume,
+};
 
 /// Everything after `Files` in `explore run --help`.
 #[derive(Debug, clap::Args)]
@@ -41,7 +43,28 @@ impl MountFlags {
             mounts.push(parse_tmpfs(given)?);
         }
         let from = self.volumes_from.iter().map(|given| parse_from(given)).collect::<Result<_, _>>()?;
-        Ok(Wanted { mounts, from, shm_size: self.shm_size, read_only: self.read_only })
+        let typed = self.typed(&mounts[self.volume.len()..][..self.mount.len()]);
+        Ok(Wanted { mounts, from, shm_size: self.shm_size, read_only: self.read_only, typed })
+    }
+
+    /// What `inspect` shows of it. A folder that was named from where we stand is another from elsewhere.
+    fn typed(&self, mounts: &[MountPoint]) -> Files {
+        let (nameless, binds): (Vec<&String>, Vec<&String>) = self.volume.iter().partition(|one| !one.contains(':'));
+        let absolute = |one: &String| {
+            let path = one.starts_with('.').then(|| one.split_once(':')).flatten();
+            let found = path.and_then(|(here, rest)| Some((std::path::absolute(here).ok()?, rest)));
+            found.map_or_else(|| one.clone(), |(here, rest)| format!("{}:{rest}", here.display()))
+        };
+        let memory =
+            |one: &String| one.split_once(':').map_or((one.clone(), String::new()), |(a, b)| (a.into(), b.into()));
+        Files {
+            binds: binds.into_iter().map(absolute).collect(),
+            nameless: nameless.into_iter().cloned().collect(),
+            mounts: mounts.to_vec(),
+            tmpfs: self.tmpfs.iter().map(memory).collect(),
+            from: self.volumes_from.clone(),
+            shm_size: self.shm_size,
+        }
     }
 }
 

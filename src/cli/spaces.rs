@@ -33,7 +33,7 @@ fn uts(text: &str) -> Result<bool, &'static str> {
 
 fn userns(text: &str) -> Result<bool, &'static str> {
     match text {
-        "" | "host" => Ok(true),
+        "" | "host" => Ok(text == "host"),
         _ => Err("invalid USER mode: host"),
     }
 }
@@ -60,6 +60,7 @@ impl From<SpaceFlags> for Spaces {
             pid: flags.pid,
             ipc: flags.ipc,
             uts_of_host: flags.uts.unwrap_or(false),
+            user_of_host: flags.userns.unwrap_or(false),
             own_cgroup: flags.cgroupns.and_then(|mode| mode.0),
         }
     }

@@ -36,10 +36,10 @@ pub(crate) fn compare(section: &str, seen: &Table) {
 
 /// Facts with the same cells share a row.
 #[derive(Default)]
-struct Rows(Vec<Row>);
+pub(crate) struct Rows(pub(crate) Vec<Row>);
 
 impl Rows {
-    fn add(&mut self, fact: &str, cells: Vec<String>, wants_reason: bool) {
+    pub(crate) fn add(&mut self, fact: &str, cells: Vec<String>, wants_reason: bool) {
         let about = cell(fact);
         match self.0.iter_mut().find(|row| row.cells == cells) {
             Some(row) => row.about = format!("{}, {about}", row.about),

@@ -12,6 +12,7 @@ mod chapter;
 mod commands;
 mod engine;
 mod inside;
+mod inspect;
 mod limits;
 mod mistakes;
 
@@ -44,4 +45,11 @@ fn commands_answer_what_the_book_says() {
     chapter::compare("codes", &engines.clients(commands::codes));
     chapter::compare("diff", &engines.clients(changes::diff));
     mistakes::compare(&engines);
+}
+
+#[test]
+fn inspect_tells_what_docker_tells() {
+    require!("parity::inspect", this_machine_is_the_chapters(), NEEDS);
+    let engines = Engines::start();
+    inspect::compare(&engines);
 }

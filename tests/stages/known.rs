@@ -89,7 +89,8 @@ fn inspect_tells_of_a_container_what_docker_tells() {
         assert!(state["StartedAt"].as_str().unwrap() <= state["FinishedAt"].as_str().unwrap());
         let config = &one["Config"];
         assert_eq!((&config["Hostname"], &config["WorkingDir"]), (&json!("teapot"), &json!("/tmp")));
-        assert_eq!((&config["Labels"]["x"], &config["StopSignal"]), (&json!("y"), &json!("SIGTERM")));
+        assert_eq!((&config["Labels"]["x"], &config["Cmd"]), (&json!("y"), &json!(["sh", "-c", "exit 3"])));
+        assert!(config.get("StopSignal").is_none(), "nobody has named one");
         assert!(config["Env"].as_array().unwrap().contains(&json!("A=1")));
         let mount = json!([{ "Type": "bind", "Source": "/etc", "Destination": "/host", "Mode": "ro", "RW": false,
             "Propagation": "rprivate" }]);

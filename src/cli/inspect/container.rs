@@ -1,5 +1,6 @@
 //! A container, as `docker container inspect` shows it.
 
+use super::host_config::host_config;
 use crate::cli::explained;
 use crate::image::time;
 use crate::stages::create::{self, Container, MountPoint, Status, What};
@@ -34,13 +35,17 @@ pub(super) fn facts(roots: &Roots, one: &Container, with_size: bool) -> anyhow::
         "LogPath": file("json.log"),
         "Name": format!("/{}", one.name),
         "RestartCount": 0,
+        "MountLabel": "",
+        "ProcessLabel": "",
+        "AppArmorProfile": "",
+        "ExecIDs": null,
         "Driver": "overlay2",
         "Platform": "linux",
         "HostConfig": host_config(one, &spec),
         "GraphDriver": { "Name": "overlay2", "Data": graph(roots, one) },
         "Mounts": mounts(roots, one),
         "Config": config(one, &spec),
-        "NetworkSettings": network_settings(one, &leases),
+        "NetworkSettings": network_settings(roots, one, &leases),
     });
     if with_size {
         all["SizeRw"] = written(roots, one).into();
@@ -76,50 +81,6 @@ fn state(one: &Container, running: Option<&Running>) -> Value {
     })
 }
 
-fn host_config(one: &Container, spec: &Spec) -> Value {
-    let (limits, wish) = (&one.limits, &one.wish);
-    let linux = spec.linux().as_ref();
-    let mut ports = Map::new();
-    for publish in &wish.publish {
-        let from = publish.from.map_or_else(String::new, |(first, _)| first.to_string());
-        let binding = json!({ "HostIp": publish.at, "HostPort": from });
-        match ports.entry(publish.to.to_string()).or_insert_with(|| json!([])) {
-            Value::Array(list) => list.push(binding),
-            _ => unreachable!("it was made a list"),
-        }
-    }
-    json!({
-        "NetworkMode": one.network.to_string(),
-        "PortBindings": ports,
-        "PidMode": one.spaces.pid.to_string(),
-        "IpcMode": one.spaces.ipc.to_string(),
-        "UTSMode": if one.spaces.uts_of_host { "host" } else { "" },
-        "PublishAllPorts": wish.publish_all,
-        "AutoRemove": one.remove,
-        "Init": one.program.init,
-        "Dns": wish.dns,
-        "DnsOptions": wish.dns_options,
-        "DnsSearch": wish.dns_search,
-        "ExtraHosts": wish.hosts.iter().map(|(name, address)| format!("{name}:{address}")).collect::<Vec<_>>(),
-        "GroupAdd": one.program.groups,
-        "Memory": limits.memory.unwrap_or(0),
-        "MemoryReservation": limits.memory_reservation.unwrap_or(0),
-        "MemorySwap": limits.memory_swap.unwrap_or(0),
-        "NanoCpus": limits.nano_cpus.unwrap_or(0),
-        "CpuShares": limits.cpu_shares.unwrap_or(0),
-        "CpuPeriod": limits.cpu_period.unwrap_or(0),
-        "CpuQuota": limits.cpu_quota.unwrap_or(0),
-        "CpusetCpus": limits.cpuset_cpus.clone().unwrap_or_default(),
-        "CpusetMems": limits.cpuset_mems.clone().unwrap_or_default(),
-        "PidsLimit": limits.pids,
-        "BlkioWeight": limits.blkio_weight.unwrap_or(0),
-        "OomScoreAdj": limits.oom_score_adj.unwrap_or(0),
-        "ReadonlyRootfs": spec.root().as_ref().and_then(oci_spec::runtime::Root::readonly).unwrap_or(false),
-        "MaskedPaths": linux.and_then(|linux| linux.masked_paths().clone()),
-        "ReadonlyPaths": linux.and_then(|linux| linux.readonly_paths().clone()),
-    })
-}
-
 fn graph(roots: &Roots, one: &Container) -> Value {
     let Ok(union) = Union::of(roots, one) else { return Value::Null };
     let lower: Vec<String> = union.lower.iter().map(|folder| folder.display().to_string()).collect();
@@ -128,10 +89,12 @@ fn graph(roots: &Roots, one: &Container) -> Value {
 
 /// What is shown inside of volumes and of this machine, but for the three files that every container has.
 fn mounts(roots: &Roots, one: &Container) -> Vec<Value> {
+    let worded: Vec<_> = one.asked.files.mounts.iter().map(|mount| mount.target.clone()).collect();
     let row = |mount: &MountPoint| {
         let mut row = json!({
             "Destination": mount.target,
-            "Mode": if mount.read_only { "ro" } else { "" },
+            // The word that `-v` was given; `--mount` has none.
+            "Mode": if mount.read_only && !worded.contains(&mount.target) { "ro" } else { "" },
             "RW": !mount.read_only,
         });
         match &mount.what {
@@ -167,30 +130,49 @@ pub(in crate::cli) fn shown_mounts(one: &Container) -> Vec<String> {
 
 fn config(one: &Container, spec: &Spec) -> Value {
     let process = spec.process().as_ref();
-    let exposed: Map<String, Value> = one.wish.exposed.iter().map(|port| (port.to_string(), json!({}))).collect();
-    json!({
+    let (asked, watched_input) = (&one.asked, one.interactive && one.asked.attached);
+    let named = |names: Vec<String>| names.into_iter().map(|name| (name, json!({}))).collect::<Map<_, _>>();
+    let exposed = named(one.wish.exposed.iter().map(ToString::to_string).collect());
+    let volumes = named(asked.volumes.clone());
+    let (entrypoint, command) = one.command.split_at(asked.entrypoint.min(one.command.len()));
+    let list = |words: &[String]| if words.is_empty() { Value::Null } else { json!(words) };
+    let mut all = json!({
         "Hostname": one.hostname,
         "Domainname": one.wish.domainname.clone().unwrap_or_default(),
         "User": one.program.user.clone().unwrap_or_default(),
-        "ExposedPorts": exposed,
+        "AttachStdin": watched_input,
+        "AttachStdout": asked.attached,
+        "AttachStderr": asked.attached,
         "Tty": one.terminal,
         "OpenStdin": one.interactive,
-        "Env": process.and_then(|process| process.env().clone()),
-        "Cmd": one.command,
-        "Image": one.image,
+        "StdinOnce": watched_input,
+        "Env": asked.env,
+        "Cmd": list(command),
+        "Image": if asked.image.is_empty() { &one.image } else { &asked.image },
+        "Volumes": if volumes.is_empty() { Value::Null } else { volumes.into() },
         "WorkingDir": process.map(|process| process.cwd().clone()),
-        "Entrypoint": one.program.entrypoint.as_ref().map(|entry| vec![entry]),
+        "Entrypoint": list(entrypoint),
+        "OnBuild": null,
         "Labels": one.labels,
-        "StopSignal": signal_name(one.program.stop_signal().number()),
-        "StopTimeout": one.program.stop_timeout,
-    })
+    });
+    // Docker tells these only where somebody has said something.
+    if !exposed.is_empty() {
+        all["ExposedPorts"] = exposed.into();
+    }
+    if let Some(signal) = one.program.stop_signal {
+        all["StopSignal"] = signal_name(signal.number()).into();
+    }
+    if let Some(seconds) = one.program.stop_timeout {
+        all["StopTimeout"] = seconds.into();
+    }
+    all
 }
 
 fn signal_name(number: i32) -> String {
     nix::sys::signal::Signal::try_from(number).map_or_else(|_| number.to_string(), |signal| signal.as_str().to_owned())
 }
 
-fn network_settings(one: &Container, leases: &[Lease]) -> Value {
+fn network_settings(roots: &Roots, one: &Container, leases: &[Lease]) -> Value {
     let mut ports: Map<String, Value> = one.wish.exposed.iter().map(|port| (port.to_string(), Value::Null)).collect();
     for published in leases.iter().flat_map(|lease| &lease.published) {
         let name = format!("{}/{}", published.to, published.protocol.name());
@@ -200,26 +182,52 @@ fn network_settings(one: &Container, leases: &[Lease]) -> Value {
             none => *none = json!([binding]),
         }
     }
-    let networks: Map<String, Value> = leases.iter().map(|lease| (lease.network.clone(), of_lease(lease))).collect();
+    let mut networks: Map<String, Value> =
+        leases.iter().map(|lease| (lease.network.clone(), of_lease(roots, lease))).collect();
     let first = leases.iter().find(|lease| Some(lease.network.as_str()) == one.network.network());
+    // It is connected, and has nothing of it as long as it does not run.
+    if networks.is_empty() && !matches!(one.network, network::Mode::Container(_)) {
+        networks.insert(one.network.to_string(), endpoint(roots, &one.network.to_string()));
+    }
     let mut all = json!({ "Ports": ports, "Networks": networks });
-    let own = first.map(of_lease);
+    let own = first.map_or_else(|| endpoint(roots, ""), |lease| of_lease(roots, lease));
     for name in ["Gateway", "IPAddress", "IPPrefixLen", "MacAddress"] {
-        let empty = if name == "IPPrefixLen" { json!(0) } else { json!("") };
-        all[name] = own.as_ref().map_or(empty, |lease| lease[name].clone());
+        all[name] = own[name].clone();
     }
     all
 }
 
-fn of_lease(lease: &Lease) -> Value {
-    let mac: Vec<String> = lease.mac.iter().map(|byte| format!("{byte:02x}")).collect();
+/// How it is connected to that network before it has anything there.
+fn endpoint(roots: &Roots, network: &str) -> Value {
     json!({
-        "Gateway": lease.gateway,
-        "IPAddress": lease.ip,
-        "IPPrefixLen": lease.prefix,
-        "MacAddress": mac.join(":"),
-        "DNSNames": lease.names,
+        "IPAMConfig": null,
+        "Links": null,
+        "Aliases": null,
+        "DriverOpts": null,
+        "NetworkID": network::find(roots, network).map(|found| found.id).unwrap_or_default(),
+        "Gateway": "",
+        "IPAddress": "",
+        "IPPrefixLen": 0,
+        "MacAddress": "",
+        // Networks of ours have no IPv6.
+        "IPv6Gateway": "",
+        "GlobalIPv6Address": "",
+        "GlobalIPv6PrefixLen": 0,
+        "DNSNames": null,
     })
+}
+
+fn of_lease(roots: &Roots, lease: &Lease) -> Value {
+    let mac: Vec<String> = lease.mac.iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut all = endpoint(roots, &lease.network);
+    all["Gateway"] = json!(lease.gateway);
+    all["IPAddress"] = json!(lease.ip);
+    all["IPPrefixLen"] = json!(lease.prefix);
+    all["MacAddress"] = json!(mac.join(":"));
+    if !lease.names.is_empty() {
+        all["DNSNames"] = json!(lease.names);
+    }
+    all
 }
 
 /// Bytes of the files that it has written itself.

@@ -91,7 +91,7 @@ fn process(container: &Container, request: &Request, image: &Image) -> Result<Pr
         "terminal": container.terminal,
         "user": { "uid": 0, "gid": 0 },
         "args": container.command,
-        "env": environment::environment(container, request, image)?,
+        "env": environment::environment(container, image),
         "cwd": request.workdir.clone().or(workdir).unwrap_or_else(|| "/".to_owned()),
         "rlimits": limits,
         "oomScoreAdj": container.limits.oom_score_adj.or((!user::in_user_namespace()).then_some(0)),

@@ -9,7 +9,7 @@ const LARGEST: u64 = 1 << 20;
 
 /// A later word for the same name replaces the earlier one; a name that has no value takes it away. HOME is not among
 /// them: whose it is is known when the container starts (`stages::user`).
-pub(super) fn environment(container: &Container, request: &Request, image: &Image) -> Result<Vec<String>, CreateError> {
+pub(super) fn environment(container: &Container, image: &Image) -> Vec<String> {
     let mut env: Vec<String> = vec![
         "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned(),
         format!("HOSTNAME={}", container.hostname),
@@ -17,7 +17,36 @@ pub(super) fn environment(container: &Container, request: &Request, image: &Imag
     if container.terminal {
         env.push("TERM=xterm".to_owned());
     }
-    let of_image = image.config.config().as_ref().and_then(|config| config.env().clone()).unwrap_or_default();
+    for entry in of_image(image).iter().chain(container.asked.typed_env()) {
+        let named = name(entry);
+        env.retain(|old| name(old) != named);
+        if entry.contains('=') {
+            env.push(entry.clone());
+        }
+    }
+    env
+}
+
+/// What docker's `inspect` shows of it: what was typed, and how much that is; then what the image has besides.
+pub(super) fn asked(request: &Request, image: &Image) -> Result<(Vec<String>, usize), CreateError> {
+    // Once: a file of variables can be a pipe.
+    let mut all = typed(request)?;
+    let count = all.len();
+    let mut of_image = of_image(image);
+    of_image.retain(|one| all.iter().all(|other| name(other) != name(one)));
+    all.append(&mut of_image);
+    Ok((all, count))
+}
+
+fn name(entry: &str) -> &str {
+    entry.split_once('=').map_or(entry, |(name, _)| name)
+}
+
+fn of_image(image: &Image) -> Vec<String> {
+    image.config.config().as_ref().and_then(|config| config.env().clone()).unwrap_or_default()
+}
+
+fn typed(request: &Request) -> Result<Vec<String>, CreateError> {
     let mut typed = Vec::new();
     for file in &request.env_files {
         typed.extend(read(file)?);
@@ -25,14 +54,7 @@ pub(super) fn environment(container: &Container, request: &Request, image: &Imag
     for entry in &request.env {
         typed.push(variable(entry)?);
     }
-    for entry in of_image.into_iter().chain(typed) {
-        let name = entry.split_once('=').map_or(entry.as_str(), |(name, _)| name).to_owned();
-        env.retain(|old| old.split_once('=').is_none_or(|(old, _)| old != name));
-        if entry.contains('=') {
-            env.push(entry);
-        }
-    }
-    Ok(env)
+    Ok(typed)
 }
 
 /// `NAME=VALUE`, or `NAME` alone for this shell's value; where it has none, the name alone, which takes the image's away.

@@ -146,7 +146,7 @@ impl Limits {
     }
 
     /// Memory and swap together: as much swap as memory, where only memory was limited (docker-run(1)).
-    fn swap(&self) -> Option<i64> {
+    pub fn swap(&self) -> Option<i64> {
         match (self.memory, self.memory_swap) {
             (Some(memory), None | Some(0)) if memory > 0 => Some(memory.saturating_mul(2)),
             (_, swap) => swap.filter(|swap| *swap != 0),

@@ -12,6 +12,7 @@
 //! Afterwards there is no process, no mount, no cgroup and no network: `docker create` leaves no more either.
 
 mod amount;
+mod asked;
 mod config;
 mod environment;
 mod error;
@@ -30,6 +31,7 @@ mod ulimit;
 
 pub use crate::stages::network::Mode as Network;
 pub use amount::bytes;
+pub use asked::{Asked, Files};
 pub use config::CAPABILITIES;
 pub use error::CreateError;
 pub use limits::{DEFAULT_RULES, LimitError, Limits};
@@ -89,6 +91,8 @@ pub struct Request {
     pub interactive: bool,
     /// `--rm`.
     pub remove: bool,
+    /// Somebody watches: `run` without `-d`.
+    pub attached: bool,
     /// `--sysctl`: NAME=VALUE.
     pub sysctls: Vec<String>,
     /// `--memory` and its kin.
@@ -118,7 +122,9 @@ pub fn create(roots: &Roots, request: &Request) -> Result<Container, CreateError
     let name = names::choose(request.name.as_deref(), &taken)?;
     let networking = networking::resolve(roots, request, &image)?;
     let spaces = spaces::resolve(roots, request)?;
-    let container = describe(request, &image, (id, name), (networking, spaces), std::mem::take(&mut brought.mounts));
+    let asked = Asked::of(request, &image)?;
+    let mounts = std::mem::take(&mut brought.mounts);
+    let container = describe(request, &image, (id, name), (networking, spaces), (mounts, asked));
     write(roots, &container, request, &image, rights)?;
     brought.keep();
     Ok(container)
@@ -276,7 +282,7 @@ fn describe(
     image: &Image,
     (id, name): (String, String),
     (networking, spaces): (networking::Networking, Spaces),
-    mounts: Vec<MountPoint>,
+    (mounts, asked): (Vec<MountPoint>, Asked),
 ) -> Container {
     let now = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
     Container {
@@ -300,6 +306,7 @@ fn describe(
         wish: networking.wish,
         mounts,
         limits: request.limits.clone(),
+        asked,
         created: now.as_secs(),
         created_nanos: u64::try_from(now.as_nanos()).unwrap_or(u64::MAX),
         status: Status::Created,

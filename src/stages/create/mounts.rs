@@ -29,6 +29,8 @@ pub struct Wanted {
     pub shm_size: Option<i64>,
     /// `--read-only`.
     pub read_only: bool,
+    /// All of it in the words that were typed.
+    pub typed: super::Files,
 }
 
 /// One thing beside the image.

@@ -8,12 +8,13 @@ use crate::kernel::capability::{self, Set};
 use crate::kernel::seccomp::{Place, Profile, ProfileError};
 use crate::kernel::{self, feature};
 use oci_spec::runtime::{LinuxDevice, LinuxSeccomp, Spec};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 /// The flags, as they were typed.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Privileges {
     /// `--cap-add`.
     pub add: Vec<String>,

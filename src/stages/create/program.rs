@@ -52,9 +52,15 @@ impl Program {
     /// The command: what was typed, or the image's own; before it the entry point. One that was typed replaces both of
     /// the image's, for the image's command was written for the image's entry point (moby daemon/commit.go, `merge`).
     pub(super) fn command(&self, typed: &[String], image: &Image) -> Vec<String> {
+        let (entry, rest) = self.words(typed, image);
+        [entry, rest].concat()
+    }
+
+    /// The same in its two parts: the entry point, and what it is given.
+    pub(super) fn words(&self, typed: &[String], image: &Image) -> (Vec<String>, Vec<String>) {
         let config = image.config.config();
         let listed = |list: Option<&Vec<String>>| list.cloned().unwrap_or_default();
-        let (mut command, mut rest) = match &self.entrypoint {
+        let (entry, rest) = match &self.entrypoint {
             Some(entry) if entry.is_empty() => (Vec::new(), Vec::new()),
             Some(entry) => (vec![entry.clone()], Vec::new()),
             None => (
@@ -62,10 +68,6 @@ impl Program {
                 listed(config.as_ref().and_then(|config| config.cmd().as_ref())),
             ),
         };
-        if !typed.is_empty() {
-            rest = typed.to_vec();
-        }
-        command.append(&mut rest);
-        command
+        if typed.is_empty() { (entry, rest) } else { (entry, typed.to_vec()) }
     }
 }

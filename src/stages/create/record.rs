@@ -1,6 +1,6 @@
 //! What is remembered of a container, and what is known of it now.
 
-use super::{CreateError, Limits, MountPoint, Program, Spaces};
+use super::{Asked, CreateError, Limits, MountPoint, Program, Spaces};
 use crate::kernel::process::Ended;
 use crate::stages::network::{Mode, Wish};
 use crate::state::{RecordError, Roots, read_record};
@@ -54,6 +54,9 @@ pub struct Container {
     /// What it may use.
     #[serde(default)]
     pub limits: Limits,
+    /// All of that in the words of who made it.
+    #[serde(default)]
+    pub asked: Asked,
     /// When it was made, seconds since 1970.
     pub created: u64,
     /// The same in nanoseconds, for the order of those made within one second.

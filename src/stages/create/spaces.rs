@@ -25,6 +25,8 @@ pub struct Spaces {
     pub uts_of_host: bool,
     /// `--cgroupns`: whether it has one; `None` for docker's own choice, one on version 2.
     pub own_cgroup: Option<bool>,
+    /// `--userns host`, which changes nothing: no container has a user namespace of its own.
+    pub user_of_host: bool,
 }
 
 /// Whose namespace it is.

@@ -242,6 +242,7 @@ fn wished(id: &str, wish: network::Wish) -> Container {
         wish,
         mounts: Vec::new(),
         limits: Limits::default(),
+        asked: explore::stages::create::Asked::default(),
         created: 1,
         created_nanos: 1,
         status: Status::Created,

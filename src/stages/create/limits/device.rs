@@ -4,6 +4,7 @@ use super::LimitError;
 use nix::sys::stat::SFlag;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// What every container may use, and nothing else: nodes may be made for all, and opened for these. runc, `AllowedDevices`
@@ -110,6 +111,14 @@ impl DeviceRule {
     /// As the OCI configuration has it.
     pub fn entry(&self) -> Value {
         rule(&self.kind.to_string(), self.major, self.minor, &self.access)
+    }
+}
+
+/// As it is typed.
+impl fmt::Display for DeviceRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let number = |number: Option<u32>| number.map_or_else(|| "*".to_owned(), |number| number.to_string());
+        write!(f, "{} {}:{} {}", self.kind, number(self.major), number(self.minor), self.access)
     }
 }
 
