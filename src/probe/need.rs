@@ -109,7 +109,7 @@ const fn need(id: &'static str, title: &'static str, basic: Basic, check: fn(&Ro
 }
 
 /// In the order in which doctor prints them.
-const NEEDS: [Need; 44] = [
+const NEEDS: [Need; 45] = [
     need("kernel", "a kernel of the last years", Basic::Never, calls::kernel),
     need("uts-namespace", "own host name", Basic::Always, namespaces::uts),
     need("pid-namespace", "own process numbers", Basic::Always, namespaces::pid),
@@ -152,6 +152,7 @@ const NEEDS: [Need; 44] = [
     need("ip", "ip(8) for the demo image", Basic::Never, surroundings::ip),
     need("nft", "nft(8)", Basic::Never, surroundings::nft),
     need("perl", "perl(1), to make single system calls", Basic::Never, surroundings::perl),
+    need("runsc", "gVisor, a kernel in a process", Basic::Never, surroundings::runsc),
     need("guest", "a virtual machine, for what this kernel does not show", Basic::Never, surroundings::guest),
     need("demo-image", "programs that the demo image is made of", Basic::Always, surroundings::demo_image),
 ];

@@ -67,6 +67,11 @@ pub(super) fn perl(_: &Roots) -> Answer {
     program("perl", "perl-base", "")
 }
 
+/// gVisor's runtime.
+pub(super) fn runsc(_: &Roots) -> Answer {
+    program("runsc", "runsc", "")
+}
+
 /// What `explore guest` is made of.
 pub(super) fn guest(_: &Roots) -> Answer {
     let emulator = guest::emulator();
