@@ -4,6 +4,7 @@ use crate::peer::Peers;
 use crate::race::{Contestant, rounds};
 use crate::support::{Learner, Running, eventually, has_program};
 use crate::{image, setting};
+use std::cell::Cell;
 use std::path::Path;
 use std::time::Duration;
 
@@ -15,42 +16,57 @@ pub(crate) fn compare(peers: &Peers) {
         return;
     }
     let megabytes = u64::from(setting("EXPLORE_BENCH_PULL", 1100));
-    let layout = peers.place("big");
-    image::write(Path::new(&layout), megabytes);
+    let times = setting("EXPLORE_BENCH_PULLS", 3);
     // podman asks on its own machine; both have the same files.
     let _registries = [&peers.learner, &peers.other].map(|learner| registry(peers, learner));
-    let copy =
-        ["copy", "-q", "--dest-tls-verify=false", &format!("oci:{layout}:big"), &format!("docker://{ADDRESS}/big")];
-    peers.learner.program("skopeo", copy).run().status(0);
-    let compressed = size(&Path::new(&layout).join("blobs/sha256")) >> 20;
+    let sizes: Vec<u64> = (0..=times).map(|round| push(peers, round, megabytes)).collect();
     let mut contestants = Vec::new();
     for peer in peers.engines.iter().cloned() {
-        let name = format!("{ADDRESS}/big");
+        let round = Cell::new(0);
         contestants.push(Contestant::new(peer.name, move || {
             let flags: &[&str] = if peer.name == "podman" { &["--tls-verify=false"] } else { &[] };
-            let took = peer.run(&[&["pull", "-q"], flags, &[&name]].concat()).timed();
-            peer.run(&["rmi", &name]).timed();
-            took
+            let name = format!("{ADDRESS}/{}", image_of(round.replace(round.get() + 1)));
+            nix::unistd::sync();
+            peer.run(&[&["pull", "-q"], flags, &[&name]].concat()).timed()
         }));
     }
     if has_program("umoci") {
-        let (learner, folder) = (peers.learner.clone(), peers.place("skopeo"));
-        contestants.push(Contestant::new("skopeo and umoci", move || copy_and_unpack(&learner, &folder)));
+        let (learner, folder, round) = (peers.learner.clone(), peers.place("skopeo"), Cell::new(0));
+        contestants.push(Contestant::new("skopeo and umoci", move || {
+            nix::unistd::sync();
+            copy_and_unpack(&learner, &folder, &image_of(round.replace(round.get() + 1)))
+        }));
     } else {
         println!("skopeo and umoci: umoci is not installed, left out");
     }
-    let title = format!("pull of 7 layers, {megabytes} MiB, {compressed} MiB compressed");
-    rounds(&title, contestants, setting("EXPLORE_BENCH_PULLS", 3));
+    let title = format!("pull of 7 layers, {megabytes} MiB, {} MiB compressed", sizes[0] >> 20);
+    rounds(&title, contestants, times);
 }
 
-fn copy_and_unpack(learner: &Learner, folder: &str) -> Duration {
-    let (from, to) = (format!("docker://{ADDRESS}/big"), format!("oci:{folder}:big"));
+/// Each round has an image that nobody has yet, and nothing is removed before the end: to remove 28,000 files makes the
+/// next one slow, whoever it is (ext4 without a journal looks at each inode that was freed in the last minute before it
+/// gives it out again, `recently_deleted` in fs/ext4/ialloc.c).
+fn push(peers: &Peers, round: u32, megabytes: u64) -> u64 {
+    let layout = peers.place("big");
+    image::write(Path::new(&layout), megabytes);
+    let name = image_of(round);
+    let copy =
+        ["copy", "-q", "--dest-tls-verify=false", &format!("oci:{layout}:big"), &format!("docker://{ADDRESS}/{name}")];
+    peers.learner.program("skopeo", copy).run().status(0);
+    let compressed = size(&Path::new(&layout).join("blobs/sha256"));
+    std::fs::remove_dir_all(layout).unwrap();
+    compressed
+}
+
+fn image_of(round: u32) -> String {
+    format!("big{round}")
+}
+
+fn copy_and_unpack(learner: &Learner, folder: &str, name: &str) -> Duration {
+    let (from, to) = (format!("docker://{ADDRESS}/{name}"), format!("oci:{folder}-{name}:big"));
     let copied = learner.program("skopeo", ["copy", "-q", "--src-tls-verify=false", &from, &to]).timed();
-    let (image, bundle) = (format!("{folder}:big"), format!("{folder}-bundle"));
+    let (image, bundle) = (format!("{folder}-{name}:big"), format!("{folder}-{name}-bundle"));
     let unpacked = learner.program("umoci", ["unpack", "--image", &image, &bundle]).timed();
-    for path in [folder, &bundle] {
-        std::fs::remove_dir_all(path).unwrap();
-    }
     copied + unpacked
 }
 
