@@ -2,9 +2,11 @@
 
 use super::attach::{self, DetachKeys, Wanted};
 use super::program::ProgramFlags;
+use super::pulling::{Lines, Shown};
 use super::{Context, explained};
 use crate::exit::Exit;
 use crate::image;
+use crate::image::archive::Place;
 use crate::kernel::user;
 use crate::stages::create::{self, Container, Network, Privileges, Request};
 use crate::stages::{exec, exit};
@@ -54,7 +56,7 @@ pub(super) struct Wish {
     privileges: super::privileges::Flags,
     #[command(flatten)]
     program: ProgramFlags,
-    /// The image: `demo` is made from this machine
+    /// The image: `demo` is made from this machine; `oci:FOLDER:TAG`, `oci-archive:FILE`, `docker-archive:FILE` lie there
     image: String,
     /// The command and its arguments; the image's own without
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -216,17 +218,24 @@ fn request(wish: Wish, attached: bool) -> anyhow::Result<Request> {
 
 /// Makes the container; an image that is not here is pulled first, and it is said so, as docker does.
 fn make(roots: &Roots, request: &Request, context: &mut Context) -> anyhow::Result<Container> {
-    if let Err(image::ImageError::NotFound { name }) = image::find(roots, &request.image) {
-        let mut lines = super::pulling::Lines::for_missing(&name, context.screen.json);
+    let mut request = request.clone();
+    if Place::parse(&request.image).is_some() {
+        // What lies there now is meant, not what lay there when it was brought in last.
+        let mut lines = Lines::new(if context.screen.json { Shown::Nothing } else { Shown::BarAlone });
+        let pulled = super::pull::pull(roots, &request.image, context, &mut lines);
+        lines.clear();
+        request.image = pulled?.image.reference;
+    } else if let Err(image::ImageError::NotFound { name }) = image::find(roots, &request.image) {
+        let mut lines = Lines::for_missing(&name, context.screen.json);
         let pulled = super::pull::pull(roots, &request.image, context, &mut lines);
         lines.clear();
         pulled?;
     }
     context.enter(roots)?;
-    if let Some(warning) = warning(request) {
+    if let Some(warning) = warning(&request) {
         writeln!(std::io::stderr(), "explore: warning: {warning}")?;
     }
-    create::create(roots, request).map_err(explained)
+    create::create(roots, &request).map_err(explained)
 }
 
 /// What becomes of `-p` where it does not do what it usually does.

@@ -3,6 +3,7 @@
 use super::pulling::{Lines, Shown};
 use super::{Context, explained};
 use crate::exit::Exit;
+use crate::image::archive::Place;
 use crate::image::platform::Platform;
 use crate::stages::keeper;
 use crate::stages::pull::{self, Options, Pulled};
@@ -16,7 +17,8 @@ pub(super) struct Pull {
     /// The platform of an image that is there for several: linux/arm64
     #[arg(long, value_name = "OS/ARCH")]
     platform: Option<Platform>,
-    /// Name of the image: demo, debian, registry.example.com/team/tool:1.2
+    /// Name of the image: demo, debian, registry.example.com/team/tool:1.2; or where it lies: oci:FOLDER:TAG,
+    /// oci-archive:FILE:TAG, docker-archive:FILE:NAME
     image: String,
 }
 
@@ -33,7 +35,7 @@ pub(super) fn run(arguments: &Pull, context: &mut Context) -> anyhow::Result<Exi
     } else if arguments.quiet {
         context.screen.line(&pulled.image.reference)?;
     } else {
-        context.screen.print(&end(&pulled))?;
+        context.screen.print(&end(&pulled, Place::parse(&arguments.image).is_some()))?;
     }
     Ok(Exit::Ok)
 }
@@ -76,8 +78,12 @@ fn digest(pulled: &Pulled) -> &str {
     pulled.image.pulled_digest.as_deref().unwrap_or(&pulled.image.manifest_digest)
 }
 
-fn end(pulled: &Pulled) -> String {
+fn end(pulled: &Pulled, from_here: bool) -> String {
     let name = &pulled.image.reference;
-    let status = if pulled.already_here { "Image is up to date for" } else { "Downloaded newer image for" };
+    let status = match (pulled.already_here, from_here) {
+        (true, _) => "Image is up to date for",
+        (false, true) => "Loaded image",
+        (false, false) => "Downloaded newer image for",
+    };
     format!("Digest: {}\nStatus: {status} {name}\n{name}\n", digest(pulled))
 }

@@ -105,6 +105,17 @@ pub enum ImageError {
         /// The first such container.
         container: String,
     },
+    /// It is not clear which image of an archive is meant, or that one is not in it.
+    #[error("{} holds {} {}", path.display(), wanted.as_ref().map_or("several images:".into(),
+        |wanted| format!("no image {wanted:?}, or several, of")), there.join(", "))]
+    Choose {
+        /// The archive.
+        path: PathBuf,
+        /// Which was asked for.
+        wanted: Option<String>,
+        /// Which there are.
+        there: Vec<String>,
+    },
     /// An archive that holds no image as we know them.
     #[error("{} holds no image: {why}", path.display())]
     NotAnArchive {
@@ -138,6 +149,10 @@ impl Explain for ImageError {
             }
             Self::Digest { .. } | Self::Size { .. } => Some("nothing of it was kept".into()),
             Self::InUse { container, .. } => Some(format!("remove the container first: `explore rm {container}`")),
+            Self::Choose { path, there, .. } => {
+                let first = there.first().map_or("NAME", String::as_str);
+                Some(format!("its name or its tag stands after the path: {}:{first}", path.display()))
+            }
             Self::NotAnArchive { .. } => {
                 Some("`explore load` takes what `docker save` writes, an OCI archive, or an OCI layout folder".into())
             }

@@ -14,6 +14,7 @@ mod killed;
 mod layers;
 mod liars;
 mod peers;
+mod places;
 mod pull;
 mod pushed;
 mod registry;

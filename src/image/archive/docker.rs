@@ -24,13 +24,16 @@ struct Described {
 pub(super) fn load(load: &Load<'_>, manifests: &[u8]) -> Result<Vec<Loaded>, ImageError> {
     let described: Vec<Described> = serde_json::from_slice(manifests)
         .map_err(|source| ImageError::Document { what: "manifest.json of the archive".to_owned(), source })?;
-    let mut loaded = Vec::new();
-    for one in described {
-        let manifest = image(load, &one)?;
-        let names = one.repo_tags.filter(|names| !names.is_empty()).unwrap_or_else(|| vec![load.stem()]);
+    let mut choice = Vec::new();
+    for one in &described {
+        let names = one.repo_tags.clone().filter(|names| !names.is_empty()).unwrap_or_else(|| vec![load.stem()]);
         for name in names {
-            loaded.push(Loaded { name: Name::parse(&name)?.to_string(), manifest: manifest.clone() });
+            choice.push((Name::parse(&name)?.to_string(), one));
         }
+    }
+    let mut loaded: Vec<Loaded> = Vec::new();
+    for (name, one) in load.choose(choice)? {
+        loaded.push(Loaded { name, manifest: image(load, one)? });
     }
     if loaded.is_empty() { Err(load.no_image("its manifest.json names none")) } else { Ok(loaded) }
 }

@@ -22,20 +22,32 @@ pub struct Loaded {
     pub manifest: Descriptor,
 }
 
-/// Reads all images of an archive or a layout folder for this machine. `-` is standard input. `on_bytes` hears how
-/// much of a tar has been read.
+/// Which images of an archive.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted<'a> {
+    /// All of them; without it the only one, or the one of this name.
+    pub all: bool,
+    /// Its name, or its tag.
+    pub name: Option<&'a str>,
+    /// For which kind of machine.
+    pub platform: Platform,
+}
+
+/// Reads images of an archive or a layout folder. `-` is standard input. `on_bytes` hears how much of a tar has been
+/// read.
 ///
 /// # Errors
-/// [`ImageError::NotAnArchive`], and what is damaged or too large in it.
+/// [`ImageError::NotAnArchive`], [`ImageError::Choose`], and what is damaged or too large in it.
 pub fn load(
     roots: &Roots,
     path: &Path,
+    wanted: &Wanted<'_>,
     limits: &Limits,
     on_bytes: &mut dyn FnMut(u64),
 ) -> Result<Vec<Loaded>, ImageError> {
     let layout = catalog::layout(roots)?;
     let source = Source::open(layout.folder(), path, limits, on_bytes)?;
-    let load = Load { layout, source, path: path.to_owned(), limits };
+    let load = Load { layout, source, path: path.to_owned(), wanted, limits };
     if let Some(index) = load.source.text("index.json", limits)? {
         return load.oci(&index);
     }
@@ -50,6 +62,7 @@ pub(super) struct Load<'a> {
     pub(super) layout: Layout,
     pub(super) source: Source,
     path: PathBuf,
+    wanted: &'a Wanted<'a>,
     limits: &'a Limits,
 }
 
@@ -79,16 +92,42 @@ impl Load<'_> {
     fn oci(&self, index: &[u8]) -> Result<Vec<Loaded>, ImageError> {
         let index: ImageIndex = serde_json::from_slice(index)
             .map_err(|source| ImageError::Document { what: "index.json of the archive".to_owned(), source })?;
+        let is_image = |one: &&Descriptor| {
+            let media_type = one.media_type().to_string();
+            INDEXES.iter().chain(&MANIFESTS).any(|known| *known == media_type)
+        };
+        let images = index.manifests().iter().filter(is_image).enumerate();
+        let named = images.map(|(number, entry)| Ok((self.name(entry, number)?, entry)));
         let mut loaded = Vec::new();
-        for (number, entry) in index.manifests().iter().enumerate() {
-            let media_type = entry.media_type().to_string();
-            if !INDEXES.iter().chain(&MANIFESTS).any(|known| *known == media_type) {
-                continue;
-            }
+        for (name, entry) in self.choose(named.collect::<Result<_, ImageError>>()?)? {
             let Some(manifest) = self.image(entry, true)? else { continue };
-            loaded.push(Loaded { name: self.name(entry, number)?, manifest });
+            loaded.push(Loaded { name, manifest });
         }
         if loaded.is_empty() { Err(self.no_image("no image in it is for this machine")) } else { Ok(loaded) }
+    }
+
+    /// Those that are wanted of these, each with its name; nothing of the others is brought in.
+    pub(super) fn choose<T>(&self, there: Vec<(String, T)>) -> Result<Vec<(String, T)>, ImageError> {
+        if self.wanted.all {
+            return Ok(there);
+        }
+        let names = there.iter().map(|(name, _)| name.clone()).collect();
+        let wanted = self.wanted.name;
+        // A tag can have no colon, so what follows the last one is the tag.
+        let is_wanted =
+            |name: &str| wanted.is_none_or(|wanted| name == wanted || name.rsplit(':').next() == Some(wanted));
+        let mut chosen: Vec<_> = there.into_iter().filter(|(name, _)| is_wanted(name)).collect();
+        match chosen.len() {
+            // What is in it is said by whoever finds nothing in it.
+            0 if wanted.is_none() => Ok(chosen),
+            1 => Ok(chosen),
+            // The whole name is one, whatever else ends like it.
+            _ if wanted.is_some() && chosen.iter().any(|(name, _)| Some(name.as_str()) == wanted) => {
+                chosen.retain(|(name, _)| Some(name.as_str()) == wanted);
+                Ok(chosen)
+            }
+            _ => Err(ImageError::Choose { path: self.path.clone(), wanted: wanted.map(str::to_owned), there: names }),
+        }
     }
 
     /// Brings in all that a manifest names, through one index at most; `None` where it is for other machines.
@@ -105,7 +144,7 @@ impl Load<'_> {
                 Ok(Some(descriptor))
             }
             Manifest::Index(index) if may_be_index => {
-                Platform::default().among(&index).map_or(Ok(None), |fitting| self.image(fitting, false))
+                self.wanted.platform.among(&index).map_or(Ok(None), |fitting| self.image(fitting, false))
             }
             Manifest::Index(_) => Err(self.no_image("an index within an index")),
         }

@@ -6,10 +6,12 @@
 
 mod docker;
 mod load;
+mod place;
 mod save;
 mod source;
 
-pub use load::{Loaded, load};
+pub use load::{Loaded, Wanted, load};
+pub use place::Place;
 pub use save::{save, save_folder};
 
 /// Where containerd and Docker write the whole name; OCI's own annotation often has the tag alone.

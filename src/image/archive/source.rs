@@ -6,14 +6,19 @@ use crate::image::entry;
 use crate::image::limits::{Exceeded, Limits};
 use crate::image::slot::Slot;
 use crate::image::stream::LayerStream;
+use crate::kernel::fs::{self, Links};
+use crate::kernel::rootfs;
+use nix::sys::stat::SFlag;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 /// Names of images are found in here, and nothing outside is.
 pub(super) enum Source {
-    Folder(PathBuf),
+    /// Nobody has checked it: what it names is resolved by the kernel below this descriptor, links too.
+    Folder(OwnedFd),
     /// A tar can be read only once and in its own order: its files are laid out under numbers first.
     Spool(Spool),
 }
@@ -39,7 +44,8 @@ impl Source {
         on_bytes: &mut dyn FnMut(u64),
     ) -> Result<Self, ImageError> {
         if path.is_dir() {
-            return Ok(Self::Folder(path.to_owned()));
+            let folder = File::open(path).map_err(ImageError::store("cannot read", path))?;
+            return Ok(Self::Folder(folder.into()));
         }
         let failed = || ImageError::store("cannot read", path);
         let (from, size): (Box<dyn Read>, u64) = if path == Path::new("-") {
@@ -56,13 +62,17 @@ impl Source {
     /// A file of the archive and its length; `None` where there is none of that name.
     pub(super) fn file(&self, name: &Path) -> Option<(File, u64)> {
         let name = entry::place(name).ok()??.path();
-        let path = match self {
-            Self::Folder(folder) => folder.join(name),
-            Self::Spool(spool) => spool.slot.path.join(spool.find(&name)?.number.to_string()),
+        let file = match self {
+            Self::Folder(folder) => {
+                let handle = fs::resolve(folder.as_fd(), &name, Links::Inside).ok()?;
+                // Looked at before it is opened: a pipe would wait for a writer, a device would act.
+                let is_file = fs::file_type(&handle).ok()? == SFlag::S_IFREG;
+                is_file.then(|| rootfs::reopen_file(handle.as_fd()).ok())??
+            }
+            Self::Spool(spool) => File::open(spool.slot.path.join(spool.find(&name)?.number.to_string())).ok()?,
         };
-        let file = File::open(path).ok()?;
-        let found = file.metadata().ok()?;
-        found.is_file().then_some((file, found.len()))
+        let size = file.metadata().ok()?.len();
+        Some((file, size))
     }
 
     /// The digest of a file of a tar, as it was seen going by.

@@ -2,6 +2,7 @@
 
 use super::bring::{Bring, Brought};
 use super::{Options, Progress, PullError, Step, local};
+use crate::image::archive::Place;
 use crate::image::document::{self, Manifest, PULLED};
 use crate::image::growing::Growing;
 use crate::image::layout::Layout;
@@ -44,6 +45,9 @@ pub fn download(
     options: &Options,
     progress: &mut dyn Progress,
 ) -> Result<Downloaded, PullError> {
+    if let Some(place) = Place::parse(reference) {
+        return super::load::read_place(roots, &place, options, progress);
+    }
     let name = Name::parse(reference)?;
     let lock = catalog::in_use(roots)?;
     let mut downloaded = match &name.registry {
