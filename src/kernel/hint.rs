@@ -8,19 +8,26 @@ pub fn hint(error: &Error) -> Option<String> {
     let call = error.call.as_ref();
     let text = match (call, error.errno()) {
         ("clone3" | "clone" | "unshare", Errno::EPERM) => {
-            "the kernel refuses new namespaces to this user; `explore doctor` tells which setting does it"
+            "the kernel refuses new namespaces to this user; `explore why -- unshare --user true` names the setting that does it, \
+             `explore lesson user-namespace` shows the rules"
         }
         ("clone3" | "clone" | "unshare", Errno::ENOSPC) => {
-            "a limit in /proc/sys/user/max_*_namespaces is reached, or namespaces are nested deeper than 32"
+            "a limit in /proc/sys/user/max_*_namespaces is reached, or namespaces are nested deeper than 32; `explore why -- unshare \
+             --user true` tells which"
         }
-        ("clone3" | "clone" | "fork", Errno::EAGAIN) => "too many processes: see `ulimit -u` and the pids cgroup",
+        ("clone3" | "clone" | "fork", Errno::EAGAIN) => {
+            "too many processes: see `ulimit -u` and the pids cgroup (`explore lesson cgroup-pids`)"
+        }
         ("clone3" | "clone" | "fork", Errno::ENOMEM) => {
-            "PID 1 of this PID namespace has ended: nothing can be started in it any more"
+            "PID 1 of this PID namespace has ended: nothing can be started in it any more (`explore lesson pid-namespace`)"
         }
-        ("setns", Errno::EPERM) => "joining needs CAP_SYS_ADMIN in the user namespace that owns the one joined",
+        ("setns", Errno::EPERM) => {
+            "joining needs CAP_SYS_ADMIN in the user namespace that owns the one joined (`explore lesson three-calls`)"
+        }
         ("setns", Errno::EINVAL | Errno::ESRCH) => "the namespace, or the process that showed it, is gone",
         ("mount" | "fsmount" | "fsopen" | "move_mount", Errno::EPERM) => {
-            "mounting needs CAP_SYS_ADMIN over this mount namespace; a fresh proc also needs an unmasked /proc outside"
+            "mounting needs CAP_SYS_ADMIN over this mount namespace (`explore lesson mount-namespace`); a fresh proc also needs an \
+             unmasked /proc outside (`explore lesson masked-paths`)"
         }
         ("mount" | "fsopen", Errno::ENODEV) => {
             "this kernel has no such filesystem; `explore doctor` lists what is there"
@@ -28,28 +35,46 @@ pub fn hint(error: &Error) -> Option<String> {
         ("mount" | "fsconfig" | "fsmount", Errno::EINVAL) => {
             "the kernel log (`dmesg`) often says more; an upper cannot lie on NFS or on another overlay"
         }
-        ("pivot_root", Errno::EINVAL) => "the new root must be a mount point, and its parent mount not shared",
-        ("sethostname", Errno::EPERM) => "the host name belongs to a UTS namespace that another user namespace owns",
+        ("pivot_root", Errno::EINVAL) => {
+            "the new root must be a mount point, and its parent mount not shared (`explore lesson pivot-root`)"
+        }
+        ("sethostname", Errno::EPERM) => {
+            "the host name belongs to a UTS namespace that another user namespace owns (`explore lesson uts-namespace`)"
+        }
         ("sendto", Errno::EPERM) => {
-            "changing a network needs CAP_NET_ADMIN in the user namespace that owns the network namespace"
+            "changing a network needs CAP_NET_ADMIN in the user namespace that owns the network namespace (`explore lesson \
+             network-namespace`)"
         }
         ("sendto", Errno::EOPNOTSUPP) => "the kernel lacks a part: bridge, veth, or nf_tables; see `explore doctor`",
         ("setresuid" | "setresgid" | "setgroups", Errno::EINVAL | Errno::EPERM) => {
-            "this user namespace does not map that user or group: root can, or a range in /etc/subuid and /etc/subgid"
+            "this user namespace does not map that user or group: root can, or a range in /etc/subuid and /etc/subgid (`explore \
+             lesson id-maps`)"
         }
         ("seccomp", Errno::ENOSYS | Errno::EINVAL) => {
             "this kernel has no filters on system calls (CONFIG_SECCOMP_FILTER); without one: --security-opt seccomp=unconfined"
         }
         ("seccomp", Errno::EACCES | Errno::EPERM) => {
-            "a filter needs CAP_SYS_ADMIN, or --security-opt no-new-privileges; or one that surrounds us refuses another"
+            "a filter needs CAP_SYS_ADMIN, or --security-opt no-new-privileges (`explore lesson no-new-privs`); or one that surrounds \
+             us refuses another"
         }
-        (_, Errno::ENOSYS) => {
+        (_, errno) => return of_any_call(errno),
+    };
+    Some(text.to_owned())
+}
+
+/// Where the errno says enough, whatever the call.
+fn of_any_call(errno: Errno) -> Option<String> {
+    let text = match errno {
+        Errno::ENOSYS => {
             "this kernel, or a seccomp filter above us, does not know that call: containers need Linux 5.12 or newer"
         }
-        (_, Errno::ENOSPC) => "no space left: see `df` and `df -i` for the state folder",
-        (_, Errno::EMFILE | Errno::ENFILE) => "too many open files: see `ulimit -n`",
-        (_, Errno::EROFS) => "that place is mounted read-only",
-        (_, Errno::EPERM | Errno::EACCES) => "`explore doctor` tells what this user may do here, and who can change it",
+        Errno::ENOSPC => "no space left: see `df` and `df -i` for the state folder",
+        Errno::EMFILE | Errno::ENFILE => "too many open files: see `ulimit -n`",
+        Errno::EROFS => "that place is mounted read-only",
+        Errno::EPERM | Errno::EACCES => {
+            "`explore why -- COMMAND` runs it again and names the layer that says no; `explore doctor` tells what this user may \
+             do here"
+        }
         _ => return None,
     };
     Some(text.to_owned())
@@ -58,12 +83,50 @@ pub fn hint(error: &Error) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lesson::library::Library;
+
+    const CALLS: [&str; 15] = [
+        "unshare",
+        "clone3",
+        "fork",
+        "setns",
+        "mount",
+        "fsopen",
+        "fsconfig",
+        "pivot_root",
+        "sethostname",
+        "sendto",
+        "bpf",
+        "setgroups",
+        "seccomp",
+        "some_call_of_tomorrow",
+        "openat2",
+    ];
+
+    fn hint_of(call: &'static str, errno: i32) -> Option<String> {
+        hint(&Error { call: call.into(), args: String::new(), errno, why: String::new() })
+    }
 
     #[test]
-    fn eperm_is_never_bare() {
-        for call in ["unshare", "setns", "mount", "sethostname", "sendto", "bpf", "some_call_of_tomorrow"] {
-            let error = Error { call: call.into(), args: String::new(), errno: libc::EPERM, why: String::new() };
-            assert!(hint(&error).is_some(), "{call}");
+    fn eperm_is_never_bare_and_says_where_to_look() {
+        for call in CALLS {
+            let hint = hint_of(call, libc::EPERM).unwrap();
+            assert!(hint.contains("`explore why -- ") || hint.contains("`explore lesson "), "{call}: {hint}");
         }
+    }
+
+    #[test]
+    fn each_lesson_that_a_hint_names_is_there() {
+        let library = Library::built_in();
+        let mut named = 0;
+        for (call, errno) in CALLS.into_iter().flat_map(|call| (1..134).map(move |errno| (call, errno))) {
+            let hint = hint_of(call, errno).unwrap_or_default();
+            for rest in hint.split("`explore lesson ").skip(1) {
+                let lesson = rest.split('`').next().unwrap();
+                assert!(library.find(lesson).is_ok(), "{call}, errno {errno}: {lesson:?}");
+                named += 1;
+            }
+        }
+        assert!(named > 10, "{named}");
     }
 }

@@ -16,6 +16,10 @@ pub struct Missing {
     pub why: String,
     /// What helps, where something does.
     pub fix: Option<String>,
+    /// A command that is refused by the same layer, for `explore why --`, where there is a short one.
+    pub ask: Option<String>,
+    /// The lesson about that layer.
+    pub lesson: Option<&'static str>,
 }
 
 /// How a lesson can be followed here.
@@ -73,6 +77,73 @@ pub fn way(page: &Page, roots: &Roots) -> Way {
 fn missing(name: &str, roots: &Roots) -> Option<Missing> {
     match need::check(name, roots) {
         Answer::Met { .. } => None,
-        Answer::Unmet { why, fix, .. } => Some(Missing { need: name.to_owned(), why, fix }),
+        Answer::Unmet { why, fix, .. } => {
+            Some(Missing { need: name.to_owned(), why, fix, ask: ask(name), lesson: lesson(name) })
+        }
+    }
+}
+
+/// What `explore why` can watch being refused, for a need that is a namespace or hangs on one.
+fn ask(need: &str) -> Option<String> {
+    let words = match need {
+        "uts-namespace" => "--uts true",
+        "pid-namespace" => "--pid --fork true",
+        "mount-namespace" => "--mount true",
+        "network-namespace" => "--net true",
+        "ipc-namespace" => "--ipc true",
+        "cgroup-namespace" => "--cgroup true",
+        "time-namespace" => "--time true",
+        "user-namespace" | "unprivileged-userns" | "apparmor-userns" | "max-namespaces" => "--user true",
+        "fresh-proc" => "--pid --fork --mount-proc true",
+        _ => return None,
+    };
+    let root = nix::unistd::geteuid().is_root() || words.starts_with("--user");
+    Some(format!("unshare {}{words}", if root { "" } else { "--user --map-root-user " }))
+}
+
+/// The lesson that shows the layer which a need depends on.
+fn lesson(need: &str) -> Option<&'static str> {
+    Some(match need {
+        "uts-namespace"
+        | "pid-namespace"
+        | "mount-namespace"
+        | "network-namespace"
+        | "ipc-namespace"
+        | "cgroup-namespace"
+        | "time-namespace"
+        | "user-namespace"
+        | "unprivileged-userns"
+        | "apparmor-userns"
+        | "max-namespaces" => "user-namespace",
+        "subuid" => "id-maps",
+        "fresh-proc" | "fresh-sysfs" => "masked-paths",
+        "overlay" | "state-folder" => "union",
+        "veth" => "veth",
+        "bridge" => "bridge",
+        "vxlan" => "overlay-network",
+        "nf-tables" => "nat",
+        "cgroups" | "cgroup-pids" | "cgroup-freezer" | "cgroup-memory" | "cgroup-cpu" | "cgroup-devices"
+        | "cgroup-io" => "cgroup-hierarchy",
+        "seccomp" => "seccomp",
+        "landlock" => "lsm",
+        "guest" | "runsc" => "container-or-vm",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lesson::library::Library;
+
+    #[test]
+    fn what_a_missing_need_points_to_is_there() {
+        let library = Library::built_in();
+        let pointed: Vec<&str> = need::ids().filter_map(lesson).collect();
+        assert!(pointed.len() > 20, "{pointed:?}");
+        for name in pointed {
+            assert!(library.find(name).is_ok(), "{name}");
+        }
+        assert!(need::ids().all(|id| ask(id).is_none() || lesson(id).is_some()));
     }
 }

@@ -139,6 +139,15 @@ fn a_lesson_that_cannot_run_is_replayed_and_says_so() {
     let output = run(&"2\n\n\n".repeat(40));
     let output = output.status(0).stderr("");
     assert!(output.out.starts_with("pid-namespace cannot run live here: "), "{}", output.shown());
+    let layer = "  which layer says no: explore why -- unshare --pid --fork true\n  about that layer: explore lesson user-namespace\n";
+    assert!(output.out.contains(layer), "{}", output.shown());
+    let why = "echo 0 >/proc/sys/user/max_pid_namespaces; exec \"$EXPLORE\" why -- unshare --pid --fork true";
+    let asked = learner.program("unshare", ["--user", "--map-root-user", "sh", "-c", why]).run();
+    assert!(
+        asked.err.contains("max_pid_namespaces"),
+        "the command that is named is not refused by that layer: {}",
+        asked.shown()
+    );
     assert!(output.out.contains("REPLAY: recorded on another machine, nothing runs here"), "{}", output.shown());
     assert!(output.out.contains("Not so, and here is why."), "{}", output.shown());
     assert!(output.out.contains("I am process 1, and my parent is process 0\n"), "{}", output.shown());

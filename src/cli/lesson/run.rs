@@ -86,6 +86,12 @@ fn cannot(context: &mut Context, page: &Page, way: &Way) -> anyhow::Result<Optio
             let fix = missing.fix.as_deref().map(|fix| format!("\n  what helps: {fix}")).unwrap_or_default();
             context.screen.line(&format!("{} cannot run live here: {}{fix}", page.id, missing.why))?;
         }
+        if let Some(ask) = way.missing().iter().find_map(|missing| missing.ask.as_deref()) {
+            context.screen.line(&format!("  which layer says no: explore why -- {ask}"))?;
+        }
+        if let Some(lesson) = way.missing().iter().filter_map(|missing| missing.lesson).find(|name| *name != page.id) {
+            context.screen.line(&format!("  about that layer: explore lesson {lesson}"))?;
+        }
         if !way.missing().is_empty() && !crate::guest::init::is_guest() {
             context.screen.line(&format!("  it can in a virtual machine: explore guest lesson {}", page.id))?;
         }
