@@ -12,6 +12,7 @@ pub mod guest;
 pub mod image;
 pub mod kernel;
 pub mod lesson;
+pub mod map;
 pub mod narrate;
 pub mod probe;
 pub mod stages;

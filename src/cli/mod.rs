@@ -24,6 +24,7 @@ mod lesson;
 mod lifecycle;
 mod limits;
 mod logs;
+mod map;
 mod moment;
 mod mounts;
 mod narrator;
@@ -123,6 +124,9 @@ enum Command {
     /// Take each thing away in turn, and show which facts each one buys
     #[command(display_order = 63)]
     Matrix(without::MatrixArgs),
+    /// Draw what is there: layers, namespaces, the network, groups, a run by system call
+    #[command(display_order = 64)]
+    Map(map::Args),
     /// The final layer of a container: mount it, look at it, take it away
     #[command(display_order = 21)]
     Layer(layer::Args),
@@ -252,6 +256,7 @@ fn dispatch(command: Command, context: &mut Context) -> anyhow::Result<Exit> {
         Command::Compare(compare) => compare::run(&compare, context),
         Command::Without(args) => without::run(&args, context),
         Command::Matrix(args) => without::matrix(&args, context),
+        Command::Map(args) => map::run(&args, context),
         Command::Layer(args) => layer::run(&args, context),
         Command::Clean(args) => clean::run(&args, context),
         Command::Walk(args) => walk::run(&args, context),

@@ -129,8 +129,13 @@ fn netns_of(pid: i32) -> Option<OwnedFd> {
     netns::open(Path::new(&format!("/proc/{pid}/ns/net"))).ok()
 }
 
+/// The network namespace of a container: that of its first process, or the one that is kept for it.
+pub(super) fn namespace_of(roots: &Roots, id: &str) -> Option<OwnedFd> {
+    running(roots, id).and_then(|it| netns_of(it.init.pid)).or_else(|| network::pinned(roots, id))
+}
+
 fn show(roots: &Roots, id: &str, context: &mut Context) -> anyhow::Result<Exit> {
-    let netns = running(roots, id).and_then(|it| netns_of(it.init.pid)).or_else(|| network::pinned(roots, id));
+    let netns = namespace_of(roots, id);
     let view = network::view(roots, id, netns.as_ref().map(AsFd::as_fd)).map_err(explained)?;
     if context.screen.json {
         context.screen.data(&json!({"schema": 1, "container": id, "network": view}))?;

@@ -40,6 +40,6 @@ pub use catalog::{Image, Summary, find, list, remove, sweep};
 pub use digest::{Digest, Hashing, NotADigest};
 pub use error::ImageError;
 pub use ingest::{IngestError, ingest};
-pub use layers::LayerOnDisk;
+pub use layers::{LayerOnDisk, record as layer_record};
 pub use lore::{Pruned, Step, history, prune, tag};
 pub use slot::Slot;

@@ -23,7 +23,7 @@ pub fn text_line(heard: &Heard) -> Option<String> {
 }
 
 /// The event as one line of JSON: `phase` enter|exit, `role`, `pid`, `call`, `args`, `why`, `answer`, `errno` (a
-/// name such as EPERM, or null).
+/// name such as EPERM, or null), `micros` (a counter of 32 bits).
 pub fn json_line(heard: &Heard) -> String {
     let errno = (heard.errno != 0).then(|| format!("{:?}", Errno::from_raw(heard.errno)));
     json!({
@@ -36,6 +36,7 @@ pub fn json_line(heard: &Heard) -> String {
         "why": heard.why,
         "answer": heard.answer,
         "errno": errno,
+        "micros": heard.micros,
     })
     .to_string()
 }
@@ -61,6 +62,7 @@ mod tests {
             why: "its own host name".into(),
             answer: if errno == 0 { 0 } else { -1 },
             errno,
+            micros: 0,
         }
     }
 

@@ -27,6 +27,7 @@ pub use comparison::{
 pub use fact::Fact;
 pub use inspect::{Facts, look};
 pub use place::{CgroupMembership, IdMap, Ids, Mount, Privileges};
+pub(crate) use process::command_line;
 pub use process::{Process, Processes};
 pub use visit::Uname;
 

@@ -166,7 +166,7 @@ fn renumber_parents(list: &mut [Process]) {
 }
 
 /// As `ps` shows it: arguments joined by spaces, or the name in brackets.
-pub(super) fn command_line(process: &Proc, stat: &Stat) -> String {
+pub(crate) fn command_line(process: &Proc, stat: &Stat) -> String {
     let arguments = process.cmdline().unwrap_or_default().join(" ");
     let text = match (arguments.trim(), stat.state) {
         (_, 'Z' | 'X') => format!("[{}] <defunct>", stat.comm),

@@ -20,6 +20,7 @@ mod known;
 mod layer;
 mod lifecycle;
 mod limits;
+mod map;
 mod network;
 mod privileges;
 mod program;

@@ -1,0 +1,67 @@
+//! The layers of an image, and what a container has written on top of them.
+
+use super::{Node, Picture, Side, bytes, called};
+use crate::image::{self, Image};
+use crate::stages::create::Container;
+use crate::stages::layer::{self, LayerError};
+use crate::state::Roots;
+
+/// How many files of an upper are named; the rest is counted.
+const NAMED: usize = 8;
+
+/// The stack from the top down: the upper of a container where one is asked for, then the image's layers.
+///
+/// # Errors
+/// [`LayerError::Image`], [`LayerError::TooLong`].
+pub fn layers(roots: &Roots, image: &Image, container: Option<&Container>) -> Result<Picture, LayerError> {
+    let of = container.map_or_else(|| image.reference.clone(), called);
+    let mut picture = Picture::new(format!("The layers of {of}"));
+    let mut above = None;
+    if let Some(container) = container {
+        let view = layer::view(roots, container)?;
+        let place = if view.mounted { "mounted here" } else { "mounted only where the container runs" };
+        let union = Node::new(Side::Inside, "/ as the container sees it", vec![format!("the union, {place}")]);
+        let number = picture.add(None, union);
+        let upper = Node::new(Side::Inside, "upper (read-write)", written(&view.upper_entries));
+        above = Some((picture.add(Some((number, "looks first in")), upper), "then in"));
+    }
+    let steps = steps(roots, image);
+    for (number, layer) in image.layers.iter().enumerate().rev() {
+        let mut lines = vec![format!("chain ID {}", short(&layer.chain_id.to_string()))];
+        if let Some(record) = image::layer_record(&layer.folder) {
+            lines.push(format!("{} entries, {} of files", record.entries, bytes(record.bytes)));
+        }
+        lines.extend(steps.get(number).filter(|step| !step.is_empty()).map(|step| format!("made by: {step}")));
+        let title = format!("layer {} of {} (read-only)", number + 1, image.layers.len());
+        above = Some((picture.add(above, Node::new(Side::Outside, title, lines)), "then in"));
+    }
+    Ok(picture)
+}
+
+fn written(entries: &[(char, std::path::PathBuf)]) -> Vec<String> {
+    let word = |kind: char| if kind == 'D' { "deleted" } else { "written" };
+    let mut lines: Vec<String> =
+        entries.iter().take(NAMED).map(|(kind, path)| format!("{} {}", word(*kind), path.display())).collect();
+    if entries.is_empty() {
+        lines.push("empty: nothing was written yet".into());
+    } else if entries.len() > NAMED {
+        lines.push(format!("and {} more", entries.len() - NAMED));
+    }
+    lines
+}
+
+/// By which command each layer was made, the base first.
+fn steps(roots: &Roots, image: &Image) -> Vec<String> {
+    let mut steps = image::history(roots, &image.reference).unwrap_or_default();
+    steps.reverse();
+    // A step without a layer (a label, a command) is marked in the config; only those with one are counted here.
+    let empty: Vec<bool> =
+        image.config.history().iter().flatten().map(|step| step.empty_layer().unwrap_or(false)).collect();
+    let with_layer = steps.into_iter().zip(empty.into_iter().chain(std::iter::repeat(false)));
+    with_layer.filter(|(_, empty)| !empty).map(|(step, _)| step.created_by).collect()
+}
+
+fn short(digest: &str) -> &str {
+    let hex = digest.trim_start_matches("sha256:");
+    hex.get(..12).unwrap_or(hex)
+}
