@@ -1,9 +1,8 @@
 //! `/sys/fs/cgroup` of version 1, for a configuration that asks for it: a tmpfs with a folder for each tree, in which the
 //! container's own group is what one sees (runc, libcontainer/rootfs_linux.go, `mountCgroupV1`).
 //!
-//! Our own configurations have it in version 2 only, where one mount shows one tree. Where one of them asks for it in
-//! version 1, only those trees are shown in which it has a group: of another tree it would see the top, and with it the
-//! groups of everybody.
+//! Of one of our own containers only those trees are shown in which it has a group: of another tree it would see the top,
+//! and with it the groups of everybody. In version 2 one mount shows one tree.
 
 use super::cgroup::Joined;
 use super::rootfs::options::Options;
@@ -17,7 +16,8 @@ use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-/// Shows the trees, of one of our own containers those of its groups; says whether it did, for version 2 needs a namespace of its own and then is a mount like others.
+/// Shows the trees, of one of our own containers those of its groups; says whether it did, for version 2 needs a
+/// namespace of its own and then is a mount like others.
 pub(super) fn show(
     root: BorrowedFd<'_>,
     target: &Path,

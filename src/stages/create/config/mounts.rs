@@ -92,7 +92,9 @@ fn of_the_kernel(trees: &[Hierarchy], shm_size: Option<i64>) -> Vec<Value> {
         mount("/dev/pts", "devpts", &pts),
         mount("/sys", "sysfs", &["nosuid", "noexec", "nodev", "ro"]),
     ];
-    if cgroup::layout(trees) == "v2" {
+    // In version 1 an ordinary user has no groups, and there is nothing to show.
+    let shown = cgroup::layout(trees) == "v2" || !user::in_user_namespace();
+    if shown && !trees.is_empty() {
         let mut tree = mount("/sys/fs/cgroup", "cgroup", &["ro", "nosuid", "noexec", "nodev"]);
         tree["source"] = json!("cgroup");
         all.push(tree);
