@@ -243,7 +243,8 @@ pub(super) fn container_on(roots: &Roots, id: &str) -> Option<String> {
 /// # Errors
 /// [`ImageError::Store`], [`ImageError::Document`].
 pub fn sweep(roots: &Roots) -> Result<usize, ImageError> {
-    let mut removed = slot::sweep(&roots.layers())? + slot::sweep(&roots.data.join("demo"))?;
+    let mut removed =
+        slot::sweep(&roots.layers())? + slot::sweep(&roots.init_layers())? + slot::sweep(&roots.data.join("demo"))?;
     if let Some(layout) = Layout::existing(&roots.images())? {
         removed += slot::sweep(layout.folder())?;
         removed += collect_garbage(roots, &layout)?;
@@ -269,7 +270,8 @@ fn collect_garbage(roots: &Roots, layout: &Layout) -> Result<usize, ImageError> 
         folders.insert(layers::init_of(roots, &image.layers));
     }
     let removed = remove_all_but(&layout.folder().join("blobs/sha256"), &blobs)?;
-    Ok(removed + remove_all_but(&roots.layers(), &folders)?)
+    let removed = removed + remove_all_but(&roots.layers(), &folders)?;
+    Ok(removed + remove_all_but(&roots.init_layers(), &folders)?)
 }
 
 fn remove_all_but(folder: &Path, keep: &BTreeSet<PathBuf>) -> Result<usize, ImageError> {

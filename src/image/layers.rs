@@ -79,7 +79,7 @@ pub fn lowers(layers: &[LayerOnDisk]) -> Vec<PathBuf> {
 /// container first needs it.
 pub fn init_of(roots: &Roots, layers: &[LayerOnDisk]) -> PathBuf {
     let top = layers.last().map_or("none", |top| top.chain_id.hex());
-    roots.layers().join(format!("{top}-init"))
+    roots.init_layers().join(top)
 }
 
 /// A layer that is being unpacked.

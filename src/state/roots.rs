@@ -121,6 +121,11 @@ impl Roots {
         self.data.join("layers")
     }
 
+    /// Beside each image's layers, the mount points that it lacks; by the chain ID of its topmost layer.
+    pub fn init_layers(&self) -> PathBuf {
+        self.data.join("init")
+    }
+
     /// One folder a container, by its full ID.
     pub fn containers(&self) -> PathBuf {
         self.data.join("containers")

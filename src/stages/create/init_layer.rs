@@ -2,7 +2,7 @@
 //!
 //! `/proc`, `/etc/hosts` and the like are mounted over when the container starts, and overlayfs needs something there to
 //! mount on. Made in the upper, they would look as if the container had written them. Docker keeps them apart in the
-//! same way (moby daemon/initlayer), under the same name: `…-init`. Docker makes one for each container. Nobody ever
+//! same way (moby daemon/initlayer), and calls it `…-init`. Docker makes one for each container. Nobody ever
 //! writes to it, and what an image lacks is the same each time: here all containers of an image have one together, made
 //! when the first of them needs it. On a disk that is told at once of each block that is free again (mount option
 //! `discard`), making and removing it took a tenth of a short run.
@@ -33,7 +33,7 @@ pub(in crate::stages) fn of_image(roots: &Roots, image: &Image) -> Result<PathBu
         return Ok(folder);
     }
     let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let slot = Slot::claim(&roots.layers(), &name)?;
+    let slot = Slot::claim(&roots.init_layers(), &name)?;
     // Two containers of a new image may have begun at once.
     if !is_there()? {
         let made = std::fs::create_dir(&slot.path).and_then(|()| fill(&slot.path, image));
