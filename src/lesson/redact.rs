@@ -27,7 +27,8 @@ pub(super) fn redact(text: &str, node: &str) -> String {
     without_ages(&without_dates(&words)).join(" ")
 }
 
-/// A state folder becomes `ROOT`, a hardware address `MAC`, a control group `GROUP`; digits, and hex digits from seven on with a digit among them,
+/// A state folder becomes `ROOT`, a hardware address `MAC`, a number drawn at boot `UUID`, a control
+/// group `GROUP`; digits, and hex digits from seven on with a digit among them,
 /// become `N`. Digests and numbers get one letter: a digest may happen to have no letters.
 fn redact_word(word: &str) -> String {
     if let Some((before, after)) = word.split_once("/lessons/") {
@@ -36,6 +37,9 @@ fn redact_word(word: &str) -> String {
     }
     if is_mac(word) {
         return "MAC".into();
+    }
+    if is_uuid(word) {
+        return "UUID".into();
     }
     if let Some(controllers) = group_of(word) {
         return format!("N:{controllers}:GROUP");
@@ -70,6 +74,13 @@ fn group_of(word: &str) -> Option<&str> {
 fn is_mac(word: &str) -> bool {
     let bytes: Vec<&str> = word.split(':').collect();
     bytes.len() == 6 && bytes.iter().all(|byte| byte.len() == 2 && byte.bytes().all(|digit| digit.is_ascii_hexdigit()))
+}
+
+/// As `/proc/sys/kernel/random/boot_id` is written, random(4).
+fn is_uuid(word: &str) -> bool {
+    let groups: Vec<&str> = word.split('-').collect();
+    groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12])
+        && groups.iter().all(|group| group.bytes().all(|digit| digit.is_ascii_hexdigit()))
 }
 
 /// `Nov 24 06:49`, and `Sep 2 2025` of what is older, as ls(1) writes them.
@@ -124,6 +135,7 @@ mod tests {
             ("4:memory:/system.slice/ssh.service", "N:memory:GROUP"),
             ("0::/", "N::GROUP"),
             ("02:42:ac:1e:24:02", "MAC"),
+            ("481d848d-8c94-4099-aef8-b11b2d9ab2d2", "UUID"),
             ("upperdir=/run/explore/lessons/0a1b2c3d/data", "upperdir=ROOT/N/data"),
         ] {
             assert_eq!(redact_word(word), left);

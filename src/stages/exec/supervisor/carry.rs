@@ -5,7 +5,7 @@ use super::super::message::{self, CHUNK, FromClient, Packet, Stream};
 use super::super::wiring::Ends;
 use super::audience::Audience;
 use crate::kernel::process::{self, Child};
-use crate::kernel::pty;
+use crate::kernel::{self, pty};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -95,8 +95,15 @@ impl Carrier<'_> {
         let mut buffer = vec![0; CHUNK];
         match nix::unistd::read(&*fd, &mut buffer) {
             Err(Errno::EINTR | Errno::EAGAIN) => {}
-            // A pipe ends with 0, a terminal whose last user has gone with EIO.
-            Ok(0) | Err(_) => *end = None,
+            Ok(0) => *end = None,
+            // So a terminal ends whose last user has gone.
+            Err(Errno::EIO) if self.terminal => *end = None,
+            Err(errno) => {
+                *end = None;
+                let error = kernel::Error::quiet("read", &format_args!("its pipe"), errno);
+                let told = format!("explore: cannot read what the container says: {error}\n");
+                self.audience.tell(2, told.as_bytes());
+            }
             Ok(length) => {
                 if let Some(log) = &mut self.log {
                     log.add(stream, &buffer[..length]);
