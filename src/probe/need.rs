@@ -109,7 +109,7 @@ const fn need(id: &'static str, title: &'static str, basic: Basic, check: fn(&Ro
 }
 
 /// In the order in which doctor prints them.
-const NEEDS: [Need; 45] = [
+const NEEDS: [Need; 46] = [
     need("kernel", "a kernel of the last years", Basic::Never, calls::kernel),
     need("uts-namespace", "own host name", Basic::Always, namespaces::uts),
     need("pid-namespace", "own process numbers", Basic::Always, namespaces::pid),
@@ -132,6 +132,7 @@ const NEEDS: [Need; 45] = [
     need("vxlan", "a switch across machines", Basic::Never, network::vxlan),
     need("nf-tables", "address translation (nf_tables)", Basic::Never, network::nf_tables),
     need("tun", "/dev/net/tun", Basic::Never, network::tun),
+    need("way-out", "a way out for containers without root", Basic::Never, surroundings::way_out),
     need("cgroups", "cgroups, v1 or v2", Basic::Never, cgroups::layout),
     need("cgroup-pids", "a limit on processes", Basic::Never, cgroups::pids),
     need("cgroup-freezer", "a way to hold a group", Basic::Never, cgroups::freezer),

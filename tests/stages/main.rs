@@ -32,4 +32,5 @@ mod stand_in;
 mod sysctl;
 mod volumes;
 mod walk;
+mod way_out;
 mod without;

@@ -15,6 +15,7 @@
 
 mod idmap;
 mod life;
+pub mod outside;
 
 pub use idmap::Tier;
 
@@ -96,7 +97,9 @@ pub fn enter(roots: &Roots) -> Result<Share, KeeperError> {
         keeper
     } else {
         forget_dead_namespaces(roots)?;
-        life::start(roots)?
+        let keeper = life::start(roots)?;
+        outside::begin(roots, &keeper)?;
+        keeper
     };
     let share = share(roots)?;
     step_in(&keeper)?;
@@ -161,6 +164,7 @@ pub fn end_if_unused(roots: &Roots) -> Result<(), KeeperError> {
         return Ok(());
     }
     let _ = place::kill(keeper.process);
+    outside::end(roots);
     for entry in entries.iter().filter(|entry| entry.claim.owner == OWNER) {
         journal.forget(entry);
     }

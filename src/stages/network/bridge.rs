@@ -7,6 +7,7 @@ use super::mark::{Marks, is_ours, mac_of_alias};
 use super::{NetworkError, forward, subnet, undo};
 use crate::kernel::netlink::{Address, Bridge, Change, Link, Route, Socket, Which};
 use crate::kernel::nft;
+use crate::stages::keeper;
 use crate::state::{Claim, Effect, Journal, Roots};
 use nix::errno::Errno;
 use std::net::Ipv4Addr;
@@ -151,6 +152,7 @@ fn make(roots: &Roots, held: &Held, network: &Definition, socket: &mut Socket) -
     let marks = Marks::of(roots);
     let (journal, claim) = (Journal::at(roots.journal()), claim_of(network));
 
+    keeper::outside::wait(roots);
     let links = socket.links("which links are there").map_err(look("links"))?;
     let routes = socket.routes("where do they lead, and which networks are taken").map_err(look("routes"))?;
     let uplinks = if network.internal { Vec::new() } else { uplinks(&links, &routes) };

@@ -13,7 +13,7 @@
 //! neighbours are reached without NAT; only what leaves by another link gets the host's address.
 //!
 //! "The host" is the network namespace of whoever calls: the machine's as root, the keeper's own otherwise, which
-//! leads nowhere. Everything is announced in the journal before it is made.
+//! leads nowhere, unless a program speaks for it ([`crate::stages::keeper::outside`]). Everything is announced in the journal before it is made.
 //!
 //! **Published ports** are redirected by the packet filter before they reach anybody ([`publish`]): those who come from
 //! elsewhere, this machine itself, a neighbour on the bridge, and the container. 127.0.0.1 needs one thing more: the
