@@ -39,12 +39,14 @@ fn is_proved(learner: &Learner, id: &str) {
     let output = learner.explore(["lesson", "check", "--only", id]).run().status(0);
     if !learner.is_root()
         && LIMITS.contains(&id)
-        && output.out.starts_with(&format!("skipped  {id}: v1, but /sys/fs/cgroup/"))
+        && output.out.starts_with(&format!("skipped  {id:<21} replay v1, but /sys/fs/cgroup/"))
     {
         assert!(output.out.contains(" cannot be written: Permission denied\n"), "{}", output.shown());
         return;
     }
-    assert!(output.out.starts_with(&format!("proved   {id}\n")), "{}", output.shown());
+    let way = if learner.is_root() { "root" } else { "user" };
+    assert!(output.out.starts_with(&format!("proved   {id:<21} {way:<6} ")), "{}", output.shown());
+    assert!(output.out.contains(&format!(" s ({id})\n")), "{}", output.shown());
     assert!(output.out.ends_with("; 1 proved, 0 failed, 0 skipped\n"), "{}", output.shown());
 }
 

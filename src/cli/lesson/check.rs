@@ -6,6 +6,7 @@ use crate::exit::Exit;
 use crate::lesson::library::Library;
 use crate::lesson::need::{self, Missing};
 use crate::lesson::page::Page;
+use crate::lesson::recording;
 use crate::lesson::run::{self, Outcome, Scope, Setting, WatchError, Watched};
 use crate::state::Roots;
 use std::path::{Path, PathBuf};
@@ -31,9 +32,24 @@ pub(super) struct CheckArgs {
 #[derive(Debug, serde::Serialize)]
 #[serde(rename_all = "kebab-case", tag = "result")]
 enum Proof {
-    Proved { lesson: String },
-    Failed { lesson: String, error: String, hint: Option<String> },
-    Skipped { lesson: String, missing: Vec<Missing> },
+    /// `seconds` is what one who says `--yes` waits.
+    Proved {
+        lesson: String,
+        way: &'static str,
+        seconds: f64,
+    },
+    Failed {
+        lesson: String,
+        way: &'static str,
+        error: String,
+        hint: Option<String>,
+    },
+    /// Its way here is a replay, or none.
+    Skipped {
+        lesson: String,
+        way: &'static str,
+        missing: Vec<Missing>,
+    },
 }
 
 impl CheckArgs {
@@ -66,19 +82,22 @@ impl CheckArgs {
     /// `None` where somebody has stopped us.
     fn prove(&self, roots: &Roots, page: &Page) -> Option<Proof> {
         let lesson = page.id.clone();
-        let way = need::way(page, roots);
-        if !way.missing().is_empty() {
-            return Some(Proof::Skipped { lesson, missing: way.missing().to_vec() });
+        let here = need::way(page, roots);
+        let way = here.word();
+        if !here.missing().is_empty() {
+            return Some(Proof::Skipped { lesson, way, missing: here.missing().to_vec() });
         }
+        let mut took = Duration::ZERO;
         let watched = run::watched(roots, false, |holder| {
             let limit = Duration::from_secs(self.timeout);
             let setting = Setting { roots: roots.clone(), holder, keep: false, limit, width: 80 };
-            run::prove(&setting, page).map(|()| Outcome::Finished)
+            took = run::prove(&setting, page)?;
+            Ok(Outcome::Finished)
         });
         match watched {
-            Ok(Watched::Ended(_)) => Some(Proof::Proved { lesson }),
+            Ok(Watched::Ended(_)) => Some(Proof::Proved { lesson, way, seconds: in_tenths(took) }),
             Ok(Watched::Signalled(_)) => None,
-            Err(error) => Some(failed(lesson, &error)),
+            Err(error) => Some(failed(lesson, way, &error)),
         }
     }
 
@@ -86,9 +105,14 @@ impl CheckArgs {
         let count = |wanted: fn(&Proof) -> bool| proofs.iter().filter(|proof| wanted(proof)).count();
         let bad = count(|proof| matches!(proof, Proof::Failed { .. }));
         if context.screen.json {
-            let faults = &library.faults;
-            context.screen.data(&serde_json::json!({ "schema": 1, "faults": faults, "lessons": proofs }))?;
+            let (faults, key) = (&library.faults, recording::key());
+            context
+                .screen
+                .data(&serde_json::json!({ "schema": 1, "key": key, "faults": faults, "lessons": proofs }))?;
         } else {
+            if let Some(times) = times(proofs) {
+                context.screen.line(&times)?;
+            }
             let (pages, faults) = (library.pages.len(), library.faults.len());
             let read = format!("{} read, {}", count_of(pages, "lesson"), count_of(faults, "fault"));
             let proved = count(|proof| matches!(proof, Proof::Proved { .. }));
@@ -101,8 +125,28 @@ impl CheckArgs {
     }
 }
 
-fn failed(lesson: String, error: &WatchError) -> Proof {
-    Proof::Failed { lesson, error: error.to_string(), hint: error.hint() }
+fn failed(lesson: String, way: &'static str, error: &WatchError) -> Proof {
+    Proof::Failed { lesson, way, error: error.to_string(), hint: error.hint() }
+}
+
+/// Seconds with one place after the point.
+fn in_tenths(time: Duration) -> f64 {
+    (time.as_secs_f64() * 10.0).round() / 10.0
+}
+
+/// What all of them took, the one in the middle, and the longest.
+fn times(proofs: &[Proof]) -> Option<String> {
+    let mut times: Vec<(f64, &str)> = proofs
+        .iter()
+        .filter_map(
+            |proof| if let Proof::Proved { lesson, seconds, .. } = proof { Some((*seconds, &**lesson)) } else { None },
+        )
+        .collect();
+    times.sort_by(|one, other| one.0.total_cmp(&other.0));
+    let (longest, lesson) = *times.last()?;
+    let sum: f64 = times.iter().map(|one| one.0).sum();
+    let median = times[times.len() / 2].0;
+    Some(format!("with --yes: {sum:.1} s, the median {median:.1} s, the longest {longest:.1} s ({lesson})"))
 }
 
 fn count_of(number: usize, what: &str) -> String {
@@ -111,12 +155,12 @@ fn count_of(number: usize, what: &str) -> String {
 
 fn line(proof: &Proof) -> String {
     match proof {
-        Proof::Skipped { lesson, missing } => {
+        Proof::Skipped { lesson, way, missing } => {
             let why: Vec<&str> = missing.iter().map(|one| one.why.as_str()).collect();
-            format!("skipped  {lesson}: {}", why.join("; "))
+            format!("skipped  {lesson:<21} {way:<6} {}", why.join("; "))
         }
-        Proof::Proved { lesson } => format!("proved   {lesson}"),
-        Proof::Failed { lesson, error, hint } => {
+        Proof::Proved { lesson, way, seconds } => format!("proved   {lesson:<21} {way:<6} {seconds:>5.1} s"),
+        Proof::Failed { lesson, error, hint, .. } => {
             let hint = hint.as_deref().map(|hint| format!("\n  {}", hint.replace('\n', "\n  "))).unwrap_or_default();
             format!("FAILED   {lesson}\n  {error}{hint}")
         }

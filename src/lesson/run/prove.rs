@@ -10,7 +10,7 @@ use super::verdict::unsolved;
 use super::{Reader, Reply, RunError, Stop, Wish};
 use crate::lesson::page::{Block, BlockKind, Command, Exercise, Page, Predict};
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// For so long a wrong way must not come right: some effects take a moment.
 const STEADY: Duration = Duration::from_millis(300);
@@ -33,12 +33,15 @@ impl Reader for Nobody {
     }
 }
 
-/// Runs `page` to its end, then each of its exercises in every way.
+/// Runs `page` to its end, then each of its exercises in every way. Answers how long the first took: what a reader who
+/// says `--yes` waits.
 ///
 /// # Errors
 /// The first thing in it that is not so.
-pub fn prove(setting: &Setting, page: &Page) -> Result<(), RunError> {
+pub fn prove(setting: &Setting, page: &Page) -> Result<Duration, RunError> {
+    let begun = Instant::now();
     super::run(setting, page, &mut Nobody, None)?;
+    let took = begun.elapsed();
     super::clear_all(&setting.roots, super::Scope::HeldBy(setting.holder))?;
     for block in page.blocks() {
         if let BlockKind::Exercise(exercise) = &block.kind {
@@ -48,7 +51,7 @@ pub fn prove(setting: &Setting, page: &Page) -> Result<(), RunError> {
             }
         }
     }
-    Ok(())
+    Ok(took)
 }
 
 fn untouched_and_solved(setting: &Setting, page: &Page, block: &Block, exercise: &Exercise) -> Result<(), RunError> {
