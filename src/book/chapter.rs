@@ -8,10 +8,12 @@ use crate::lesson::words::{self, Word};
 use crate::probe::{Comparison, Group, Verdict};
 use std::fmt::Write as _;
 
-/// The Markdown of a chapter.
-pub fn chapter(page: &Page, recording: Option<&Recording>, catalog: &Catalog) -> String {
+/// The Markdown of a chapter. It shows what the first recording has; where another one has something else, that is
+/// folded away below it, so that the reader chooses the kernel.
+pub fn chapter(page: &Page, recordings: &[Recording], catalog: &Catalog) -> String {
     let page = catalog.translate(page);
-    let chapter = Chapter { page: &page, recording, catalog };
+    let (recording, others) = recordings.split_first().map_or((None, &[][..]), |(first, others)| (Some(first), others));
+    let chapter = Chapter { page: &page, recording, others, catalog };
     let mut text = chapter.heading();
     for part in &page.parts {
         match part {
@@ -27,6 +29,7 @@ pub fn chapter(page: &Page, recording: Option<&Recording>, catalog: &Catalog) ->
 struct Chapter<'a> {
     page: &'a Page,
     recording: Option<&'a Recording>,
+    others: &'a [Recording],
     catalog: &'a Catalog,
 }
 
@@ -58,19 +61,31 @@ impl Chapter<'_> {
 
     /// What a block has printed.
     fn printed(&self, id: &str) -> String {
-        let mut text = String::new();
-        for event in self.events(id) {
-            if let Event::Output { text: more, .. } = event {
-                text.push_str(more);
+        self.recording.map_or_else(String::new, |recording| recording.printed(id))
+    }
+
+    /// What the block has come to on other kernels, where that is something else.
+    fn elsewhere(&self, block: &Block) -> String {
+        let Some(shown) = self.recording else { return String::new() };
+        let differing = self.others.iter().filter(|other| shown.differs_in(&block.id, other));
+        let told = differing.map(|other| {
+            let printed = other.printed(&block.id);
+            let mut text = if printed.is_empty() { String::new() } else { fenced(&printed) };
+            if let (BlockKind::Predict(predict), Some(held)) = (&block.kind, other.held(&block.id)) {
+                let option = predict.options.get(held).map_or("", |option| &*option.text.text);
+                let _ = write!(text, "\n\n{}. {option} **[{}]**", held + 1, self.say(words::HOLDS, &[]));
             }
-        }
-        text
+            details(&self.say(words::ON_ANOTHER, &[("key", &other.key)]), &text)
+        });
+        told.collect()
     }
 
     fn block(&self, block: &Block) -> String {
         match &block.kind {
-            BlockKind::Shell(shell) => self.console(shell.side, &shell.commands, &self.printed(&block.id)),
-            BlockKind::Predict(predict) => self.predict(&block.id, predict),
+            BlockKind::Shell(shell) => {
+                self.console(shell.side, &shell.commands, &self.printed(&block.id)) + &self.elsewhere(block)
+            }
+            BlockKind::Predict(predict) => self.predict(block, predict),
             BlockKind::Exercise(exercise) => self.exercise(exercise),
             BlockKind::Check(check) => self.check(&block.id, check),
             BlockKind::Compare(_) => self.compare(&block.id),
@@ -89,16 +104,14 @@ impl Chapter<'_> {
         fenced(&text)
     }
 
-    fn predict(&self, id: &str, predict: &Predict) -> String {
+    fn predict(&self, block: &Block, predict: &Predict) -> String {
+        let id = block.id.as_str();
         let mut text = format!("**{}.** {}\n\n", self.say(words::PREDICT, &[]), predict.question.text);
         for (number, option) in predict.options.iter().enumerate() {
             let _ = writeln!(text, "{}. {}", number + 1, option.text.text);
         }
         text.push_str(&self.hints(&predict.hints.iter().map(|hint| hint.text.as_str()).collect::<Vec<_>>()));
-        let holds = self.events(id).find_map(|event| match event {
-            Event::Marked { holds, .. } => Some(*holds),
-            _ => None,
-        });
+        let holds = self.recording.and_then(|recording| recording.held(id));
         let mut answer = String::new();
         if let Some(act) = &predict.act {
             let _ = write!(answer, "{}\n\n", self.console(act.side, &act.text, &self.printed(id)));
@@ -108,6 +121,7 @@ impl Chapter<'_> {
                 if holds == Some(number) { format!(" **[{}]**", self.say(words::HOLDS, &[])) } else { String::new() };
             let _ = writeln!(answer, "{}. {}{mark}  \n   {}", number + 1, option.text.text, option.why.text);
         }
+        answer.push_str(&self.elsewhere(block));
         text.push_str(&details(&self.say(words::ANSWER, &[]), &answer));
         text
     }
@@ -248,7 +262,7 @@ mod tests {
     #[test]
     fn a_chapter_without_a_recording_asks_and_folds_the_answer_away() {
         let page = parse("sample.md", include_str!("../../tests/lessons/sample.md")).unwrap();
-        insta::assert_snapshot!(chapter(&page, None, &Catalog::of(Language::English)));
+        insta::assert_snapshot!(chapter(&page, &[], &Catalog::of(Language::English)));
     }
 
     #[test]
@@ -257,13 +271,29 @@ mod tests {
         let recording = crate::lesson::recording::read(recording).unwrap();
         let library = crate::lesson::library::Library::built_in();
         let page = library.find("pid-namespace").unwrap();
-        let in_language = |language| chapter(page, Some(&recording), &Catalog::of(language));
+        let in_language = |language| chapter(page, std::slice::from_ref(&recording), &Catalog::of(language));
         let (english, chinese) = (in_language(Language::English), in_language(Language::Chinese));
         for (word, other) in
             [("differs (subject)", "不同 (主题)"), ("same (rest)", "相同 (其余)"), ("| translated |", "| 对应 |")]
         {
             assert!(english.contains(word) && !chinese.contains(word) && chinese.contains(other), "{word}");
         }
+    }
+
+    /// The tree of groups looks otherwise with version 1; a reader of either finds what his kernel says.
+    #[test]
+    fn what_another_kernel_said_is_there_and_only_where_it_differs() {
+        let library = crate::lesson::library::Library::built_in();
+        let page = library.find("cgroup-hierarchy").unwrap();
+        let read = |key: &str| {
+            let file = format!("book/recordings/{key}/cgroup-hierarchy.json");
+            crate::lesson::recording::read(std::path::Path::new(&file)).unwrap()
+        };
+        let both = [read("6.18-hybrid-root"), read("6.1-v2-root")];
+        let twice = [both[0].clone(), both[0].clone()];
+        let shown = |recordings| chapter(page, recordings, &Catalog::of(Language::English));
+        assert!(shown(&both).contains("<summary>Otherwise on 6.1-v2-root</summary>"), "{}", shown(&both));
+        assert_eq!(shown(&twice), shown(&both[..1]));
     }
 
     #[test]

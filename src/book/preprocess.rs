@@ -120,25 +120,25 @@ impl Shop {
                 name: name.to_owned(),
             });
         };
-        let recording = self.recording(&page.id, &page.hash);
+        let recordings = self.recordings(&page.id, &page.hash);
         let path = format!("{name}.md");
-        value["content"] = chapter(page, recording.as_ref(), &self.catalog).into();
+        value["content"] = chapter(page, &recordings, &self.catalog).into();
         value["name"] = self.catalog.translate(page).front.title.into();
         value["path"] = path.clone().into();
         value["source_path"] = path.into();
         Ok(())
     }
 
-    /// The recording to show: of this text, of the key that book.toml names, else the first of all.
-    fn recording(&self, lesson: &str, hash: &str) -> Option<Recording> {
-        let mut keys: Vec<PathBuf> =
-            std::fs::read_dir(&self.recordings).ok()?.filter_map(|key| Some(key.ok()?.path())).collect();
-        keys.sort();
+    /// The recordings of this text: of the key that book.toml names first, then the others in order.
+    fn recordings(&self, lesson: &str, hash: &str) -> Vec<Recording> {
+        let entries = std::fs::read_dir(&self.recordings).into_iter().flatten();
+        let mut keys: Vec<PathBuf> = entries.filter_map(|key| Some(key.ok()?.path())).collect();
         let wanted = self.key.as_ref().map(|key| self.recordings.join(key));
-        let first = wanted.into_iter().chain(keys);
-        first
+        keys.sort_by_key(|key| (Some(key) != wanted.as_ref(), key.clone()));
+        keys.iter()
             .filter_map(|key| recording::read(&key.join(format!("{lesson}.json"))).ok())
-            .find(|recording| recording.hash == hash)
+            .filter(|recording| recording.hash == hash)
+            .collect()
     }
 }
 

@@ -94,6 +94,29 @@ impl Recording {
         found.into_iter().next()
     }
 
+    /// What a block has printed.
+    pub fn printed(&self, block: &str) -> String {
+        let texts = self.events.iter().filter_map(|event| match event {
+            Event::Output { block: of, text } if of == block => Some(text.as_str()),
+            _ => None,
+        });
+        texts.collect()
+    }
+
+    /// Which option of a prediction held.
+    pub fn held(&self, block: &str) -> Option<usize> {
+        self.events.iter().find_map(|event| match event {
+            Event::Marked { block: of, holds, .. } if of == block => Some(*holds),
+            _ => None,
+        })
+    }
+
+    /// Whether another kernel, or another kind of user, has said something else in a block.
+    pub fn differs_in(&self, block: &str, other: &Self) -> bool {
+        let said = |one: &Self| one.redact_text(&one.printed(block));
+        said(self) != said(other) || self.held(block) != other.held(block)
+    }
+
     /// The first difference between two recordings of one key, once what always differs is taken out.
     pub fn difference(&self, other: &Self) -> Option<String> {
         let (mine, theirs) = (self.redacted(), other.redacted());

@@ -88,6 +88,8 @@ words! {
     ANSWER = "Answer";
     /// In the book: where output comes from.
     RECORDED_ON = "recorded on {key}";
+    /// In the book: what a kernel other than the one that is shown has said.
+    ON_ANOTHER = "Otherwise on {key}";
     /// In the book: no output.
     NOT_RECORDED = "not recorded";
     /// Before a comparison.
