@@ -14,7 +14,11 @@ pub(super) struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Action {
     /// Mount the image's layers and the container's own as one folder
-    #[command(after_help = "Afterwards the container's folder is a bundle that `runc run` and `crun run` can start.")]
+    #[command(
+        after_help = "Afterwards the container's folder is a bundle that `runc run` and `crun run` can start. They know \
+        nothing of two flags: with --init the command itself is PID 1 there, and in place of --network container:NAME \
+        stands a network of its own, for only `explore start` knows where the other's is."
+    )]
     Mount {
         /// Name or ID of the container
         container: String,
