@@ -74,6 +74,13 @@ fn cgroups() -> &'static str {
     }
 }
 
+/// How unlike two keys are: who ran it changes a lesson most, then the cgroup layout, then the kernel.
+fn distance(one: &str, wanted: &str) -> (bool, bool, bool, String) {
+    let part = |key: &str, number: usize| key.split('-').nth(number).unwrap_or_default().to_owned();
+    let differs = |number: usize| part(one, number) != part(wanted, number);
+    (differs(2), differs(1), differs(0), one.to_owned())
+}
+
 impl Recording {
     /// What was collected while `page` ran here.
     pub fn of(page: &Page, events: Vec<Event>) -> Self {
@@ -82,7 +89,7 @@ impl Recording {
         Self { schema: SCHEMA, key: key(), lesson, hash, machine: Machine::this(), events }
     }
 
-    /// A recording of this very text that is built in: of the same tier if there is one, else any.
+    /// The recording of this very text that is built in and was made by the machine most like this one.
     pub fn built_in(page: &Page) -> Option<Self> {
         let mut found: Vec<Self> = BUILT_IN
             .dirs()
@@ -90,7 +97,8 @@ impl Recording {
             .filter_map(|file| serde_json::from_slice::<Self>(file.contents()).ok())
             .filter(|recording| recording.schema == SCHEMA && recording.hash == page.hash)
             .collect();
-        found.sort_by_key(|recording| (!recording.key.ends_with(Tier::mine().word()), recording.key.clone()));
+        let wanted = key();
+        found.sort_by_key(|recording| distance(&recording.key, &wanted));
         found.into_iter().next()
     }
 
@@ -222,6 +230,20 @@ mod tests {
         let machine = Machine { node: "vm".into(), release: "6.18.44".into(), version: "#1 SMP".into() };
         let events = vec![Event::Output { block: "sh-1".into(), text: text.into() }];
         Recording { schema: 1, key: "k".into(), lesson: "l".into(), hash: "h".into(), machine, events }
+    }
+
+    #[test]
+    fn a_replay_is_of_the_machine_most_like_this_one() {
+        let mut keys = ["6.1-v2-root", "6.18-hybrid-root", "6.18-hybrid-user", "6.12-v2-user"];
+        for (wanted, nearest) in [
+            ("6.18-hybrid-root", "6.18-hybrid-root"),
+            ("6.18-v2-root", "6.1-v2-root"),
+            ("5.15-hybrid-user", "6.18-hybrid-user"),
+            ("6.1-v2-user", "6.12-v2-user"),
+        ] {
+            keys.sort_by_key(|key| distance(key, wanted));
+            assert_eq!(keys[0], nearest, "for {wanted}");
+        }
     }
 
     #[test]
