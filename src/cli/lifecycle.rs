@@ -3,9 +3,10 @@
 use super::several::each;
 use super::{Context, explained};
 use crate::exit::Exit;
-use crate::stages::create;
+use crate::stages::create::{self, Container};
 use crate::stages::exit::Signal;
 use crate::stages::{exec, exit};
+use crate::state::Roots;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Stop {
@@ -85,12 +86,24 @@ pub(super) fn restart(args: &Restart, context: &mut Context) -> anyhow::Result<E
     let roots = context.container_roots()?;
     each(&args.containers, |name| {
         let container = create::find(&roots, name).map_err(explained)?;
-        exit::stop(&roots, &container, args.signal, args.timeout).map_err(explained)?;
-        // One that goes when it ends is gone by now.
-        let container = create::find(&roots, &container.id).map_err(explained)?;
-        exec::start(&roots, &container, false).map_err(explained)?;
+        // One of `--rm` does not go this time (moby daemon/restart.go, `containerRestart`).
+        if container.remove {
+            create::set_removal(&roots, &container.id, false).map_err(explained)?;
+        }
+        let begun = stop_and_start(&roots, &container, args);
+        if container.remove {
+            create::set_removal(&roots, &container.id, true).map_err(explained)?;
+        }
+        begun?;
         Ok(context.screen.line(name)?)
     })
+}
+
+fn stop_and_start(roots: &Roots, container: &Container, args: &Restart) -> anyhow::Result<()> {
+    exit::stop(roots, container, args.signal, args.timeout).map_err(explained)?;
+    let container = create::find(roots, &container.id).map_err(explained)?;
+    exec::start(roots, &container, false).map_err(explained)?;
+    Ok(())
 }
 
 pub(super) fn rename(args: &Rename, context: &mut Context) -> anyhow::Result<Exit> {

@@ -216,6 +216,18 @@ fn a_name_changes_while_it_runs_and_stays_changed() {
 }
 
 #[test]
+fn what_goes_at_its_end_is_kept_by_a_restart_and_goes_at_the_next_end() {
+    for learner in learners() {
+        explore(&learner, &["run", "-d", "--rm", "--name", "brief", "demo", "sleep", "1000"]);
+        explore(&learner, &["exec", "brief", "touch", "/mine"]);
+        learner.explore(["restart", "-t", "0", "brief"]).run().status(0).stdout("brief\n").stderr("");
+        explore(&learner, &["exec", "brief", "test", "-e", "/mine"]);
+        explore(&learner, &["stop", "-t", "0", "brief"]);
+        eventually("it is gone", || explore(&learner, &["ps", "-aq"]).is_empty());
+    }
+}
+
+#[test]
 fn prune_takes_what_does_not_run_and_asks_before() {
     let learner = learner();
     background(&learner, "runs", "sleep 1000");

@@ -223,6 +223,20 @@ pub fn rename(roots: &Roots, wanted: &str, name: &str) -> Result<(), CreateError
     save(roots, &container)
 }
 
+/// Whether it is to be removed when it ends: what `--rm` has said, and what a restart suspends. Killed meanwhile, a restart
+/// leaves a container that stays, and `rm` removes.
+///
+/// # Errors
+/// [`CreateError::Folder`], [`CreateError::Record`].
+pub fn set_removal(roots: &Roots, id: &str, remove: bool) -> Result<(), CreateError> {
+    let path = folder(roots, id).join("lock");
+    // Its supervisor may be writing the same record.
+    let _own = Lock::wait(&path).map_err(|source| CreateError::Folder { path, source })?;
+    let mut container = load(roots, id)?;
+    container.remove = remove;
+    save(roots, &container)
+}
+
 /// Writes the record again, after its state has changed.
 ///
 /// # Errors
