@@ -1,10 +1,10 @@
 //! `explore cp`: files between this machine and a container.
 
-use super::pulling::size;
 use super::{Context, explained};
 use crate::exit::Exit;
 use crate::stages::copy::{self, Place, Source, Target};
 use crate::stages::create;
+use crate::stages::create::size;
 use std::io::{IsTerminal, Write, stdin, stdout};
 use std::path::{Path, PathBuf};
 

@@ -1,9 +1,9 @@
 //! `explore images`, `rmi`, `tag`, `history`, and docker's grouping of all that is done to images: `explore image VERB`.
 
-use super::pulling::size;
 use super::{Context, explained, inspect};
 use crate::exit::Exit;
 use crate::image::{self, Summary, time};
+use crate::stages::create::size;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Images {

@@ -49,7 +49,7 @@ pub(super) fn run(args: &Prune, context: &mut Context) -> anyhow::Result<Exit> {
     if !removed.is_empty() {
         context.screen.print(&format!("Deleted Containers:\n{}\n\n", removed.join("\n")))?;
     }
-    context.screen.line(&format!("Total reclaimed space: {}", super::pulling::size(bytes)))?;
+    context.screen.line(&format!("Total reclaimed space: {}", create::size(bytes)))?;
     Ok(Exit::Ok)
 }
 

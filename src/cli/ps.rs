@@ -219,5 +219,5 @@ fn size(roots: &Roots, one: &Container) -> String {
     let own = super::inspect::written(roots, one);
     let below = image::list(roots).ok().and_then(|all| all.into_iter().find(|image| image.id == one.image_id));
     let all = below.map_or(own, |image| own + image.size);
-    format!("{} (virtual {})", super::pulling::size(own), super::pulling::size(all))
+    format!("{} (virtual {})", create::size(own), create::size(all))
 }

@@ -1,6 +1,7 @@
 //! How a pull is shown: docker's lines, and below them a bar for each layer at a terminal; where there is none, a line every two
 //! seconds on standard error, so that nobody waits in silence and standard output is the same every time.
 
+use crate::stages::create::size;
 use crate::stages::pull::{Progress, Step};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::HashMap;
@@ -181,37 +182,4 @@ impl Progress for Lines {
 pub(super) fn short(digest: &str) -> &str {
     let hex = digest.strip_prefix("sha256:").unwrap_or(digest);
     hex.get(..12).unwrap_or(hex)
-}
-
-/// Bytes as Docker prints them: powers of 1000, three digits (docker/go-units, HumanSize).
-#[allow(clippy::cast_precision_loss)] // three digits are shown
-pub(super) fn size(bytes: u64) -> String {
-    let (mut amount, mut unit) = (bytes as f64, 0);
-    while amount >= 999.5 && unit < 4 {
-        amount /= 1000.0;
-        unit += 1;
-    }
-    let unit = ["B", "kB", "MB", "GB", "TB"][unit];
-    match amount {
-        amount if unit == "B" || amount >= 99.95 => format!("{amount:.0}{unit}"),
-        amount if amount >= 9.995 => format!("{}{unit}", trimmed(&format!("{amount:.1}"))),
-        amount => format!("{}{unit}", trimmed(&format!("{amount:.2}"))),
-    }
-}
-
-fn trimmed(number: &str) -> &str {
-    number.trim_end_matches('0').trim_end_matches('.')
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_are_those_that_docker_prints() {
-        let table = [(0, "0B"), (999, "999B"), (1000, "1kB"), (1_500, "1.5kB"), (12_345_678, "12.3MB")];
-        for (bytes, text) in table.into_iter().chain([(123_456_789, "123MB"), (1_230_000_000, "1.23GB")]) {
-            assert_eq!(size(bytes), text);
-        }
-    }
 }

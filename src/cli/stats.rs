@@ -82,7 +82,7 @@ fn show(usages: &[(Container, Usage)], args: &Stats, context: &mut Context) -> a
 fn row(id: String, name: String, usage: &Usage) -> [String; 8] {
     let or_none = |text: Option<String>| text.unwrap_or_else(|| "--".to_owned());
     let pair = |pair: Option<(u64, u64)>| {
-        or_none(pair.map(|(one, other)| format!("{} / {}", super::pulling::size(one), super::pulling::size(other))))
+        or_none(pair.map(|(one, other)| format!("{} / {}", create::size(one), create::size(other))))
     };
     let memory = usage.memory.zip(usage.memory_limit);
     #[allow(clippy::cast_precision_loss)] // two digits are shown

@@ -228,7 +228,7 @@ fn prune(all: bool, force: bool, context: &mut Context) -> anyhow::Result<Exit> 
     if !removed.is_empty() {
         context.screen.print(&format!("Deleted Volumes:\n{}\n\n", removed.join("\n")))?;
     }
-    context.screen.line(&format!("Total reclaimed space: {}", super::pulling::size(bytes)))?;
+    context.screen.line(&format!("Total reclaimed space: {}", create::size(bytes)))?;
     Ok(Exit::Ok)
 }
 

@@ -1,10 +1,11 @@
 //! The layers of an image, and what a container has written on top of them.
 
-use super::{Node, Picture, Side, bytes, called};
+use super::{Node, Picture, Side, called};
 use crate::image::{self, Image};
-use crate::stages::create::Container;
+use crate::stages::create::{self, Container};
 use crate::stages::layer::{self, LayerError};
 use crate::state::Roots;
+use std::path::Path;
 
 /// How many files of an upper are named; the rest is counted.
 const NAMED: usize = 8;
@@ -23,19 +24,39 @@ pub fn layers(roots: &Roots, image: &Image, container: Option<&Container>) -> Re
         let union = Node::new(Side::Inside, "/ as the container sees it", vec![format!("the union, {place}")]);
         let number = picture.add(None, union);
         let upper = Node::new(Side::Inside, "upper (read-write)", written(&view.upper_entries));
-        above = Some((picture.add(Some((number, "looks first in")), upper), "then in"));
+        let upper = picture.add(Some((number, "looks first in")), upper);
+        // What a container has beside its image's layers: the one that `create` has put on top of them.
+        let added = view.union.lower.len().saturating_sub(image.layers.len());
+        above = Some((upper, "then in"));
+        for folder in view.union.lower.iter().take(added) {
+            let lines = vec![format!("what the image lacks: {}", names(folder))];
+            let node = Node::new(Side::Outside, "mount points (read-only)", lines);
+            above = Some((picture.add(above, node), "then in"));
+        }
     }
     let steps = steps(roots, image);
     for (number, layer) in image.layers.iter().enumerate().rev() {
         let mut lines = vec![format!("chain ID {}", short(&layer.chain_id.to_string()))];
         if let Some(record) = image::layer_record(&layer.folder) {
-            lines.push(format!("{} entries, {} of files", record.entries, bytes(record.bytes)));
+            lines.push(format!("{} entries, {} of files", record.entries, create::size(record.bytes)));
         }
         lines.extend(steps.get(number).filter(|step| !step.is_empty()).map(|step| format!("made by: {step}")));
         let title = format!("layer {} of {} (read-only)", number + 1, image.layers.len());
         above = Some((picture.add(above, Node::new(Side::Outside, title, lines)), "then in"));
     }
     Ok(picture)
+}
+
+/// What lies in a folder of `create`'s own, and in `etc` below it.
+fn names(folder: &Path) -> String {
+    let list = |below: &str| {
+        let entries = std::fs::read_dir(folder.join(below)).into_iter().flatten().filter_map(Result::ok);
+        entries.map(|entry| format!("{below}/{}", entry.file_name().to_string_lossy())).collect::<Vec<_>>()
+    };
+    let mut all: Vec<String> = list("").into_iter().filter(|name| name != "/etc").collect();
+    all.extend(list("etc").into_iter().map(|name| format!("/{name}")));
+    all.sort();
+    all.join(" ")
 }
 
 fn written(entries: &[(char, std::path::PathBuf)]) -> Vec<String> {

@@ -115,16 +115,6 @@ fn called(container: &Container) -> String {
     format!("{} ({})", container.name, container.id.get(..12).unwrap_or(&container.id))
 }
 
-/// Bytes as a person reads them.
-fn bytes(number: u64) -> String {
-    const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
-    let (mut tenths, mut unit) = (number.saturating_mul(10) / 1000, 0);
-    while tenths >= 10_000 && unit < 3 {
-        (tenths, unit) = (tenths / 1000, unit + 1);
-    }
-    if number < 1000 { format!("{number} B") } else { format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit]) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,12 +127,6 @@ mod tests {
         picture.add(Some((root, "")), node("right"));
         picture.add(Some((left, "holds")), node("below left"));
         picture
-    }
-
-    #[test]
-    fn bytes_are_counted_as_docker_counts_them() {
-        let shown = [999, 1000, 1_500_000, 72_300_000_000].map(bytes);
-        assert_eq!(shown, ["999 B", "1.0 kB", "1.5 MB", "72.3 GB"]);
     }
 
     #[test]

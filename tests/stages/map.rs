@@ -30,7 +30,12 @@ fn the_pictures_show_what_is_there() {
     let learner = Learner::new();
     with_container(&learner, &["--pids-limit", "50"]);
     let map = |what: &str| learner.explore(["map", what, "web", "--json"]).run().status(0).stderr("").json();
-    let layers = all_lines(&map("layers"));
+    let picture = map("layers");
+    let stacked = learner.explore(["layer", "show", "web", "--json"]).run().status(0).json();
+    let read_only = picture["nodes"].as_array().unwrap().iter();
+    let read_only = read_only.filter(|node| node["title"].as_str().unwrap().ends_with("(read-only)")).count();
+    assert_eq!(Some(read_only), stacked["lower"].as_array().map(Vec::len), "{picture}\n{stacked}");
+    let layers = all_lines(&picture);
     for line in ["written /mine", "deleted /etc/motd"] {
         assert!(layers.iter().any(|one| one == line), "{line}: {layers:?}");
     }

@@ -1,4 +1,4 @@
-//! Amounts of memory, as docker has them typed.
+//! Amounts of memory and of disk, as docker has them typed and as it prints them.
 
 /// `64m`, `1.5g`: docker's suffixes, powers of 1024; -1 for no limit.
 ///
@@ -30,6 +30,26 @@ pub fn bytes(text: &str) -> Result<i64, String> {
     whole.checked_mul(unit).and_then(|amount| i64::try_from(amount + part).ok()).ok_or_else(wrong)
 }
 
+/// Bytes as Docker prints them: powers of 1000, three digits (docker/go-units, `HumanSize`).
+#[allow(clippy::cast_precision_loss)] // three digits are shown
+pub fn size(bytes: u64) -> String {
+    let (mut amount, mut unit) = (bytes as f64, 0);
+    while amount >= 999.5 && unit < 4 {
+        amount /= 1000.0;
+        unit += 1;
+    }
+    let unit = ["B", "kB", "MB", "GB", "TB"][unit];
+    match amount {
+        amount if unit == "B" || amount >= 99.95 => format!("{amount:.0}{unit}"),
+        amount if amount >= 9.995 => format!("{}{unit}", trimmed(&format!("{amount:.1}"))),
+        amount => format!("{}{unit}", trimmed(&format!("{amount:.2}"))),
+    }
+}
+
+fn trimmed(number: &str) -> &str {
+    number.trim_end_matches('0').trim_end_matches('.')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,6 +70,16 @@ mod tests {
         }
         for bad in ["", "m", "1x", "-2", "1..5k", ".5m", "99999999999t", "1.0000000001g", "0x10"] {
             assert!(bytes(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_those_that_docker_prints() {
+        let table = [(0, "0B"), (999, "999B"), (1000, "1kB"), (1_500, "1.5kB"), (12_345_678, "12.3MB")];
+        for (bytes, text) in
+            table.into_iter().chain([(123_456_789, "123MB"), (1_230_000_000, "1.23GB"), (72_300_000_000, "72.3GB")])
+        {
+            assert_eq!(size(bytes), text);
         }
     }
 }

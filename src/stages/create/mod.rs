@@ -30,7 +30,7 @@ mod sysctl;
 mod ulimit;
 
 pub use crate::stages::network::Mode as Network;
-pub use amount::bytes;
+pub use amount::{bytes, size};
 pub use asked::{Asked, Files};
 pub use config::CAPABILITIES;
 pub use error::CreateError;
