@@ -15,6 +15,9 @@ const OF_HASTE: [&str; 5] = [
 
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
+/// As an HTTP date begins, RFC 9110 section 5.6.7.
+const WEEKDAYS: [&str; 7] = ["Mon,", "Tue,", "Wed,", "Thu,", "Fri,", "Sat,", "Sun,"];
+
 const UNITS: [&str; 7] = ["second", "minute", "hour", "day", "week", "month", "year"];
 
 /// `text` without numbers, digests, addresses, times and `node`, the machine's name. Columns lose their width with them.
@@ -83,13 +86,22 @@ fn is_uuid(word: &str) -> bool {
         && groups.iter().all(|group| group.bytes().all(|digit| digit.is_ascii_hexdigit()))
 }
 
-/// `Nov 24 06:49`, and `Sep 2 2025` of what is older, as ls(1) writes them.
+/// `Nov 24 06:49`, and `Sep 2 2025` of what is older, as ls(1) writes them; `Tue, 24 Nov 2026 09:00:52` of HTTP.
 fn without_dates(words: &[String]) -> Vec<String> {
     let mut out = Vec::new();
     let mut rest = words;
     while let [word, after @ ..] = rest {
         rest = after;
         match after {
+            [day, month, year, time, later @ ..]
+                if WEEKDAYS.contains(&word.as_str())
+                    && MONTHS.contains(&month.as_str())
+                    && [day, year].iter().all(|number| *number == "N")
+                    && time.starts_with('N') =>
+            {
+                out.push("DATE".to_owned());
+                rest = later;
+            }
             [day, time, later @ ..] if MONTHS.contains(&word.as_str()) && day == "N" && time.starts_with('N') => {
                 out.push("DATE".to_owned());
                 rest = later;
@@ -147,6 +159,7 @@ mod tests {
         let same = [
             ("box Up Less than a second now", "box Up 12 seconds now"),
             ("-rw-r--r-- 1 40 Nov 24 06:49 a", "-rw-r--r-- 1 7 Sep  2  2025 a"),
+            ("Date: Tue, 24 Nov 2026 09:00:52 GMT", "Date: Wed, 02 Dec 2026 00:51:15 GMT"),
             ("pulled\nMaking the demo image from this machine: 9 of 90 files", "pulled"),
             ("outside\nbeyond      what this machine reaches", "outside\nbeyond      nothing: no route"),
         ];
