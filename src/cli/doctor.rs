@@ -1,5 +1,8 @@
 //! `explore doctor`: what can run on this machine; for what cannot, which layer says no, and what helps.
 
+mod class;
+mod qr;
+
 use super::Context;
 use super::columns::{pad, wrap};
 use super::compare::Style;
@@ -17,11 +20,30 @@ struct Report {
     needs: Vec<Finding>,
 }
 
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// In one line: a code, the class of this machine (root, subuids, single-uid, guest, replay), what is lacking
+    #[arg(long)]
+    class: bool,
+    /// With --class: draw the code for a camera as well
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t = class::Drawn::Auto, requires = "class")]
+    qr: class::Drawn,
+    /// Read collected codes back into a table; `-` takes lines of standard input, a name may stand before the code
+    #[arg(long, value_name = "CODE", num_args = 1.., conflicts_with = "class")]
+    read: Vec<String>,
+}
+
 /// Runs `explore doctor`: 0 if the basic lessons can run, 1 otherwise.
-pub(super) fn run(context: &mut Context) -> anyhow::Result<Exit> {
+pub(super) fn run(args: &Args, context: &mut Context) -> anyhow::Result<Exit> {
+    if !args.read.is_empty() {
+        return class::read(&args.read, context);
+    }
     // Not made here: that the folder cannot be made is one of the things to be found.
     let roots = Roots::find(context.global.root.as_deref()).map_err(super::explained)?;
     let needs = need::all(&roots);
+    if args.class {
+        return class::tell(&needs, args.qr, context);
+    }
     let able = needs.iter().all(|finding| finding.answer.is_met() || !finding.basic);
     if context.screen.json {
         let uid = nix::unistd::geteuid().as_raw();

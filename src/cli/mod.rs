@@ -162,8 +162,11 @@ enum Command {
     #[command(display_order = 12)]
     Rmi(images::Rmi),
     /// Say what can run on this machine, and what helps where something cannot
+    ///
+    /// Before a workshop: `explore doctor --class` says it in one line, with a code that whoever leads it collects and reads
+    /// back with `explore doctor --read`.
     #[command(display_order = 61)]
-    Doctor,
+    Doctor(doctor::Args),
     /// Run a command, and say which layer of the kernel refused it what
     ///
     /// File mode, capability, seccomp filter, mount flag, cgroup, limit, security module: the error that a program prints is the
@@ -271,7 +274,7 @@ fn dispatch(command: Command, context: &mut Context) -> anyhow::Result<Exit> {
         Command::Tag(args) => images::tag(&args, context),
         Command::History(args) => images::history(&args, context),
         Command::Image(args) => args.run(context),
-        Command::Doctor => doctor::run(context),
+        Command::Doctor(args) => doctor::run(&args, context),
         Command::Why(args) => why::run(&args, context),
         Command::Load(args) => archive::load(&args, context),
         Command::Save(args) => archive::save(&args, context),

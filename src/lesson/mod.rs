@@ -4,6 +4,7 @@
 //! them and their order. Nothing here prints: a front end in `cli/` does.
 
 pub mod catalog;
+pub mod class;
 pub mod library;
 pub mod markdown;
 pub mod messages;

@@ -64,9 +64,14 @@ impl Way {
 
 /// How `page` can be followed here. Needs are tried, not guessed.
 pub fn way(page: &Page, roots: &Roots) -> Way {
-    let missing: Vec<Missing> = page.front.needs.iter().filter_map(|name| missing(name, roots)).collect();
+    way_with(page, Tier::mine(), |name| need::check(name, roots))
+}
+
+/// The same for whoever has these answers to give: a machine that was asked once for all lessons, or another one.
+pub fn way_with(page: &Page, tier: Tier, answer: impl Fn(&str) -> Answer) -> Way {
+    let missing: Vec<Missing> = page.front.needs.iter().filter_map(|name| missing(name, answer(name))).collect();
     if missing.is_empty() {
-        Way::Live { tier: Tier::mine() }
+        Way::Live { tier }
     } else if Recording::built_in(page).is_some() {
         Way::Replay { missing }
     } else {
@@ -74,8 +79,8 @@ pub fn way(page: &Page, roots: &Roots) -> Way {
     }
 }
 
-fn missing(name: &str, roots: &Roots) -> Option<Missing> {
-    match need::check(name, roots) {
+fn missing(name: &str, answer: Answer) -> Option<Missing> {
+    match answer {
         Answer::Met { .. } => None,
         Answer::Unmet { why, fix, .. } => {
             Some(Missing { need: name.to_owned(), why, fix, ask: ask(name), lesson: lesson(name) })

@@ -104,6 +104,12 @@ enum Basic {
     Never,
 }
 
+impl Basic {
+    fn holds_for(self, root: bool) -> bool {
+        self == Self::Always || self == Self::WithoutRoot && !root
+    }
+}
+
 const fn need(id: &'static str, title: &'static str, basic: Basic, check: fn(&Roots) -> Answer) -> Need {
     Need { id, title, basic, check }
 }
@@ -168,6 +174,11 @@ pub fn is_known(id: &str) -> bool {
     ids().any(|known| known == id)
 }
 
+/// Whether the basic lessons need it: of root, or of somebody else.
+pub fn is_basic(id: &str, root: bool) -> bool {
+    NEEDS.iter().any(|need| need.id == id && need.basic.holds_for(root))
+}
+
 /// Checks one need, by the name that a lesson has for it. A name that we do not know is not met, and says so.
 ///
 /// The caller is single-threaded: trials fork. Its own namespaces stay as they are.
@@ -184,7 +195,7 @@ pub fn all(roots: &Roots) -> Vec<Finding> {
     let finding = |need: &Need| Finding {
         id: need.id,
         title: need.title,
-        basic: need.basic == Basic::Always || need.basic == Basic::WithoutRoot && !root,
+        basic: need.basic.holds_for(root),
         answer: (need.check)(roots),
     };
     NEEDS.iter().map(finding).collect()
