@@ -40,6 +40,10 @@ pub struct Union {
     pub work: PathBuf,
     /// Where it is mounted.
     pub rootfs: PathBuf,
+    /// It goes with its container's end (`--rm`). Without this the kernel would write out the whole disk that the upper
+    /// is on at each unmounting, and at each fsync(2) inside (fs/overlayfs/super.c, `ovl_sync_fs`); podman does so too.
+    #[serde(skip)]
+    pub volatile: bool,
 }
 
 /// What `layer show` tells.
@@ -87,6 +91,14 @@ pub enum LayerError {
     #[error("cannot enter {}", path.display())]
     Enter {
         /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The mark of a volatile overlay stays.
+    #[error("cannot take the mark of an earlier overlay from {}", path.display())]
+    Mark {
+        /// The work folder.
         path: PathBuf,
         /// Why.
         source: std::io::Error,
@@ -140,7 +152,7 @@ impl Explain for LayerError {
             }
             Self::Unmount { .. } => Some("somebody stands in it; leave it and try again".into()),
             Self::Mount { source, .. } | Self::Read { source, .. } => kernel::hint(source),
-            Self::Record(_) | Self::Enter { .. } | Self::Foreign { .. } => None,
+            Self::Record(_) | Self::Enter { .. } | Self::Mark { .. } | Self::Foreign { .. } => None,
         }
     }
 
@@ -178,6 +190,7 @@ impl Union {
             upper: bundle.join("upper"),
             work: bundle.join("work"),
             rootfs: bundle.join("rootfs"),
+            volatile: container.remove,
         })
     }
 
@@ -203,6 +216,9 @@ impl Union {
         } else {
             enter(roots.layers())?;
         }
+        // It was of `--rm`, and is mounted once more: by `restart`. Between its two mounts the machine has not crashed,
+        // or the container would have been taken away.
+        overlay::forget_volatile(&self.work).map_err(|source| LayerError::Mark { path: self.work.clone(), source })?;
         let why = "the image's layers below, this container's own on top";
         let mounted = overlay::mount_overlay(&self.rootfs, &options, why);
         if !held.is_empty() {
@@ -227,7 +243,8 @@ impl Union {
     }
 
     fn options_with(&self, lower: &[impl AsRef<Path>]) -> String {
-        overlay::options(lower, &self.upper, &self.work, user::in_user_namespace())
+        let manner = overlay::Manner { in_user_namespace: user::in_user_namespace(), volatile: self.volatile };
+        overlay::options(lower, &self.upper, &self.work, manner)
     }
 }
 

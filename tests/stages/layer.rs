@@ -140,3 +140,16 @@ fn crun_starts_what_the_first_three_stages_have_made() {
     // Where both versions of cgroups are mounted, crun of Debian 12 stumbles over the second.
     taken_over_by("crun", "umount /sys/fs/cgroup/unified 2>/dev/null; ");
 }
+
+#[test]
+fn only_a_layer_that_goes_with_its_container_may_be_lost_with_the_machine() {
+    for learner in learners() {
+        let volatile = |flags: &[&str]| {
+            let look = ["demo", "sed", "-n", "s/.* - overlay //p", "/proc/self/mountinfo"];
+            let told = learner.explore(["run"]).args(flags).args(look).run().status(0).out;
+            told.lines().next().unwrap_or_default().split([' ', ',']).any(|option| option.ends_with("volatile"))
+        };
+        assert!(!volatile(&[]), "a container that stays");
+        assert!(volatile(&["--rm"]), "a container of --rm");
+    }
+}

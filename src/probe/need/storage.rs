@@ -44,7 +44,8 @@ fn join_layers(folder: &Path) -> kernel::Result<()> {
     let failed = |call| move |error: std::io::Error| of_io(call, folder, &error);
     made.map_err(failed("mkdir"))?;
     std::fs::write(lower.join("file"), "below").map_err(failed("write"))?;
-    let options = overlay::options(&[&lower], &upper, &work, kernel::user::in_user_namespace());
+    let manner = overlay::Manner { in_user_namespace: kernel::user::in_user_namespace(), volatile: false };
+    let options = overlay::options(&[&lower], &upper, &work, manner);
     overlay::mount_overlay(&joined, &options, WHY)?;
     std::fs::write(joined.join("file"), "above").map_err(failed("write"))?;
     std::fs::remove_file(joined.join("file")).map_err(failed("unlink"))
