@@ -59,7 +59,8 @@ fn a_container_sees_the_processes_of_the_host_under_their_numbers_and_has_its_na
 fn two_containers_share_processes_queues_and_memory_and_nothing_else() {
     for learner in learners() {
         let script = "echo there >/dev/shm/x; sleep 1000";
-        let words = ["run", "-d", "--name", "donor", "--ipc", "shareable", "demo", "sh", "-c", script];
+        let words =
+            ["run", "-d", "--name", "donor", "--network", "none", "--ipc", "shareable", "demo", "sh", "-c", script];
         learner.explore(words).run().status(0).stderr("");
         eventually("it has written", || learner.explore(["exec", "donor", "cat", "/dev/shm/x"]).run().code == 0);
         let join = ["--pid", "container:donor", "--ipc", "container:donor"];
@@ -73,7 +74,14 @@ fn two_containers_share_processes_queues_and_memory_and_nothing_else() {
         assert_eq!(told.out, "there\nsh -c echo there >/dev/shm/x; sleep 1000\n");
         learner.explore(["exec", "donor", "cat", "/dev/shm/y"]).run().status(0).stdout("back\n");
         // It is stopped by its signal: it is no PID 1.
-        learner.explore(["run", "-d", "--name", "guest"]).args(join).args(["demo", "sleep", "1000"]).run().status(0);
+        let network = ["--network", "container:donor"];
+        learner
+            .explore(["run", "-d", "--name", "guest"])
+            .args(join)
+            .args(network)
+            .args(["demo", "sleep", "1000"])
+            .run()
+            .status(0);
         learner.explore(["stop", "-t", "1000", "guest"]).run().status(0);
         learner.explore(["wait", "guest"]).run().status(0).stdout("143\n");
         // Its configuration says so to others, too.
@@ -85,7 +93,9 @@ fn two_containers_share_processes_queues_and_memory_and_nothing_else() {
         let config = learner.program("cat", [config]).run().status(0).json();
         let listed = config["linux"]["namespaces"].as_array().unwrap().clone();
         let path = |kind: &str| listed.iter().find(|one| one["type"] == kind).unwrap()["path"].clone();
-        assert_eq!(path("pid"), format!("/proc/{}/ns/pid", pid.trim()));
+        for kind in [("pid", "pid"), ("ipc", "ipc"), ("network", "net")] {
+            assert_eq!(path(kind.0), format!("/proc/{}/ns/{}", pid.trim(), kind.1));
+        }
         assert!(path("uts").is_null());
         // With the other one gone there is nothing to join.
         learner.explore(["stop", "-t", "0", "donor"]).run().status(0);

@@ -4,6 +4,7 @@
 use super::StartFailure;
 use super::init::Existing;
 use super::running::{self, Running};
+use super::supervisor::networking;
 use crate::kernel::namespace::{self, Kind};
 use crate::kernel::process::{self, Child};
 use crate::kernel::{mount, nsfs};
@@ -25,6 +26,9 @@ pub(super) fn complete(roots: &Roots, container: &Container, spec: &mut Spec) ->
     }
     if let Ipc::Container(id) = &container.spaces.ipc {
         places.push((LinuxNamespaceType::Ipc, running_other(roots, id, "IPC")?.init.pid));
+    }
+    if let Some(other) = networking::other(roots, container)? {
+        places.push((LinuxNamespaceType::Network, other.init.pid));
     }
     if !places.is_empty() {
         let listed = spec.linux_mut().as_mut().and_then(|linux| linux.namespaces_mut().as_mut());

@@ -28,7 +28,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 pub(super) mod audience;
 pub(super) mod carry;
-mod networking;
+pub(super) mod networking;
 
 /// What the supervisor is told on its command line.
 #[derive(Debug)]

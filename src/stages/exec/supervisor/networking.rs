@@ -6,7 +6,7 @@ use crate::kernel::namespace::Kind;
 use crate::kernel::nsfs;
 use crate::stages::connection;
 use crate::stages::create::{self, Container, Network};
-use crate::stages::exec::running;
+use crate::stages::exec::running::{self, Running};
 use crate::stages::failure::Failure;
 use crate::stages::network::{self, EtcFiles, Lease, NetworkError, Resolver};
 use crate::state::{Claim, RecordError, Roots};
@@ -36,10 +36,16 @@ impl Networking {
 /// The network namespace that it is to join, where it does not get a new one: the one that `network up` has made, or
 /// another container's.
 pub(super) fn joined(roots: &Roots, container: &Container) -> Result<Option<OwnedFd>, StartFailure> {
-    let Network::Container(id) = &container.network else { return Ok(network::pinned(roots, &container.id)) };
+    let Some(running) = other(roots, container)? else { return Ok(network::pinned(roots, &container.id)) };
+    Ok(Some(nsfs::open(running.init.pid, Kind::Net).map_err(Failure::at("find the network of the other container"))?))
+}
+
+/// The container that shares its network with this one.
+pub(in crate::stages::exec) fn other(roots: &Roots, container: &Container) -> Result<Option<Running>, StartFailure> {
+    let Network::Container(id) = &container.network else { return Ok(None) };
     let other = create::find(roots, id)?;
     let running = running::running(roots, &other.id).ok_or_else(|| NetworkError::NotRunning(other.name.clone()))?;
-    Ok(Some(nsfs::open(running.init.pid, Kind::Net).map_err(Failure::at("find the network of the other container"))?))
+    Ok(Some(running))
 }
 
 /// Cable, address, route; and the three files of /etc, which are mounted already and are written in place.
