@@ -1,11 +1,15 @@
 //! `explore images`, `rmi`, `tag`, `history`, and docker's grouping of all that is done to images: `explore image VERB`.
 
+use super::format::{self, Format};
 use super::{Context, explained, inspect};
 use crate::exit::Exit;
 use crate::image::{self, Summary, time};
 use crate::stages::create::size;
+use serde_json::Value;
 
 #[derive(Debug, clap::Args)]
+#[allow(clippy::struct_excessive_bools)] // each is a flag of docker's
+#[command(after_help = "Fields of --format: ID Repository Tag Digest CreatedSince CreatedAt Size.")]
 pub(super) struct Images {
     /// Print image IDs alone
     #[arg(short, long)]
@@ -16,6 +20,12 @@ pub(super) struct Images {
     /// Only those of which this holds: `dangling=true` for images without a name, `dangling=false` for the others
     #[arg(short, long, value_name = "NAME=VALUE", value_parser = dangling)]
     filter: Vec<bool>,
+    /// With the digests of their manifests
+    #[arg(long)]
+    digests: bool,
+    /// A line for each: `{{.ID}} {{.Tag}}`; `table …` with a heading, `json`
+    #[arg(long, value_name = "TEMPLATE")]
+    format: Option<String>,
 }
 
 /// `dangling=true` and the like.
@@ -164,7 +174,14 @@ pub(super) struct Rmi {
     images: Vec<String>,
 }
 
+const COLUMNS: [(&str, &str); 5] =
+    [("REPOSITORY", "Repository"), ("TAG", "Tag"), ("IMAGE ID", "ID"), ("CREATED", "CreatedSince"), ("SIZE", "Size")];
+
+const WITH_DIGEST: [(&str, &str); 6] =
+    [COLUMNS[0], COLUMNS[1], ("DIGEST", "Digest"), COLUMNS[2], COLUMNS[3], COLUMNS[4]];
+
 pub(super) fn run(arguments: &Images, context: &mut Context) -> anyhow::Result<Exit> {
+    let format = Format::of(arguments.format.as_deref()).map_err(explained)?;
     let roots = context.roots()?;
     let mut found = image::list(&roots).map_err(explained)?;
     let is_dangling = |one: &Summary| one.repository == "<none>";
@@ -173,19 +190,31 @@ pub(super) fn run(arguments: &Images, context: &mut Context) -> anyhow::Result<E
         context.screen.data(&serde_json::json!({ "schema": 1, "images": found }))?;
         return Ok(Exit::Ok);
     }
-    let id = |one: &Summary| if arguments.no_trunc { one.id.clone() } else { short(&one.id) };
-    if arguments.quiet {
-        for one in &found {
-            context.screen.line(&id(one))?;
+    let rows: Vec<Value> = found.iter().map(|one| fields(one, arguments.no_trunc)).collect();
+    if arguments.quiet && matches!(format, Format::Usual | Format::Json) {
+        format::cells(&rows, [("", "ID")]).iter().try_for_each(|[id]| context.screen.line(id))?;
+    } else if !format.print(&rows, &WITH_DIGEST, context)? {
+        if arguments.digests {
+            context.screen.table(WITH_DIGEST.map(|(heading, _)| heading), &format::cells(&rows, WITH_DIGEST))?;
+        } else {
+            context.screen.table(COLUMNS.map(|(heading, _)| heading), &format::cells(&rows, COLUMNS))?;
         }
-        return Ok(Exit::Ok);
     }
-    let rows: Vec<[String; 5]> = found
-        .iter()
-        .map(|one| [one.repository.clone(), one.tag.clone(), id(one), created(one), size(one.size)])
-        .collect();
-    context.screen.table(["REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE"], &rows)?;
     Ok(Exit::Ok)
+}
+
+/// Docker's fields of an image.
+fn fields(one: &Summary, whole: bool) -> Value {
+    let made = one.created.map(|created| time::rfc3339(created).replace('T', " ").replace('Z', " +0000 UTC"));
+    serde_json::json!({
+        "ID": if whole { one.id.clone() } else { short(&one.id) },
+        "Repository": one.repository,
+        "Tag": one.tag,
+        "Digest": one.digest,
+        "CreatedSince": since(one.created),
+        "CreatedAt": made.unwrap_or_else(|| "N/A".into()),
+        "Size": size(one.size),
+    })
 }
 
 pub(super) fn remove(arguments: &Rmi, context: &mut Context) -> anyhow::Result<Exit> {
@@ -210,10 +239,6 @@ pub(super) fn remove(arguments: &Rmi, context: &mut Context) -> anyhow::Result<E
 
 fn short(id: &str) -> String {
     id.trim_start_matches("sha256:").chars().take(12).collect()
-}
-
-fn created(one: &Summary) -> String {
-    since(one.created)
 }
 
 fn since(created: Option<u64>) -> String {

@@ -16,6 +16,7 @@ mod cp;
 mod diff;
 mod doctor;
 mod exec;
+mod format;
 mod guest;
 mod images;
 mod inspect;

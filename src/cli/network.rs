@@ -52,6 +52,9 @@ enum Verb {
         /// Whole IDs
         #[arg(long)]
         no_trunc: bool,
+        /// A line for each, of ID, Name, Driver, Scope, Internal, Labels: `{{.Name}}`; `table …` with a heading, `json`
+        #[arg(long, value_name = "TEMPLATE")]
+        format: Option<String>,
     },
     /// Remove networks that no container is on
     #[command(visible_alias = "remove")]
@@ -104,7 +107,7 @@ pub(super) fn run(args: Args, context: &mut Context) -> anyhow::Result<Exit> {
         }
         Verb::Leases => leases(context),
         Verb::Create(args) => manage::create(args, context),
-        Verb::Ls { quiet, no_trunc } => manage::ls(quiet, no_trunc, context),
+        Verb::Ls { quiet, no_trunc, format } => manage::ls(quiet, no_trunc, format.as_deref(), context),
         Verb::Rm { networks } => manage::rm(&networks, context),
         Verb::Inspect { networks } => manage::inspect(&networks, context),
         Verb::Connect { network, container } => manage::connect(&network, &container, context),

@@ -4,7 +4,7 @@ mod filter;
 
 pub(super) use filter::Filter;
 
-use super::template::Template;
+use super::format::{self, Format};
 use super::{Context, explained};
 use crate::exit::Exit;
 use crate::image::{self, time};
@@ -47,14 +47,10 @@ pub(super) struct Ps {
 }
 
 pub(super) fn run(args: &Ps, context: &mut Context) -> anyhow::Result<Exit> {
-    let format = args.format.as_deref().filter(|format| *format != "json" && *format != "table");
-    let template: Option<Template> = match format {
-        Some(format) => Some(format.trim_start_matches("table ").parse().map_err(explained)?),
-        None => None,
-    };
+    let format = Format::of(args.format.as_deref()).map_err(explained)?;
     let roots = context.container_roots_to_look()?;
     let all = chosen(args, &roots)?;
-    if args.quiet && format.is_none() {
+    if args.quiet && matches!(format, Format::Usual | Format::Json) {
         return print_ids(args, &all, context);
     }
     if context.screen.json {
@@ -64,22 +60,8 @@ pub(super) fn run(args: &Ps, context: &mut Context) -> anyhow::Result<Exit> {
         return Ok(Exit::Ok);
     }
     let rows: Vec<Value> = all.iter().map(|one| fields(args, &roots, one)).collect();
-    match (&template, args.format.as_deref()) {
-        (Some(template), format) => {
-            if format.is_some_and(|format| format.starts_with("table ")) {
-                print_table(template, &rows, context)?;
-            } else {
-                for row in &rows {
-                    context.screen.line(&template.render(row).map_err(explained)?)?;
-                }
-            }
-        }
-        (None, Some("json")) => {
-            for row in &rows {
-                context.screen.line(&row.to_string())?;
-            }
-        }
-        (None, _) => print_usual(args, &rows, context)?,
+    if !format.print(&rows, &COLUMNS, context)? {
+        print_usual(args, &rows, context)?;
     }
     Ok(Exit::Ok)
 }
@@ -120,8 +102,7 @@ const COLUMNS: [(&str, &str); 7] = [
 ];
 
 fn print_usual(args: &Ps, rows: &[Value], context: &mut Context) -> anyhow::Result<()> {
-    let cell = |row: &Value, field: &str| row[field].as_str().unwrap_or_default().to_owned();
-    let cells = |row: &Value| COLUMNS.map(|(_, field)| cell(row, field));
+    let usual = format::cells(rows, COLUMNS);
     if args.size {
         let with = |seven: [String; 7], last: String| {
             let mut cells: [String; 8] = Default::default();
@@ -130,26 +111,12 @@ fn print_usual(args: &Ps, rows: &[Value], context: &mut Context) -> anyhow::Resu
             cells
         };
         let header = with(COLUMNS.map(|(heading, _)| heading.to_owned()), "SIZE".into());
-        let rows: Vec<[String; 8]> = rows.iter().map(|row| with(cells(row), cell(row, "Size"))).collect();
+        let sizes = format::cells(rows, [("SIZE", "Size")]);
+        let rows: Vec<[String; 8]> = usual.into_iter().zip(sizes).map(|(row, [size])| with(row, size)).collect();
         let header: [&str; 8] = std::array::from_fn(|at| header[at].as_str());
         return Ok(context.screen.table(header, &rows)?);
     }
-    let rows: Vec<[String; 7]> = rows.iter().map(cells).collect();
-    Ok(context.screen.table(COLUMNS.map(|(heading, _)| heading), &rows)?)
-}
-
-/// `table {{.ID}}\t{{.Names}}`: what stands between tabs is a column.
-fn print_table(template: &Template, rows: &[Value], context: &mut Context) -> anyhow::Result<()> {
-    let heading = |field: &str| {
-        let known = COLUMNS.iter().find(|(_, name)| *name == field).map(|(heading, _)| (*heading).to_owned());
-        known.unwrap_or_else(|| field.to_uppercase())
-    };
-    let mut lines = vec![template.heading(heading)];
-    for row in rows {
-        lines.push(template.render(row).map_err(explained)?);
-    }
-    context.screen.print(&super::columns::aligned(&lines))?;
-    Ok(())
+    Ok(context.screen.table(COLUMNS.map(|(heading, _)| heading), &usual)?)
 }
 
 /// Docker's fields of a container.

@@ -1,5 +1,6 @@
 //! `explore volume`: folders that outlive containers, with docker's verbs, columns and answers.
 
+use super::format::{self, Format};
 use super::several::each;
 use super::{Context, explained};
 use crate::error::Explain;
@@ -8,7 +9,7 @@ use crate::image::time;
 use crate::stages::create;
 use crate::stages::volume::{self, Volume, VolumeError};
 use crate::state::Roots;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::Write;
 
@@ -40,6 +41,9 @@ enum Verb {
         /// Only those: dangling=true (no container uses it), name=PART, label=NAME[=VALUE], driver=local
         #[arg(short, long, value_name = "FILTER")]
         filter: Vec<String>,
+        /// A line for each, of Name, Driver, Scope, Mountpoint, Labels: `{{.Name}}`; `table …` with a heading, `json`
+        #[arg(long, value_name = "TEMPLATE")]
+        format: Option<String>,
     },
     /// Show volumes, and where their content is, as JSON
     Inspect {
@@ -96,7 +100,7 @@ pub(super) fn run(args: Args, context: &mut Context) -> anyhow::Result<Exit> {
     match args.verb {
         Verb::Create { driver, .. } if driver != "local" => Err(explained(WrongWord::Driver(driver))),
         Verb::Create { label, name, .. } => create_one(name.as_deref(), &label, context),
-        Verb::Ls { quiet, filter } => ls(quiet, &filter, context),
+        Verb::Ls { quiet, filter, format } => ls(quiet, &filter, format.as_deref(), context),
         Verb::Inspect { volumes } => inspect(&volumes, context),
         Verb::Rm { force, volumes } => rm(force, &volumes, context),
         Verb::Prune { all, force } => prune(all, force, context),
@@ -119,7 +123,8 @@ fn create_one(name: Option<&str>, labels: &[String], context: &mut Context) -> a
     Ok(Exit::Ok)
 }
 
-fn ls(quiet: bool, filters: &[String], context: &mut Context) -> anyhow::Result<Exit> {
+fn ls(quiet: bool, filters: &[String], format: Option<&str>, context: &mut Context) -> anyhow::Result<Exit> {
+    let format = Format::of(format).map_err(explained)?;
     let roots = context.container_roots_to_look()?;
     let containers = create::list(&roots).map_err(explained)?;
     let mut shown = Vec::new();
@@ -138,15 +143,29 @@ fn ls(quiet: bool, filters: &[String], context: &mut Context) -> anyhow::Result<
     if context.screen.json {
         let all: Vec<_> = shown.iter().map(|one| described(&roots, one)).collect();
         context.screen.data(&all)?;
-    } else if quiet {
-        for one in &shown {
-            context.screen.line(&one.name)?;
-        }
-    } else {
-        let rows: Vec<[String; 2]> = shown.into_iter().map(|one| ["local".into(), one.name]).collect();
-        context.screen.table(["DRIVER", "VOLUME NAME"], &rows)?;
+        return Ok(Exit::Ok);
+    }
+    let rows: Vec<Value> = shown.iter().map(|one| fields(&roots, one)).collect();
+    if quiet && matches!(format, Format::Usual | Format::Json) {
+        format::cells(&rows, [("", "Name")]).iter().try_for_each(|[name]| context.screen.line(name))?;
+    } else if !format.print(&rows, &COLUMNS, context)? {
+        context.screen.table(COLUMNS.map(|(heading, _)| heading), &format::cells(&rows, COLUMNS))?;
     }
     Ok(Exit::Ok)
+}
+
+const COLUMNS: [(&str, &str); 2] = [("DRIVER", "Driver"), ("VOLUME NAME", "Name")];
+
+/// Docker's fields of a volume.
+fn fields(roots: &Roots, one: &Volume) -> Value {
+    let labels: Vec<String> = one.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    json!({
+        "Name": one.name,
+        "Driver": "local",
+        "Scope": "local",
+        "Mountpoint": volume::data(roots, &one.name),
+        "Labels": labels.join(","),
+    })
 }
 
 fn nothing() -> Volume {

@@ -242,3 +242,28 @@ fn prune_takes_what_does_not_run_and_asks_before() {
     assert_eq!(explore(&learner, &["ps", "-a", "--format", "{{.Names}}"]), "runs\n");
     learner.explore(["container", "prune", "-f", "--filter", "name=x"]).run().fails(1, "invalid filter 'name'");
 }
+
+#[test]
+fn lists_are_printed_in_the_form_that_was_asked_for() {
+    let learner = learner();
+    explore(&learner, &["volume", "create", "--label", "a=b", "data"]);
+    explore(&learner, &["network", "create", "--internal", "inner"]);
+    for (list, format, printed) in [
+        (&["images"][..], "{{.Repository}}:{{.Tag}}", "demo:latest\n"),
+        (&["images"], "table {{.Repository}}\\t{{.Tag}}", "REPOSITORY   TAG\ndemo         latest\n"),
+        (&["volume", "ls"], "{{.Name}} {{.Driver}} {{.Labels}}", "data local a=b\n"),
+        (&["volume", "ls"], "table {{.Name}}", "VOLUME NAME\ndata\n"),
+        (&["network", "ls"], "{{.Name}} {{.Internal}}", "inner true\n"),
+    ] {
+        let told = learner.explore(list).args(["--format", format]).run().status(0).stderr("").out;
+        assert!(told.ends_with(printed), "{list:?} {format}: {told}");
+    }
+    for list in [&["images"][..], &["volume", "ls"], &["network", "ls"], &["ps"]] {
+        let told = learner.explore(list).args(["--format", "{{.Nonsense}"]).run();
+        told.fails(1, "template parsing error");
+    }
+    let told = explore(&learner, &["images", "--format", "json"]);
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&told).unwrap()["Repository"], "demo");
+    let digests = explore(&learner, &["images", "--digests"]);
+    assert!(digests.lines().next().unwrap().contains("DIGEST") && digests.contains("sha256:"), "{digests}");
+}

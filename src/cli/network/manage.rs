@@ -1,11 +1,12 @@
 //! `explore network create`, `ls`, `rm`, `inspect`, `connect`, `disconnect`, `prune`.
 
+use super::super::format::{self, Format};
 use super::super::{Context, explained};
 use crate::exit::Exit;
 use crate::stages::network::{self, Definition, Lease, NetworkError, Request, Subnet};
 use crate::stages::{connection, create};
 use crate::state::Roots;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::net::Ipv4Addr;
 
 /// Make a network: a bridge of its own, on which containers find each other by name
@@ -51,24 +52,36 @@ pub(super) fn create(args: Create, context: &mut Context) -> anyhow::Result<Exit
     Ok(Exit::Ok)
 }
 
-pub(super) fn ls(quiet: bool, no_trunc: bool, context: &mut Context) -> anyhow::Result<Exit> {
+const COLUMNS: [(&str, &str); 4] = [("NETWORK ID", "ID"), ("NAME", "Name"), ("DRIVER", "Driver"), ("SCOPE", "Scope")];
+
+pub(super) fn ls(quiet: bool, no_trunc: bool, format: Option<&str>, context: &mut Context) -> anyhow::Result<Exit> {
+    let format = Format::of(format).map_err(explained)?;
     let roots = context.container_roots_to_look()?;
     let all = network::list(&roots).map_err(explained)?;
     if context.screen.json {
         context.screen.data(&all)?;
         return Ok(Exit::Ok);
     }
-    let id = |one: &Definition| if no_trunc { one.id.clone() } else { one.id[..12].to_owned() };
-    if quiet {
-        for one in &all {
-            context.screen.line(&id(one))?;
-        }
-        return Ok(Exit::Ok);
+    let rows: Vec<Value> = all.iter().map(|one| fields(one, no_trunc)).collect();
+    if quiet && matches!(format, Format::Usual | Format::Json) {
+        format::cells(&rows, [("", "ID")]).iter().try_for_each(|[id]| context.screen.line(id))?;
+    } else if !format.print(&rows, &COLUMNS, context)? {
+        context.screen.table(COLUMNS.map(|(heading, _)| heading), &format::cells(&rows, COLUMNS))?;
     }
-    let rows: Vec<[String; 4]> =
-        all.iter().map(|one| [id(one), one.name.clone(), "bridge".into(), "local".into()]).collect();
-    context.screen.table(["NETWORK ID", "NAME", "DRIVER", "SCOPE"], &rows)?;
     Ok(Exit::Ok)
+}
+
+/// Docker's fields of a network.
+fn fields(one: &Definition, whole: bool) -> Value {
+    let labels: Vec<String> = one.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    json!({
+        "ID": if whole { &one.id } else { &one.id[..12] },
+        "Name": one.name,
+        "Driver": "bridge",
+        "Scope": "local",
+        "Internal": one.internal.to_string(),
+        "Labels": labels.join(","),
+    })
 }
 
 pub(super) fn rm(names: &[String], context: &mut Context) -> anyhow::Result<Exit> {
