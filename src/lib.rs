@@ -11,6 +11,7 @@ pub mod exit;
 pub mod guest;
 pub mod image;
 pub mod kernel;
+pub mod kit;
 pub mod lesson;
 pub mod map;
 pub mod narrate;

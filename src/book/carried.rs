@@ -1,7 +1,7 @@
 //! The book inside the program: a release carries it built, in every language, for machines without Internet.
 //!
-//! A folder for each language (`en`, `zh-CN`), packed by `.ci/release` as `tar --zstd`. A build without `EXPLORE_BOOK`
-//! carries none, and compiles no slower for it.
+//! A folder for each language (`en`, `zh-CN`), and `leaflet` with a page to print in each of them, packed by `.ci/release`
+//! as `tar --zstd`. A build without `EXPLORE_BOOK` carries none, and compiles no slower for it.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -138,6 +138,7 @@ fn kind(path: &str) -> &'static str {
         "json" => "application/json",
         "svg" => "image/svg+xml",
         "png" => "image/png",
+        "pdf" => "application/pdf",
         "woff2" => "font/woff2",
         "woff" => "font/woff",
         "txt" => "text/plain; charset=utf-8",

@@ -20,6 +20,7 @@ mod format;
 mod guest;
 mod images;
 mod inspect;
+mod kit;
 mod layer;
 mod lesson;
 mod lifecycle;
@@ -196,6 +197,13 @@ enum Command {
     /// Answer as a registry for the images that are here: on loopback, read-only, until it is ended
     #[command(display_order = 15)]
     Registry(registry::Args),
+    /// Make the folder for a workshop's stick: all that laptops without Internet need
+    ///
+    /// This program and those of other architectures, the book, images, a kernel for `explore guest`, QEMU as Debian packages,
+    /// boxes for Vagrant, a leaflet, checksums, and a README for whoever has the stick. What is not in it is said, with what
+    /// helps. The folder is new, and is there only when it is whole.
+    #[command(display_order = 90)]
+    Kit(kit::Kit),
     /// Print the script with which a shell completes commands and flags
     ///
     /// For bash, for everybody here: explore completion bash >/etc/bash_completion.d/explore
@@ -280,6 +288,7 @@ fn dispatch(command: Command, context: &mut Context) -> anyhow::Result<Exit> {
         Command::Load(args) => archive::load(&args, context),
         Command::Save(args) => archive::save(&args, context),
         Command::Registry(args) => registry::run(&args, context),
+        Command::Kit(args) => args.run(context),
         Command::Completion(args) => args.run(context),
         Command::Man(args) => args.run(context),
         // With a flag of ours before it: it has its own.

@@ -1,5 +1,6 @@
 //! Which kernel a guest boots, and where its modules are.
 
+use super::{GuestError, modules};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -80,6 +81,27 @@ impl Kernel {
             return if path.is_dir() { Self::newest(&[path.join("boot"), path.to_owned()]) } else { Self::at(path) };
         }
         Self::newest(&usual_places())
+    }
+
+    /// Copies the image and what a guest needs of its modules into `folder`: `boot/`, `lib/modules/RELEASE/`, which is what
+    /// [`Kernel::find`] looks for beside this program.
+    ///
+    /// # Errors
+    /// [`GuestError::Modules`], [`GuestError::Step`].
+    pub fn copy_to(&self, folder: &Path) -> Result<(), GuestError> {
+        let unread = |source| GuestError::Modules { folder: self.modules.display().to_string(), source };
+        let modules = modules::files(&self.modules).map_err(unread)?;
+        let below = folder.join("lib/modules").join(&self.release);
+        let copy = |from: &Path, to: &Path| -> io::Result<()> {
+            std::fs::create_dir_all(to.parent().unwrap_or(folder))?;
+            io::copy(&mut File::open(from)?, &mut File::create(to)?).map(drop)
+        };
+        let failed = |source| GuestError::Step { step: "copy the guest's kernel", source };
+        copy(&self.image, &folder.join("boot").join(format!("{NAME}-{}", self.release))).map_err(failed)?;
+        modules.iter().try_for_each(|path| {
+            let name = path.strip_prefix(&self.modules).unwrap_or(path);
+            copy(path, &below.join(name)).map_err(failed)
+        })
     }
 
     /// The youngest of the first folder that has any; what is wrong with it, where all are of no use.

@@ -66,6 +66,16 @@ pub(super) fn choose(folder: &Path) -> io::Result<Modules> {
     Ok(chosen)
 }
 
+/// Where those of [`choose`] lie.
+///
+/// # Errors
+/// As [`choose`].
+pub(super) fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut paths = BTreeMap::new();
+    list(&folder.join("kernel"), &mut paths)?;
+    Ok(choose(folder)?.keys().filter_map(|name| paths.remove(name)).collect())
+}
+
 /// All modules below a folder, by name.
 fn list(folder: &Path, paths: &mut BTreeMap<String, PathBuf>) -> io::Result<()> {
     for entry in std::fs::read_dir(folder)? {

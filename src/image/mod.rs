@@ -14,7 +14,7 @@ mod ahead;
 pub mod archive;
 pub(crate) mod catalog;
 pub mod demo;
-mod digest;
+pub(crate) mod digest;
 pub mod document;
 mod entry;
 mod error;
