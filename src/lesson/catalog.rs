@@ -5,8 +5,9 @@ use super::{messages, words::Word};
 use std::collections::HashMap;
 use std::ops::Range;
 
-/// The catalogs that are built in; the tag names the file in `book/po`.
-const CATALOGS: [(Language, &str); 1] = [(Language::Chinese, include_str!("../../book/po/zh-CN.po"))];
+/// The catalogs that are built in, as build.rs has packed them; the tag names the file in `book/po`.
+const CATALOGS: [(Language, &[u8]); 1] =
+    [(Language::Chinese, include_bytes!(concat!(env!("OUT_DIR"), "/catalog-zh-CN.po.zst")))];
 
 /// A language of lessons and messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -76,8 +77,8 @@ pub struct Catalog {
 impl Catalog {
     /// The catalog of a language. English has none: every message is its own translation.
     pub fn of(language: Language) -> Self {
-        let text = CATALOGS.iter().find(|(known, _)| *known == language).map_or("", |(_, text)| *text);
-        Self { language, known: read(text) }
+        let packed = CATALOGS.iter().find(|(known, _)| *known == language).map(|(_, packed)| *packed);
+        Self { language, known: packed.map(read).unwrap_or_default() }
     }
 
     /// The translation of a message, where there is one.
@@ -112,8 +113,9 @@ impl Catalog {
 }
 
 /// A catalog that cannot be read is an empty one here; a test holds those that are built in to more than that.
-fn read(text: &str) -> HashMap<String, String> {
-    let Ok(catalog) = polib::po_file::parse_from_reader(text.as_bytes()) else { return HashMap::new() };
+fn read(packed: &[u8]) -> HashMap<String, String> {
+    let text = zstd::decode_all(packed).unwrap_or_default();
+    let Ok(catalog) = polib::po_file::parse_from_reader(text.as_slice()) else { return HashMap::new() };
     let finished = catalog.messages().filter(|message| message.is_translated() && !message.is_fuzzy());
     finished.filter_map(|one| Some((one.msgid().to_owned(), one.msgstr().ok()?.to_owned()))).collect()
 }
@@ -140,8 +142,9 @@ mod tests {
 
     #[test]
     fn every_catalog_can_be_read_and_loses_no_value() {
-        for (language, text) in CATALOGS {
-            let catalog = polib::po_file::parse_from_reader(text.as_bytes()).unwrap();
+        for (language, packed) in CATALOGS {
+            let text = zstd::decode_all(packed).unwrap();
+            let catalog = polib::po_file::parse_from_reader(text.as_slice()).unwrap();
             assert!(catalog.count() > 0, "{}", language.tag());
             for word in words::ALL {
                 let there = Catalog::of(language).find(word.english());

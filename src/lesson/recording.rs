@@ -8,11 +8,29 @@ use super::page::{Page, Predict};
 use super::redact::redact;
 use super::run::{Event, Reader, Reply, RunError, Stop, Tier, Wish};
 use crate::probe::{Comparison, LinkRow, Verdict};
-use include_dir::{Dir, include_dir};
 use serde::{Deserialize, Serialize};
-use std::path::Path;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
-static BUILT_IN: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/book/recordings");
+/// The files of `book/recordings` (`KEY/LESSON.json`), unpacked when the first is asked for.
+static BUILT_IN: LazyLock<Vec<(PathBuf, Vec<u8>)>> = LazyLock::new(|| {
+    // build.rs has packed them just before; a test unpacks all.
+    unpack(include_bytes!(concat!(env!("OUT_DIR"), "/recordings.tar.zst"))).unwrap_or_default()
+});
+
+fn unpack(packed: &[u8]) -> std::io::Result<Vec<(PathBuf, Vec<u8>)>> {
+    let mut files = Vec::new();
+    for entry in tar::Archive::new(zstd::Decoder::new(packed)?).entries()? {
+        let mut entry = entry?;
+        if entry.header().entry_type().is_file() {
+            let mut content = Vec::new();
+            entry.read_to_end(&mut content)?;
+            files.push((entry.path()?.into_owned(), content));
+        }
+    }
+    Ok(files)
+}
 
 /// Version of the shape of [`Recording`].
 pub const SCHEMA: u32 = 1;
@@ -91,10 +109,11 @@ impl Recording {
 
     /// The recording of this very text that is built in and was made by the machine most like this one.
     pub fn built_in(page: &Page) -> Option<Self> {
+        let name = format!("{}.json", page.id);
         let mut found: Vec<Self> = BUILT_IN
-            .dirs()
-            .filter_map(|folder| folder.get_file(folder.path().join(format!("{}.json", page.id))))
-            .filter_map(|file| serde_json::from_slice::<Self>(file.contents()).ok())
+            .iter()
+            .filter(|(path, _)| path.ends_with(&name))
+            .filter_map(|(_, content)| serde_json::from_slice::<Self>(content).ok())
             .filter(|recording| recording.schema == SCHEMA && recording.hash == page.hash)
             .collect();
         let wanted = key();
@@ -230,6 +249,15 @@ mod tests {
         let machine = Machine { node: "vm".into(), release: "6.18.44".into(), version: "#1 SMP".into() };
         let events = vec![Event::Output { block: "sh-1".into(), text: text.into() }];
         Recording { schema: 1, key: "k".into(), lesson: "l".into(), hash: "h".into(), machine, events }
+    }
+
+    #[test]
+    fn what_is_built_in_is_what_lies_in_the_folder() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("book/recordings");
+        assert!(BUILT_IN.len() > 100, "{}", BUILT_IN.len());
+        for (path, content) in BUILT_IN.iter() {
+            assert_eq!(&std::fs::read(root.join(path)).unwrap(), content, "{}", path.display());
+        }
     }
 
     #[test]
