@@ -4,14 +4,14 @@ use crate::support::{Learner, Output, Running, eventually, has_program, is_root,
 use nix::sys::signal::Signal;
 
 /// dockerd on the learner's own machine; it ends with the machine.
-struct Docker {
-    learner: Learner,
+pub(crate) struct Docker {
+    pub(crate) learner: Learner,
     socket: String,
     daemon: Running,
 }
 
 impl Docker {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let learner = Learner::new();
         learner.explore(["pull", "-q", "demo"]).run().status(0);
         let folder = |name: &str| learner.home().join(name).display().to_string();
@@ -31,7 +31,7 @@ impl Docker {
         docker
     }
 
-    fn run(&self, words: &[&str]) -> Output {
+    pub(crate) fn run(&self, words: &[&str]) -> Output {
         self.learner.program("docker", ["-H", &self.socket]).args(words).run()
     }
 

@@ -6,6 +6,7 @@ mod support;
 
 mod attacks;
 mod bundle;
+mod devcontainer;
 mod docker;
 mod hooks;
 mod killed;

@@ -25,10 +25,13 @@ pub(super) fn answer(error: &Error) -> Answer {
             ("whatever surrounds us (a container, a service) must leave us CAP_SYS_ADMIN and this call", Who::Admin)
         }
         ("mount", Errno::ENODEV) => ("load the filesystem's module: modprobe overlay", Who::Root),
-        ("mount", Errno::EPERM) => (
-            "a /proc (or /sys) that is not covered in parts; in Docker: --security-opt systempaths=unconfined",
-            Who::Admin,
-        ),
+        // A read-only one cannot be had anew either, and Docker's /sys is read-only whatever else is opened.
+        ("mount", Errno::EPERM) if error.args.contains("\"sysfs\"") => {
+            ("a /sys that is neither read-only nor covered in parts; in Docker: --volume /sys:/sys", Who::Admin)
+        }
+        ("mount", Errno::EPERM) => {
+            ("a /proc that is not covered in parts; in Docker: --security-opt systempaths=unconfined", Who::Admin)
+        }
         ("sendto", Errno::EOPNOTSUPP | Errno::ENOENT | Errno::EPROTONOSUPPORT) | ("socket", _) => {
             ("load the modules: modprobe -a veth bridge nf_tables nft_masq nft_chain_nat", Who::Root)
         }
