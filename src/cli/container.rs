@@ -7,8 +7,10 @@ use super::{Context, explained};
 use crate::exit::Exit;
 use crate::image;
 use crate::image::archive::Place;
+use crate::kernel::nft::Protocol;
 use crate::kernel::user;
 use crate::stages::create::{self, Container, Network, Privileges, Request};
+use crate::stages::network::door::{Before, Door};
 use crate::stages::{exec, exit};
 use crate::state::Roots;
 use std::io::Write;
@@ -142,11 +144,13 @@ pub(super) fn run(args: Run, context: &mut Context) -> anyhow::Result<Exit> {
 
 fn run_checked(args: Run, wanted: &Wanted, context: &mut Context) -> anyhow::Result<Exit> {
     let roots = context.roots()?;
-    let container = make(&roots, &request(args.wish, !args.detach)?, context)?;
+    let request = request(args.wish, !args.detach)?;
+    let doors = Door::open(&request.network, &request.wish, Before::Free).map_err(explained)?;
+    let container = make(&roots, &request, context)?;
     if !args.detach {
         attach::hold_signals()?;
     }
-    let started = exec::start(&roots, &container, !args.detach);
+    let started = exec::start(&roots, &container, !args.detach, &doors);
     let attachment = match started {
         Ok(attachment) => attachment,
         Err(error) => {
@@ -165,9 +169,11 @@ fn run_checked(args: Run, wanted: &Wanted, context: &mut Context) -> anyhow::Res
 }
 
 pub(super) fn start(args: &Start, context: &mut Context) -> anyhow::Result<Exit> {
-    let roots = context.container_roots()?;
+    let roots = context.roots()?;
+    let doors = doors(&roots, &args.containers, Before::Free)?;
+    context.enter(&roots)?;
     let mut exit = Exit::Ok;
-    for name in &args.containers {
+    for (name, doors) in args.containers.iter().zip(&doors) {
         let container = create::find(&roots, name).map_err(explained)?;
         let wanted = args.attaching.wanted(args.interactive && container.interactive, container.terminal);
         attach::check(&wanted)?;
@@ -175,7 +181,7 @@ pub(super) fn start(args: &Start, context: &mut Context) -> anyhow::Result<Exit>
         if attached {
             attach::hold_signals()?;
         }
-        let attachment = exec::start(&roots, &container, attached).map_err(explained)?;
+        let attachment = exec::start(&roots, &container, attached, doors).map_err(explained)?;
         if attached {
             exit = attach::attach(&attachment, &wanted)?.exit();
         } else {
@@ -183,6 +189,18 @@ pub(super) fn start(args: &Start, context: &mut Context) -> anyhow::Result<Exit>
         }
     }
     Ok(exit)
+}
+
+/// The doors of containers that are about to be started, for one who is still out here.
+pub(super) fn doors(roots: &Roots, names: &[String], before: Before) -> anyhow::Result<Vec<Vec<Door>>> {
+    let of = |name: &String| match create::find(roots, name) {
+        Ok(one) if before == Before::Ours || exec::running(roots, &one.id).is_none() => {
+            Door::open(&one.network, &one.wish, before).map_err(explained)
+        }
+        // Whoever starts it says what is wrong.
+        _ => Ok(Vec::new()),
+    };
+    names.iter().map(of).collect()
 }
 
 /// What was typed, as the stage takes it.
@@ -241,13 +259,14 @@ fn make(roots: &Roots, request: &Request, context: &mut Context) -> anyhow::Resu
 /// What becomes of `-p` where it does not do what it usually does.
 fn warning(request: &Request) -> Option<&'static str> {
     let publishes = !request.wish.publish.is_empty() || request.wish.publish_all;
+    let hidden = request.wish.publish_all || request.wish.publish.iter().any(|one| one.to.protocol == Protocol::Udp);
     match request.network {
         _ if !publishes => None,
         Network::Host => Some("published ports are discarded when using host network mode"),
         Network::None => Some("published ports are discarded without a network"),
-        _ if user::in_user_namespace() => Some(
-            "without root, published ports are those of the network namespace that is kept for you: your containers \
-             reach them, this machine does not",
+        _ if hidden && user::in_user_namespace() => Some(
+            "without root, ports of UDP and those of -P are published in the network namespace that is kept for you: \
+             your containers reach them, this machine does not",
         ),
         _ => None,
     }

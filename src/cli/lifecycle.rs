@@ -1,10 +1,11 @@
 //! `stop`, `restart`, `kill`, `wait`, `rename`, `rm`: what becomes of a container.
 
 use super::several::each;
-use super::{Context, explained};
+use super::{Context, container, explained};
 use crate::exit::Exit;
 use crate::stages::create::{self, Container};
 use crate::stages::exit::Signal;
+use crate::stages::network::door::{Before, Door};
 use crate::stages::{exec, exit};
 use crate::state::Roots;
 
@@ -83,14 +84,18 @@ pub(super) fn stop(args: &Stop, context: &mut Context) -> anyhow::Result<Exit> {
 }
 
 pub(super) fn restart(args: &Restart, context: &mut Context) -> anyhow::Result<Exit> {
-    let roots = context.container_roots()?;
+    let roots = context.roots()?;
+    let doors = container::doors(&roots, &args.containers, Before::Ours)?;
+    context.enter(&roots)?;
+    let mut doors = doors.iter();
     each(&args.containers, |name| {
+        let doors = doors.next().map_or(&[][..], Vec::as_slice);
         let container = create::find(&roots, name).map_err(explained)?;
         // One of `--rm` does not go this time (moby daemon/restart.go, `containerRestart`).
         if container.remove {
             create::set_removal(&roots, &container.id, false).map_err(explained)?;
         }
-        let begun = stop_and_start(&roots, &container, args);
+        let begun = stop_and_start(&roots, &container, args, doors);
         if container.remove {
             create::set_removal(&roots, &container.id, true).map_err(explained)?;
         }
@@ -99,10 +104,10 @@ pub(super) fn restart(args: &Restart, context: &mut Context) -> anyhow::Result<E
     })
 }
 
-fn stop_and_start(roots: &Roots, container: &Container, args: &Restart) -> anyhow::Result<()> {
+fn stop_and_start(roots: &Roots, container: &Container, args: &Restart, doors: &[Door]) -> anyhow::Result<()> {
     exit::stop(roots, container, args.signal, args.timeout).map_err(explained)?;
     let container = create::find(roots, &container.id).map_err(explained)?;
-    exec::start(roots, &container, false).map_err(explained)?;
+    exec::start(roots, &container, false, doors).map_err(explained)?;
     Ok(())
 }
 

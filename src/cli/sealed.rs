@@ -5,7 +5,7 @@
 
 use crate::exit::Exit;
 use crate::kernel::process;
-use crate::stages::exec::{self, Joining, Orders};
+use crate::stages::exec::{self, Joining, Orders, Told};
 use crate::state::Roots;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -41,25 +41,26 @@ pub(super) fn run(arguments: &[OsString]) -> Option<Exit> {
 }
 
 impl Args {
-    fn orders(&self, attached_to: Option<i32>) -> Orders {
+    fn orders(&self, told: &Told) -> Orders {
         Orders {
             id: self.id.clone(),
             client: process::own(self.client),
             roots: Roots { data: self.data.clone(), run: self.run.clone() },
             narrate: self.sink.parse().ok().map(process::own),
-            attached_to,
+            attached_to: told.client,
+            doors: told.doors.iter().map(|door| door.take()).collect(),
         }
     }
 }
 
 fn supervise(args: &Args) -> Exit {
-    let client = args.what.parse().ok().filter(|pid| *pid != 0);
-    code(exec::supervise(args.orders(client)))
+    let told: Told = serde_json::from_str(&args.what).unwrap_or_default();
+    code(exec::supervise(args.orders(&told)))
 }
 
 fn join(args: &Args) -> Exit {
     let joining: Joining = serde_json::from_str(&args.what).unwrap_or_default();
-    code(exec::join(args.orders(None), &joining))
+    code(exec::join(args.orders(&Told::default()), &joining))
 }
 
 fn code(status: i32) -> Exit {

@@ -19,17 +19,36 @@ pub fn hold(ip: Ipv4Addr, port: u16, protocol: Protocol) -> Result<OwnedFd> {
     bound(ip, port, protocol, 0)
 }
 
+/// Listens at a TCP port together with other sockets of this user that say the same (SO_REUSEPORT, socket(7)).
+///
+/// # Errors
+/// As [`hold`].
+pub fn listen_shared(ip: Ipv4Addr, port: u16) -> Result<OwnedFd> {
+    let failed = |call: &'static str| move |errno| Error::quiet(call, &format_args!("…"), errno);
+    let socket = open(Protocol::Tcp).map_err(failed("socket"))?;
+    setsockopt(&socket, sockopt::ReusePort, &true).map_err(failed("setsockopt"))?;
+    name(socket, ip, port, Protocol::Tcp, 128)
+}
+
 fn bound(ip: Ipv4Addr, port: u16, protocol: Protocol, backlog: i32) -> Result<OwnedFd> {
+    let socket = open(protocol).map_err(|errno| Error::quiet("socket", &format_args!("AF_INET"), errno))?;
+    name(socket, ip, port, protocol, backlog)
+}
+
+fn open(protocol: Protocol) -> nix::Result<OwnedFd> {
     let kind = match protocol {
         Protocol::Tcp => SockType::Stream,
         Protocol::Udp => SockType::Datagram,
     };
+    socket(AddressFamily::Inet, kind, SockFlag::SOCK_CLOEXEC, None)
+}
+
+fn name(held: OwnedFd, ip: Ipv4Addr, port: u16, protocol: Protocol, backlog: i32) -> Result<OwnedFd> {
     let failed = |call: &'static str| {
         move |errno| {
             Error::quiet(call, &format_args!("{{sin_port=htons({port}), sin_addr=inet_addr(\"{ip}\")}}"), errno)
         }
     };
-    let held = socket(AddressFamily::Inet, kind, SockFlag::SOCK_CLOEXEC, None).map_err(failed("socket"))?;
     if protocol == Protocol::Tcp {
         setsockopt(&held, sockopt::ReuseAddr, &true).map_err(failed("setsockopt"))?;
     }

@@ -2,10 +2,15 @@
 //! network namespace: nothing leaves this machine.
 
 use crate::support::{HostState, Learner, eventually, has_program, is_root, require};
-use std::io::Write;
-use std::net::{Ipv4Addr, TcpListener};
+use explore::kernel::netns;
+use nix::sched::{CloneFlags, setns};
+use std::fs::File;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Command;
+use std::time::Duration;
 
 const NEEDS: &str = "needs root to make an ordinary user, pasta(1) (Debian: passt) and slirp4netns(1)";
 const PROGRAMS: [&str; 2] = ["pasta", "slirp4netns"];
@@ -30,9 +35,15 @@ fn ip(words: &str) {
 
 /// An ordinary user on a machine with a cable to 198.51.100.1, where somebody listens; one more listens on its loopback.
 fn learner() -> Learner {
+    learner_and_far().0
+}
+
+/// With the network namespace on the other end of the cable.
+fn learner_and_far() -> (Learner, OwnedFd) {
     let learner = Learner::user();
+    let beyond = netns::create("the other end of the cable").unwrap();
     let far = learner.at_machine(|| {
-        nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
+        setns(&beyond, CloneFlags::CLONE_NEWNET).unwrap();
         // By its number in the machine, whose PID 1 it is.
         ip("link add far0 type veth peer name up0 netns 1");
         ip("address add 198.51.100.1/24 dev far0");
@@ -49,7 +60,7 @@ fn learner() -> Learner {
     serve(far);
     serve(near);
     learner.explore(["pull", "-q", "demo"]).run().status(0);
-    learner
+    (learner, beyond)
 }
 
 /// A PATH with this program only.
@@ -175,4 +186,69 @@ fn nobody_is_asked_to_speak_where_that_is_not_wanted_or_nothing_could_be_said() 
     assert_eq!(speaks(&learner, "none"), (0, false));
     learner.at_machine(|| ip("route del default"));
     assert_eq!(speaks(&learner, ""), (0, false));
+}
+
+/// What a caller hears who stands in that network namespace; the machine's own where there is none.
+fn call(learner: &Learner, from: Option<&OwnedFd>, door: ([u8; 4], u16)) -> Option<String> {
+    learner.at_machine(|| {
+        if let Some(place) = from {
+            setns(place, CloneFlags::CLONE_NEWNET).unwrap();
+        }
+        let mut stream = TcpStream::connect_timeout(&SocketAddr::from(door), Duration::from_secs(1)).ok()?;
+        let mut told = String::new();
+        stream.read_to_string(&mut told).ok()?;
+        Some(told).filter(|told| told.starts_with("hello "))
+    })
+}
+
+/// Listens in the network namespace of a container.
+fn serve_inside(learner: &Learner, name: &str, port: u16) {
+    let pid = learner.explore(["inspect", "-f", "{{.State.Pid}}", name]).run().status(0).out;
+    serve(learner.at_machine(|| {
+        let place = File::open(format!("/proc/{}/ns/net", pid.trim())).unwrap();
+        setns(place, CloneFlags::CLONE_NEWNET).unwrap();
+        TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).unwrap()
+    }));
+}
+
+#[test]
+fn a_published_port_is_there_for_this_machine_and_for_others() {
+    require!("stages::way_out", all_there(), NEEDS);
+    let (learner, far) = learner_and_far();
+    let before = HostState::of(&learner);
+    let (loopback, cable) = ([127, 0, 0, 1], [198, 51, 100, 2]);
+    let flags = ["run", "-d", "--name", "box", "-p", "8080:80", "-p", "127.0.0.1:8081:80", "demo", "sleep", "1000"];
+    let explore = |words: &[&str]| learner.explore(words).env("EXPLORE_WAY_OUT", "none").run();
+    explore(&flags).status(0).stderr("");
+    for _ in 0..2 {
+        serve_inside(&learner, "box", 80);
+        for port in [8080, 8081] {
+            assert!(call(&learner, None, (loopback, port)).is_some(), "{port}");
+        }
+        assert!(call(&learner, Some(&far), (cable, 8080)).is_some());
+        // What was published for this machine alone is for this machine alone.
+        assert_eq!(call(&learner, Some(&far), (cable, 8081)), None);
+        explore(&["port", "box"]).status(0).stdout("80/tcp -> 0.0.0.0:8080\n80/tcp -> 127.0.0.1:8081\n");
+        explore(&["restart", "-t", "0", "box"]).status(0).stderr("");
+    }
+    explore(&["rm", "-f", "box"]).status(0);
+    eventually("all processes have ended", || learner.processes().is_empty());
+    assert_eq!(call(&learner, None, (loopback, 8080)), None);
+    before.assert_unchanged();
+}
+
+#[test]
+fn a_port_that_cannot_be_had_out_here_is_named_and_no_container_is_made() {
+    require!("stages::way_out", all_there(), NEEDS);
+    let learner = learner();
+    let busy = learner.at_machine(|| TcpListener::bind((Ipv4Addr::UNSPECIFIED, 8080)).unwrap());
+    let run = |port: &str| learner.explore(["run", "--rm", "-p", port, "demo", "true"]).run();
+    run("8080:80").fails(125, "failed to bind host port 0.0.0.0:8080/tcp: address already in use");
+    run("443:80").fails(125, "failed to bind host port 0.0.0.0:443/tcp: permission denied").stderr_has("-p 8443:443");
+    // The next of a range will do, and so will any.
+    run("8080-8081:80").status(0);
+    run("80").status(0);
+    drop(busy);
+    run("8080:80").status(0);
+    learner.explore(["ps", "-aq"]).run().status(0).stdout("");
 }

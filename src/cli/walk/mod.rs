@@ -173,7 +173,7 @@ impl Walk<'_> {
 
     fn exec(&mut self) -> anyhow::Result<()> {
         let Some(container) = self.container.clone() else { return Ok(()) };
-        let attachment = exec::start(&self.roots, &container, true).map_err(explained)?;
+        let attachment = exec::start(&self.roots, &container, true, &[]).map_err(explained)?;
         self.show(Stage::Exec)?;
         self.compare(&container)?;
         let (said, ended) = self.converse(&attachment, &talk::FIRST, render::TRY)?;
@@ -237,7 +237,7 @@ impl Walk<'_> {
             }
             let again = "Start it again: the same ID, the same name, the same upper; another PID 1.";
             self.print(&format!("\n{}", render::paragraph(again, width)))?;
-            let attachment = exec::start(&self.roots, &container, true).map_err(explained)?;
+            let attachment = exec::start(&self.roots, &container, true, &[]).map_err(explained)?;
             let (said, _) = self.converse(&attachment, &talk::SECOND, render::LOOK)?;
             if let Some(report) = self.reports.last_mut() {
                 report.said = said;

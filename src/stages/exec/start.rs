@@ -10,11 +10,21 @@ use crate::stages::create::{Container, CreateError};
 use crate::stages::failure::Failure;
 use crate::stages::layer::LayerError;
 use crate::stages::network::NetworkError;
+use crate::stages::network::door::{Door, Inherited};
 use crate::stages::user::UserError;
 use crate::state::{RecordError, Roots};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 use std::os::fd::{AsRawFd, OwnedFd};
+
+/// What a supervisor is told in one word.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Told {
+    /// The command in whose interest it runs.
+    pub client: Option<i32>,
+    /// The doors that it inherits.
+    pub doors: Vec<Inherited>,
+}
 
 /// The connection to a supervisor that runs a container for us.
 #[derive(Debug)]
@@ -143,14 +153,20 @@ impl Explain for StartError {
 /// Starts a container, and returns once PID 1 is its program. With `attached` its output comes to us, and `clean` ends
 /// it when we are gone; without, it is on its own.
 ///
+/// `doors` are where it answers without root.
+///
 /// # Errors
 /// All of [`StartError`]; nothing runs then.
-pub fn start(roots: &Roots, container: &Container, attached: bool) -> Result<Attachment, StartError> {
+pub fn start(roots: &Roots, container: &Container, attached: bool, doors: &[Door]) -> Result<Attachment, StartError> {
     if running::running(roots, &container.id).is_some() {
         return Err(StartError::Running(container.name.clone()));
     }
-    let client = if attached { std::process::id() } else { 0 };
-    launch(roots, container, &["supervise".into(), client.to_string()])
+    let told = Told {
+        client: attached.then(std::process::id).and_then(|pid| i32::try_from(pid).ok()),
+        doors: doors.iter().map(Door::told).collect(),
+    };
+    let orders = ["supervise".into(), serde_json::to_string(&told).unwrap_or_default()];
+    launch(roots, container, &orders, doors)
 }
 
 /// Joins a container that runs already.
@@ -174,18 +190,18 @@ pub fn attach(roots: &Roots, container: &Container) -> Result<Attachment, StartE
 /// All of [`StartError`].
 pub fn exec(roots: &Roots, container: &Container, joining: &Joining) -> Result<Attachment, StartError> {
     let what = serde_json::to_string(joining).unwrap_or_default();
-    launch(roots, container, &["join".into(), what])
+    launch(roots, container, &["join".into(), what], &[])
 }
 
 /// Forks, becomes the sealed program with these orders, and hears how it goes.
-fn launch(roots: &Roots, container: &Container, orders: &[String]) -> Result<Attachment, StartError> {
+fn launch(roots: &Roots, container: &Container, orders: &[String], doors: &[Door]) -> Result<Attachment, StartError> {
     let failed =
         |errno| Failure::at("make a socket")(kernel::Error::quiet("socketpair", &format_args!("AF_UNIX"), errno));
     let (ours, theirs) = message::pair().map_err(failed)?;
     let hidden = ours.as_raw_fd();
     let supervisor = process::fork(Role::Supervisor, "a process that outlives this command", || {
         let _ = nix::unistd::close(hidden);
-        let error = become_sealed(roots, container, orders, &theirs);
+        let error = become_sealed(roots, container, orders, &theirs, doors);
         let _ = message::send(&theirs, &ToClient::Failed(StartFailure::Call(error)));
         125
     })
@@ -208,11 +224,12 @@ fn launch(roots: &Roots, container: &Container, orders: &[String]) -> Result<Att
 }
 
 /// A session of its own, so that ^C at our terminal is not for it; then the sealed program.
-fn become_sealed(roots: &Roots, container: &Container, orders: &[String], socket: &OwnedFd) -> Failure {
+fn become_sealed(roots: &Roots, container: &Container, orders: &[String], socket: &OwnedFd, doors: &[Door]) -> Failure {
     let _ = nix::unistd::setsid();
     // What the command was given by its own caller, a terminal or a pipe, must not be held open by one that outlives it.
-    let closed = fs::close_on_exec_from(3, "the supervisor inherits its socket and nothing else");
-    let kept = closed.and_then(|()| fs::keep_on_exec(socket)).and_then(|()| match narrate::sink() {
+    let closed = fs::close_on_exec_from(3, "the supervisor inherits its sockets and nothing else");
+    let inherited = || doors.iter().map(Door::socket).chain([socket]).try_for_each(fs::keep_on_exec);
+    let kept = closed.and_then(|()| inherited()).and_then(|()| match narrate::sink() {
         Some(sink) => fs::keep_on_exec(&process::borrow(sink)),
         None => Ok(()),
     });

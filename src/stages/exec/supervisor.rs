@@ -17,6 +17,7 @@ use crate::stages::create::{self, Container, Status, What};
 use crate::stages::exit::Extent;
 use crate::stages::failure::Failure;
 use crate::stages::layer::Union;
+use crate::stages::network::door::{self, Door};
 use crate::stages::{exit, keeper};
 use crate::state::{Claim, Effect, Journal, ProcessIdentity, Roots, read_record, write_record};
 use audience::Audience;
@@ -43,6 +44,8 @@ pub struct Orders {
     pub narrate: Option<OwnedFd>,
     /// The command in whose interest it runs.
     pub attached_to: Option<i32>,
+    /// Ports of this machine at which it answers, without root.
+    pub doors: Vec<Door>,
 }
 
 /// A container that is about to run, or runs.
@@ -70,7 +73,11 @@ pub fn supervise(orders: Orders) -> i32 {
 
 fn oversee(orders: Orders) -> i32 {
     let found = create::find(&orders.roots, &orders.id).map_err(StartFailure::from);
-    match found.and_then(|container| start(&orders, &container).map(|started| (container, started))) {
+    let begun = found.and_then(|mut container| {
+        container.wish.publish = door::behind(&orders.doors, &container.wish.publish);
+        start(&orders, &container).map(|started| (container, started))
+    });
+    match begun {
         Ok((container, started)) => live(orders, container, started),
         Err(failure) => {
             let _ = message::send(&orders.client, &ToClient::Failed(failure));
@@ -84,6 +91,9 @@ pub(super) fn settle_in(orders: &Orders, name: &CStr, role: Role) {
     narrate::set_role(role);
     process::set_name(name);
     let _ = fs::close_on_exec(&orders.client);
+    for door in &orders.doors {
+        let _ = fs::close_on_exec(door.socket());
+    }
     if let Some(sink) = &orders.narrate {
         let _ = fs::close_on_exec(sink);
         narrate::listen_on(sink.as_fd());
@@ -168,7 +178,7 @@ fn begin(
     let door = register(orders, container, init, &cgroups)?;
     tell(&ours, ToInit::Go)?;
     // While it makes its mounts.
-    let network = match networking::connect(roots, container, child.pid.as_raw(), claim, connected) {
+    let network = match networking::connect(orders, container, child.pid.as_raw(), claim, connected) {
         Ok(network) => {
             tell(&ours, ToInit::Connected)?;
             network

@@ -10,7 +10,7 @@
 //! The program reads packets from the one and says the same through the other, as this user. One serves all containers,
 //! for their bridge is in the keeper's namespace; it ends with the keeper, and the journal says so before it is begun.
 //!
-//! Left out: ports that are published. What comes in would have to be asked for one by one when it is begun.
+//! It is the way out only. What comes in comes through doors (`network::door`), with or without such a program.
 
 use super::{Keeper, KeeperError};
 use crate::kernel::netlink::Socket;

@@ -110,6 +110,9 @@ pub enum NetworkError {
         /// The bind(2).
         source: kernel::Error,
     },
+    /// Nobody can answer at the ports out here.
+    #[error("cannot answer at the published ports")]
+    Doors(#[source] kernel::Error),
     /// The ports cannot be redirected.
     #[error("cannot publish ports with the nf_tables table {name}")]
     Publish {
@@ -272,6 +275,9 @@ impl Explain for NetworkError {
                 nix::errno::Errno::EADDRNOTAVAIL => {
                     Some(format!("{ip} is no address of this machine: see `ip address`"))
                 }
+                nix::errno::Errno::EACCES => Some(format!(
+                    "ports below net.ipv4.ip_unprivileged_port_start are root's: publish another, such as -p 8{port:03}:{port}"
+                )),
                 _ => kernel::hint(source),
             },
             Self::Publish { source, .. } if source.errno() == nix::errno::Errno::ENOENT => {

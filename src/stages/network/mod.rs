@@ -28,6 +28,7 @@
 mod bridge;
 mod connect;
 mod definition;
+pub mod door;
 mod error;
 mod etc_files;
 mod firewall;

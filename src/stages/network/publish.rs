@@ -160,7 +160,7 @@ pub(super) fn hold(published: &[Published]) -> Result<Vec<OwnedFd>, NetworkError
     published.iter().map(one).collect()
 }
 
-fn local_range() -> (u16, u16) {
+pub(super) fn local_range() -> (u16, u16) {
     let text = std::fs::read_to_string(LOCAL_RANGE).unwrap_or_default();
     let mut numbers = text.split_whitespace().filter_map(|word| word.parse().ok());
     match (numbers.next(), numbers.next()) {

@@ -1,13 +1,14 @@
 //! The network of a container that is about to run: which namespace it joins, what it is connected to, and the three
 //! files of /etc that tell it so.
 
-use super::StartFailure;
+use super::{Orders, StartFailure};
 use crate::kernel::namespace::Kind;
 use crate::kernel::nsfs;
 use crate::stages::connection;
 use crate::stages::create::{self, Container, Network};
 use crate::stages::exec::running::{self, Running};
 use crate::stages::failure::Failure;
+use crate::stages::network::door::Doors;
 use crate::stages::network::{self, EtcFiles, Lease, NetworkError, Resolver};
 use crate::state::{Claim, RecordError, Roots};
 use std::os::fd::{AsFd, OwnedFd};
@@ -19,6 +20,8 @@ pub(super) struct Networking {
     ports: Vec<OwnedFd>,
     /// Its name server, where it is on a named network.
     resolver: Option<Resolver>,
+    /// Who answers at its ports, without root.
+    doors: Option<Doors>,
 }
 
 impl Networking {
@@ -26,6 +29,9 @@ impl Networking {
     pub(super) fn end(self, roots: &Roots, id: &str) {
         if let Some(resolver) = self.resolver {
             resolver.stop();
+        }
+        if let Some(doors) = self.doors {
+            doors.stop();
         }
         drop(self.ports);
         // What cannot be given back stays in the journal.
@@ -50,12 +56,13 @@ pub(in crate::stages::exec) fn other(roots: &Roots, container: &Container) -> Re
 
 /// Cable, address, route; and the three files of /etc, which are mounted already and are written in place.
 pub(super) fn connect(
-    roots: &Roots,
+    orders: &Orders,
     container: &Container,
     pid: i32,
     claim: &Claim,
     connected: bool,
 ) -> Result<Networking, StartFailure> {
+    let roots = &orders.roots;
     let mut networking = Networking::default();
     let mut leases: Vec<Lease> = Vec::new();
     match &container.network {
@@ -75,6 +82,7 @@ pub(super) fn connect(
     if leases.iter().any(|lease| !lease.names.is_empty()) {
         networking.resolver = Some(Resolver::start(roots, claim, netns(pid)?.as_fd(), &container.wish)?);
     }
+    networking.doors = Doors::answer(roots, claim, &orders.doors, &leases)?;
     connection::write_etc_files(roots, container, &leases)?;
     Ok(networking)
 }

@@ -1,0 +1,234 @@
+//! Published ports without root.
+//!
+//! ```text
+//!   this machine's network                 the keeper's, where our bridge is
+//!   client ──► 8080, the door  ═ accept ═  a process in here  ── connect ──► 172.30.0.2:80
+//! ```
+//!
+//! A **door** is a socket that a command opens before it steps into the keeper's namespaces. It listens out here from
+//! then on, whoever holds it and wherever they stand: a socket belongs to the network namespace that it was made in
+//! (network_namespaces(7)). The supervisor inherits it, and a process beside it, "explore: doors", answers: what root's
+//! packet filter does to headers, it does by reading and writing, as docker-proxy and rootlesskit do. The container
+//! takes our bridge for its client. Left out: UDP, and `-P`.
+
+use super::lease::Lease;
+use super::publish::{Publish, local_range};
+use super::{Mode, NetworkError, Port, Wish};
+use crate::kernel::nft::Protocol;
+use crate::kernel::{self, port, process};
+use crate::narrate::{self, Role};
+use crate::state::{Claim, Effect, Journal, ProcessIdentity, Roots};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::unistd::Pid;
+use serde::{Deserialize, Serialize};
+use std::io;
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// How long the container is waited for.
+const PATIENCE: Duration = Duration::from_secs(4);
+/// Connections at one time; more wait in the door's own queue.
+const AT_ONCE: usize = 512;
+
+/// A port of this machine that listens.
+#[derive(Debug)]
+pub struct Door {
+    wish: Publish,
+    port: u16,
+    socket: OwnedFd,
+}
+
+/// A door as the program is told of it that inherits it.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Inherited {
+    wish: Publish,
+    port: u16,
+    descriptor: RawFd,
+}
+
+/// Whether the container that is to have the ports may have them still.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Before {
+    /// Nobody has them, or it is an error.
+    Free,
+    /// It is about to be stopped, and to be started again.
+    Ours,
+}
+
+impl Door {
+    /// Opens the doors of a container, before stepping into the keeper's namespaces. Root needs none.
+    ///
+    /// # Errors
+    /// [`NetworkError::PortInUse`].
+    pub fn open(mode: &Mode, wish: &Wish, before: Before) -> Result<Vec<Self>, NetworkError> {
+        if nix::unistd::geteuid().is_root() || mode.network().is_none() {
+            return Ok(Vec::new());
+        }
+        let connections = wish.publish.iter().filter(|one| one.to.protocol == Protocol::Tcp);
+        connections.map(|one| Self::open_one(*one, before)).collect()
+    }
+
+    /// The first port of those that will do; what was wrong with the first of them, where none does.
+    fn open_one(wish: Publish, before: Before) -> Result<Self, NetworkError> {
+        let (first, last) = wish.from.unwrap_or_else(local_range);
+        let mut failure = None;
+        for port in first..=last {
+            match listen(wish.at, port, before) {
+                Ok(socket) => return Ok(Self { wish, port, socket }),
+                Err(source) => failure.get_or_insert(source),
+            };
+        }
+        let nothing = || kernel::Error::quiet("bind", &format_args!("no port"), Errno::EADDRINUSE);
+        let source = failure.unwrap_or_else(nothing);
+        Err(NetworkError::PortInUse { ip: wish.at, port: first, protocol: Protocol::Tcp, source })
+    }
+
+    /// What the program that inherits it is told.
+    pub fn told(&self) -> Inherited {
+        Inherited { wish: self.wish, port: self.port, descriptor: self.socket.as_raw_fd() }
+    }
+
+    /// The socket.
+    pub fn socket(&self) -> &OwnedFd {
+        &self.socket
+    }
+}
+
+impl Inherited {
+    /// The door, now this program's.
+    pub fn take(self) -> Door {
+        Door { wish: self.wish, port: self.port, socket: process::own(self.descriptor) }
+    }
+}
+
+/// What to publish in the keeper's namespaces, so that it is the same port there as out here.
+pub fn behind(doors: &[Door], wanted: &[Publish]) -> Vec<Publish> {
+    let fixed = |wish: &Publish| {
+        let door = doors.iter().find(|door| door.wish == *wish);
+        door.map_or(*wish, |door| Publish { from: Some((door.port, door.port)), ..*wish })
+    };
+    wanted.iter().map(fixed).collect()
+}
+
+/// Several sockets may listen at one port where all of them say so (SO_REUSEPORT), as the old doors of a container do
+/// and its new ones, for the moment between. A first one that does not say so finds out whether anybody is there.
+fn listen(at: Ipv4Addr, number: u16, before: Before) -> kernel::Result<OwnedFd> {
+    if before == Before::Free {
+        drop(port::hold(at, number, Protocol::Tcp)?);
+    }
+    port::listen_shared(at, number)
+}
+
+/// The process that answers at the doors of a container.
+#[derive(Debug)]
+pub struct Doors {
+    /// While it is open, the process runs.
+    alive: OwnedFd,
+    process: Pid,
+}
+
+impl Doors {
+    /// Begins to answer, for a container that has an address. Nothing where there are no doors.
+    ///
+    /// # Errors
+    /// [`NetworkError::Doors`]; the journal.
+    pub fn answer(
+        roots: &Roots,
+        claim: &Claim,
+        doors: &[Door],
+        leases: &[Lease],
+    ) -> Result<Option<Self>, NetworkError> {
+        let Some(lease) = leases.iter().find(|lease| !lease.published.is_empty()) else { return Ok(None) };
+        if doors.is_empty() {
+            return Ok(None);
+        }
+        let failed = |errno| NetworkError::Doors(kernel::Error::quiet("pipe2", &format_args!("…"), errno));
+        let (listening, alive) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).map_err(failed)?;
+        let ip = lease.ip;
+        let child = process::fork(Role::Helper, "a process that answers at the ports out here", || {
+            narrate::silence();
+            process::set_name(c"explore: doors");
+            let kept: Vec<Option<RawFd>> =
+                doors.iter().map(|door| &door.socket).chain([&listening]).map(|one| Some(one.as_raw_fd())).collect();
+            process::close_all_but(&kept);
+            serve(doors, ip, &listening);
+            0
+        })
+        .map_err(NetworkError::Doors)?;
+        if let Some(identity) = ProcessIdentity::of(child.as_raw()) {
+            Journal::at(roots.journal()).announce(claim, Effect::Process(identity))?;
+        }
+        Ok(Some(Self { alive, process: child }))
+    }
+
+    /// Ends it, and waits for that.
+    pub fn stop(self) {
+        drop(self.alive);
+        let _ = process::wait(self.process);
+    }
+}
+
+/// Until the pipe ends; a thread for each connection.
+fn serve(doors: &[Door], ip: Ipv4Addr, alive: &OwnedFd) {
+    let own = |door: &Door| door.socket.try_clone().map(|socket| (TcpListener::from(socket), door.wish.to));
+    let doors: Vec<(TcpListener, Port)> = doors.iter().filter_map(|door| own(door).ok()).collect();
+    let busy = Arc::new(AtomicUsize::new(0));
+    loop {
+        let full = busy.load(Ordering::Relaxed) >= AT_ONCE;
+        let mut all = vec![PollFd::new(alive.as_fd(), PollFlags::POLLIN)];
+        all.extend(doors.iter().filter(|_| !full).map(|(door, _)| PollFd::new(door.as_fd(), PollFlags::POLLIN)));
+        let soon = if full { PollTimeout::from(20_u8) } else { PollTimeout::NONE };
+        if poll(&mut all, soon).is_err() {
+            continue;
+        }
+        let ready: Vec<bool> = all.iter().map(|one| one.any() == Some(true)).collect();
+        if ready[0] {
+            return;
+        }
+        for ((door, to), _) in doors.iter().zip(&ready[1..]).filter(|(_, ready)| **ready) {
+            match door.accept() {
+                Ok((client, _)) => aside(&busy, client, (ip, to.number).into()),
+                // Without descriptors left: the client waits in the queue.
+                Err(_) => std::thread::sleep(Duration::from_millis(20)),
+            }
+        }
+    }
+}
+
+fn aside(busy: &Arc<AtomicUsize>, client: TcpStream, to: SocketAddr) {
+    busy.fetch_add(1, Ordering::Relaxed);
+    let done = Arc::clone(busy);
+    let begun = std::thread::Builder::new().stack_size(128 * 1024).spawn(move || {
+        // A client whose container does not answer is told so by the end of its connection.
+        let _ = lead(&client, to);
+        done.fetch_sub(1, Ordering::Relaxed);
+    });
+    if begun.is_err() {
+        busy.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Both ways, until both have said that nothing more comes.
+fn lead(client: &TcpStream, to: SocketAddr) -> io::Result<()> {
+    let container = TcpStream::connect_timeout(&to, PATIENCE)?;
+    std::thread::scope(|scope| {
+        scope.spawn(|| pour(client, &container));
+        pour(&container, client);
+    });
+    Ok(())
+}
+
+fn pour(mut from: &TcpStream, mut into: &TcpStream) {
+    let end = match io::copy(&mut from, &mut into) {
+        Ok(_) => Shutdown::Write,
+        Err(_) => Shutdown::Both,
+    };
+    let _ = into.shutdown(end);
+    if end == Shutdown::Both {
+        let _ = from.shutdown(end);
+    }
+}
