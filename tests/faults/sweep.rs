@@ -5,7 +5,7 @@ use crate::support::{HostState, Learner, Run, eventually_or, is_root, require};
 use crate::tracer::{Fault, Point, Traced, trace};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A command, and what stands before it.
 struct Scenario {
@@ -108,7 +108,11 @@ fn sweep(scenario: &Scenario) {
     let chosen = chosen(&met.points, scenario.thinned);
     let mut tried = 0;
     let mut wrong = Vec::new();
-    for (point, fault) in &chosen {
+    let begun = Instant::now();
+    for (number, (point, fault)) in chosen.iter().enumerate() {
+        if everything() && number % 200 == 0 {
+            tell(&format!("{}: {number} of {} faults, {} s", scenario.name, chosen.len(), begun.elapsed().as_secs()));
+        }
         let traced = bench.once(Some((point, *fault)));
         let mut found = judge(scenario, &expected, &traced, *fault);
         found.extend(bench.clean());
@@ -119,10 +123,14 @@ fn sweep(scenario: &Scenario) {
             wrong.push(text);
         }
     }
-    #[allow(clippy::print_stdout, reason = "a number that `tests/full` is asked for")]
-    let () = println!("{}: {} points met, {tried} of {} faults hit", scenario.name, met.points.len(), chosen.len());
+    tell(&format!("{}: {} points met, {tried} of {} faults hit", scenario.name, met.points.len(), chosen.len()));
     assert!(wrong.is_empty(), "{} of {tried} faults:\n{}", wrong.len(), wrong.join("\n"));
     assert!(tried as usize * 10 > chosen.len() * 8, "only {tried} of {} faults were met again", chosen.len());
+}
+
+#[allow(clippy::print_stdout, reason = "`tests/full` asks for numbers, and whoever waits for it how far it is")]
+fn tell(line: &str) {
+    println!("{line}");
 }
 
 /// All of them in `tests/full`; otherwise one of each kind of call of each process: most fail, some are killed.
