@@ -4,6 +4,7 @@
 //! cargo bench                              # as root; what is not installed is left out by name
 //! cargo bench -- exec crowd                # these parts only
 //! EXPLORE_BENCH_ROUNDS=101 EXPLORE_BENCH_CROWD=200 EXPLORE_BENCH_PULL=1100 cargo bench
+//! EXPLORE_PROGRAM=/usr/bin/explore cargo bench   # another build: what is handed out
 //! ```
 //!
 //! Interleaved, because another program on the machine should disturb all of them alike; medians, because it will

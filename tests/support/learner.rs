@@ -150,7 +150,9 @@ impl Drop for Inner {
 
 /// A user may not be able to reach the folder that we were built in (it may lie below /root): a link, or a copy.
 fn binary_for(uid: Option<u32>, folder: &Path) -> PathBuf {
-    let built = PathBuf::from(env!("CARGO_BIN_EXE_explore"));
+    // Another build may be tried in its place: what is handed out, for example.
+    let built = std::env::var_os("EXPLORE_PROGRAM").unwrap_or_else(|| env!("CARGO_BIN_EXE_explore").into());
+    let built = PathBuf::from(built);
     if uid.is_none() {
         return built;
     }
