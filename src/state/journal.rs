@@ -9,11 +9,12 @@
 
 use super::record::{RecordError, draft, write_record};
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
 /// A process, told apart from a later one with the same number by when it was started (proc_pid_stat(5), field 22).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ProcessIdentity {
     /// Its number.
     pub pid: i32,
@@ -224,6 +225,20 @@ impl Journal {
         }
         found.sort_by_key(|entry| std::cmp::Reverse(entry.sequence));
         Ok(found)
+    }
+
+    /// The entries whose holder is gone, newest first. A supervisor holds half a dozen of them: it is looked for once.
+    ///
+    /// # Errors
+    /// As [`Journal::entries`].
+    pub fn orphans(&self) -> Result<Vec<Entry>, RecordError> {
+        let mut alive: HashMap<ProcessIdentity, bool> = HashMap::new();
+        let mut entries = self.entries()?;
+        entries.retain(|entry| {
+            let holder = entry.claim.holder;
+            holder.is_some_and(|holder| !*alive.entry(holder).or_insert_with(|| holder.is_alive()))
+        });
+        Ok(entries)
     }
 
     /// The entries of one owner, newest first.

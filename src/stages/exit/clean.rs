@@ -9,7 +9,7 @@ use crate::stages::keeper;
 use crate::stages::network;
 use crate::stages::place::Place;
 use crate::stages::volume;
-use crate::state::{Entry, Journal, Roots, read_record, sweep_drafts};
+use crate::state::{Journal, Roots, read_record, sweep_drafts};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -32,8 +32,7 @@ pub struct Cleaned {
 /// [`ExitError::Undo`], [`ExitError::Network`].
 pub fn recover(roots: &Roots) -> Result<usize, ExitError> {
     let journal = Journal::at(roots.journal());
-    let orphans: Vec<Entry> =
-        journal.entries().map_err(UndoError::from)?.into_iter().filter(Entry::is_orphan).collect();
+    let orphans = journal.orphans().map_err(UndoError::from)?;
     if orphans.is_empty() {
         return Ok(0);
     }
