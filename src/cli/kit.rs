@@ -131,6 +131,12 @@ impl Now {
 
     fn does(&mut self, what: &str) {
         if let Some(bar) = &self.bar {
+            // It was cleared for somebody else's lines, and goes on where it was.
+            if bar.is_finished() {
+                let done = bar.position();
+                bar.reset();
+                bar.set_position(done);
+            }
             bar.set_message(what.to_owned());
             bar.inc(1);
             bar.tick();

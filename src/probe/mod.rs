@@ -32,6 +32,6 @@ pub use process::{Process, Processes};
 pub use visit::Uname;
 
 /// The name of a user of this machine, or the number.
-fn user_name(uid: u32) -> String {
+pub(crate) fn user_name(uid: u32) -> String {
     users::Users::of_machine().name(uid)
 }

@@ -6,7 +6,7 @@
 //! | single | 0 is this user, nobody else is mapped | all that root in a container does alone |
 
 use crate::kernel::{self, user};
-use nix::unistd::{Gid, Pid, Uid, User};
+use nix::unistd::{Gid, Pid, Uid};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -36,10 +36,12 @@ pub(super) fn map(process: Pid) -> kernel::Result<Tier> {
 
 /// `None` where there are no ranges, or no program that may write them; nothing is written then, or all.
 fn map_ranges(process: Pid, uid: Uid, gid: Gid) -> Option<()> {
-    let name = User::from_uid(uid).ok().flatten().map(|user| user.name);
+    // By /etc/passwd, as `explore doctor` has it. getpwuid(3) would load whatever nsswitch.conf(5) names, which ends a static
+    // program with SIGSEGV: libnss_systemd of Debian 12 does, for a uid that no file lists.
+    let name = crate::probe::user_name(uid.as_raw());
     let range = |file: &str| {
         let text = std::fs::read_to_string(file).ok()?;
-        subordinate(&text, name.as_deref(), uid.as_raw())
+        subordinate(&text, &name, uid.as_raw())
     };
     let (users, groups) = (range("/etc/subuid")?, range("/etc/subgid")?);
     write_map(&program("newgidmap")?, process, gid.as_raw(), groups)?;
@@ -59,13 +61,13 @@ fn write_map(program: &Path, process: Pid, own: u32, (start, count): (u32, u32))
 }
 
 /// The first range of a user in subuid(5): `name:start:count`, the name may be a number.
-fn subordinate(text: &str, name: Option<&str>, id: u32) -> Option<(u32, u32)> {
+fn subordinate(text: &str, name: &str, id: u32) -> Option<(u32, u32)> {
     text.lines().find_map(|line| {
         let mut fields = line.trim().split(':');
         let owner = fields.next()?;
         let start = fields.next()?.parse().ok()?;
         let count = fields.next()?.parse().ok()?;
-        let ours = Some(owner) == name || owner.parse() == Ok(id);
+        let ours = owner == name || owner.parse() == Ok(id);
         (ours && count > 0).then_some((start, count))
     })
 }
@@ -77,8 +79,8 @@ mod tests {
     #[test]
     fn a_range_belongs_to_a_name_or_a_number() {
         let text = "other:1:2\nme:100000:65536\n1000:7:8\n";
-        assert_eq!(subordinate(text, Some("me"), 5), Some((100_000, 65536)));
-        assert_eq!(subordinate(text, None, 1000), Some((7, 8)));
-        assert_eq!(subordinate(text, Some("nobody"), 5), None);
+        assert_eq!(subordinate(text, "me", 5), Some((100_000, 65536)));
+        assert_eq!(subordinate(text, "1000", 1000), Some((7, 8)));
+        assert_eq!(subordinate(text, "nobody", 5), None);
     }
 }
