@@ -2,6 +2,7 @@
 
 use super::teller::Teller;
 use crate::cli::Screen;
+use crate::lesson::markdown;
 use crate::lesson::page::{Page, Predict, Side};
 use crate::lesson::run::{Event, Reader, Reply, RunError, Stop, Wish};
 use crate::lesson::words;
@@ -27,7 +28,9 @@ impl Person {
 
     fn menu(&mut self, predict: &Predict) -> Result<Reply, RunError> {
         let room = self.teller.width().saturating_sub(6);
-        let mut items: Vec<String> = predict.options.iter().map(|option| option.text.text.clone()).collect();
+        // A menu has no marks of Markdown, and one line for each of its items.
+        let plain = |text: &str| markdown::render(text, usize::from(u16::MAX), false).trim_end().replace('\n', " ");
+        let mut items: Vec<String> = predict.options.iter().map(|option| plain(&option.text.text)).collect();
         if items.iter().any(|item| item.width() > room) {
             // An item must be one line: the texts stand above, numbered, and the menu has their beginnings.
             self.teller.options(predict).map_err(RunError::Screen)?;
@@ -90,7 +93,7 @@ impl Person {
         let word = if side == Side::Inside { words::INSIDE } else { words::OUTSIDE };
         let side_word = self.teller.say(word, &[]);
         let text = self.teller.say(words::IN_SHELL, &[("side", &side_word)]);
-        self.teller.line(&text).map_err(RunError::Screen)?;
+        self.teller.marked("", &text).map_err(RunError::Screen)?;
         Ok(Wish::Visit(side))
     }
 
@@ -109,7 +112,7 @@ impl Person {
         keys.push(("q", words::LEAVE));
         let said: Vec<String> =
             keys.iter().map(|(key, word)| format!("{key}: {}", self.teller.say(*word, &[]))).collect();
-        format!("\n[{}] ", said.join(", "))
+        format!("\n[{}] ", rows(&said, self.teller.width().saturating_sub(" []".len())))
     }
 }
 
@@ -141,6 +144,21 @@ impl Reader for Person {
             }
         }
     }
+}
+
+/// `said` with commas between, and a new row where it would be wider than `room` columns.
+fn rows(said: &[String], room: usize) -> String {
+    let mut text = String::new();
+    let mut width = 0;
+    for (number, one) in said.iter().enumerate() {
+        let needs = one.width() + ", ".len();
+        if number > 0 {
+            text.push_str(if width + needs > room { ",\n " } else { ", " });
+        }
+        width = if width + needs > room { needs } else { width + needs };
+        text.push_str(one);
+    }
+    text
 }
 
 /// At most `room` columns of `text`.
@@ -192,5 +210,17 @@ impl Reader for Program {
 
     fn stop(&mut self, _: &Stop<'_>) -> Result<Wish, RunError> {
         Ok(Wish::GoOn)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_can_be_pressed_fits_the_screen() {
+        let said: Vec<String> = ["Enter: go on", "v: verify", "h: hint", "q: leave"].map(str::to_owned).into();
+        assert_eq!(rows(&said, 77), "Enter: go on, v: verify, h: hint, q: leave");
+        assert_eq!(rows(&said, 30), "Enter: go on, v: verify,\n h: hint, q: leave");
     }
 }

@@ -64,7 +64,7 @@ impl Teller {
     }
 
     /// `text` after a mark, wrapped, with what follows under it.
-    fn marked(&mut self, mark: &str, text: &str) -> io::Result<()> {
+    pub(super) fn marked(&mut self, mark: &str, text: &str) -> io::Result<()> {
         let width = self.screen.width.min(WIDEST).saturating_sub(mark.chars().count());
         let indent = " ".repeat(mark.chars().count());
         for (number, line) in markdown::render(text, width, self.color).lines().enumerate() {
