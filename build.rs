@@ -6,6 +6,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("cargo:rerun-if-changed={folder}");
     }
     carry_the_book()?;
+    carry_the_vagrantfile()?;
     pack("catalog-zh-CN.po.zst", &std::fs::read("book/po/zh-CN.po")?)?;
     pack("recordings.tar.zst", &recordings()?)?;
     // At a fixed address. A position-independent program has 40,000 pointers that the loader corrects at each start,
@@ -18,6 +19,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("cargo:rustc-link-arg-bin=explore=-no-pie");
     }
     Ok(())
+}
+
+/// `explore kit` hands it out. Sources without one carry an empty one, which is none.
+fn carry_the_vagrantfile() -> Result<(), Box<dyn std::error::Error>> {
+    let text = std::fs::read("Vagrantfile").unwrap_or_default();
+    if !text.is_empty() {
+        // A path that is not there would make every build begin anew.
+        println!("cargo:rerun-if-changed=Vagrantfile");
+    }
+    Ok(std::fs::write(std::path::Path::new(&std::env::var("OUT_DIR")?).join("Vagrantfile"), text)?)
 }
 
 /// A release has the built book inside: `EXPLORE_BOOK` names the archive. Other builds carry an empty one.

@@ -23,6 +23,8 @@ use std::path::{Path, PathBuf};
 
 /// What a folder that is not whole is called, with letters at random behind it.
 const UNFINISHED: &str = ".explore-kit-";
+/// The Vagrantfile of the sources; empty where they have none.
+const VAGRANTFILE: &str = include_str!(concat!(env!("OUT_DIR"), "/Vagrantfile"));
 /// Held while one is being made: what has none left was killed.
 const LOCK: &str = ".lock";
 
@@ -148,11 +150,19 @@ impl Kit {
         self.part("book", "index.html in a folder for each language".into())
     }
 
-    /// Boxes for the Vagrantfile, each named after its provider.
+    /// The Vagrantfile, and boxes for it, each named after its provider.
     ///
     /// # Errors
     /// [`KitError::Box`], those of copying.
     pub fn boxes(&mut self, boxes: &[PathBuf]) -> Result<(), KitError> {
+        if VAGRANTFILE.is_empty() {
+            let why = "this build of explore carries none".to_owned();
+            self.lacking.push(Lacking { what: "Vagrantfile", why, fix: "a build of sources that have one".into() });
+        } else {
+            let to = self.path("Vagrantfile");
+            std::fs::write(&to, VAGRANTFILE).map_err(KitError::write(&to))?;
+            self.part("Vagrantfile", "what `vagrant up` reads; it installs the program that lies beside it".into())?;
+        }
         if boxes.is_empty() {
             let why = "none was named: laptops without Linux have nothing to start".to_owned();
             self.lacking.push(Lacking { what: "boxes", why, fix: "--box FILE, one for each provider".into() });

@@ -39,7 +39,7 @@ pub(super) fn text(programs: &[Program], parts: &[Part], packages: &[String]) ->
         (several, SEVERAL),
         (has("guest"), GUEST),
         (!packages.is_empty(), PACKAGES),
-        (has("boxes"), BOXES),
+        (has("boxes") && has("Vagrantfile"), BOXES),
         (has("book"), BOOK),
         (has("leaflet"), LEAFLET),
     ] {
@@ -157,7 +157,8 @@ mod tests {
         for absent in ["vagrant", "packages/", "images", "guest lesson", "leaflet/", "uname -m"] {
             assert!(!bare.contains(absent), "{absent}: {bare}");
         }
-        let parts = ["images/demo.tar", "guest", "packages", "boxes/libvirt.box", "book", "leaflet"].map(part);
+        let parts =
+            ["images/demo.tar", "guest", "packages", "Vagrantfile", "boxes/libvirt.box", "book", "leaflet"].map(part);
         let names = ["qemu-system-x86".to_owned()];
         let whole = text(&[program("explore-1-x86_64"), program("explore-1-aarch64")], &parts, &names);
         for present in
@@ -170,7 +171,7 @@ mod tests {
 
     #[test]
     fn its_lines_fit_a_terminal() {
-        let parts = ["images/demo.tar", "guest", "boxes/libvirt.box", "book", "leaflet"].map(part);
+        let parts = ["images/demo.tar", "guest", "Vagrantfile", "boxes/libvirt.box", "book", "leaflet"].map(part);
         let text = text(&[program("explore-0.1.0-x86_64")], &parts, &["qemu-system-x86".into(), "uidmap".into()]);
         for line in text.lines() {
             assert!(unicode_width::UnicodeWidthStr::width(line) <= 84, "{line}");
