@@ -20,7 +20,7 @@ pub(super) const ORDER: &str = "explore-order.json";
 /// What lessons type besides the programs of the demo image, where this machine has it.
 const MORE: &str = "
     perl nft iptables ip6tables bridge strace runc crun lxc-start mkfs.ext4 mkfs.btrfs btrfs losetup dmsetup fusermount3
-    fuse-overlayfs unionfs xargs which time fallocate blkid chrt ionice cmp comm expand fold shuf split tac pidof watch
+    fuse-overlayfs unionfs runsc xargs time fallocate blkid chrt ionice cmp comm expand fold shuf split tac pidof watch
     vmstat lsmod vi setarch pivot_root column";
 
 /// What those programs read besides their libraries: where libraries are, an UTF-8 locale, perl's few modules, the

@@ -123,6 +123,7 @@ fn lesson(need: &str) -> Option<&'static str> {
         "subuid" => "id-maps",
         "fresh-proc" | "fresh-sysfs" => "masked-paths",
         "overlay" | "state-folder" => "union",
+        "overlay-marks" => "whiteout",
         "veth" => "veth",
         "bridge" => "bridge",
         "vxlan" => "overlay-network",

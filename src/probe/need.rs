@@ -115,7 +115,7 @@ const fn need(id: &'static str, title: &'static str, basic: Basic, check: fn(&Ro
 }
 
 /// In the order in which doctor prints them.
-const NEEDS: [Need; 46] = [
+const NEEDS: [Need; 47] = [
     need("kernel", "a kernel of the last years", Basic::Never, calls::kernel),
     need("uts-namespace", "own host name", Basic::Always, namespaces::uts),
     need("pid-namespace", "own process numbers", Basic::Always, namespaces::pid),
@@ -132,6 +132,7 @@ const NEEDS: [Need; 46] = [
     need("fresh-proc", "a /proc of the new process numbers", Basic::Always, storage::proc),
     need("fresh-sysfs", "a /sys of the new interfaces", Basic::Never, storage::sysfs),
     need("overlay", "layers as one folder (overlayfs)", Basic::Always, storage::overlay),
+    need("overlay-marks", "opaque folders in a tmpfs", Basic::Never, storage::marks),
     need("state-folder", "a writable layer in the state folder", Basic::Always, storage::upper),
     need("veth", "a cable between two namespaces", Basic::Never, network::veth),
     need("bridge", "a switch", Basic::Never, network::bridge),

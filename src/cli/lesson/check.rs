@@ -21,6 +21,9 @@ pub(super) struct CheckArgs {
     /// Prove these lessons alone (all pages are read); can be repeated
     #[arg(long, value_name = "LESSON")]
     only: Vec<String>,
+    /// Run each lesson once, as `--yes` does, and prove nothing more of its exercises
+    #[arg(long, conflicts_with = "read_only")]
+    once: bool,
     /// Only read the pages, run nothing
     #[arg(long)]
     read_only: bool,
@@ -99,7 +102,7 @@ impl CheckArgs {
         let watched = run::watched(roots, false, |holder| {
             let limit = Duration::from_secs(self.timeout);
             let setting = Setting { roots: roots.clone(), holder, keep: false, limit, width: 80 };
-            let took = run::prove(&setting, page)?;
+            let took = if self.once { run::once(&setting, page)? } else { run::prove(&setting, page)? };
             let told = telling.write_all(&took.as_secs_f64().to_le_bytes());
             told.map_err(|source| RunError::Own { step: "tell the time", source })?;
             Ok(Outcome::Finished)

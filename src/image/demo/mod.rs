@@ -22,7 +22,7 @@ use crate::error::Explain;
 use crate::exit::Exit;
 use crate::state::{Lock, Roots, read_record, write_record};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Why the demo image cannot be assembled.
 #[derive(Debug, thiserror::Error)]
@@ -81,10 +81,55 @@ pub(crate) fn userland(recipe: &Recipe, more: &[&str], explore_at: &str) -> Resu
 /// # Errors
 /// [`DemoError`].
 pub fn prepare(roots: &Roots, recipe: &Recipe, on_file: &mut dyn FnMut(usize, usize)) -> Result<Layout, DemoError> {
-    let folder = roots.data.join("demo");
-    let layout = Layout::open(&folder)?;
+    let folder = folder(roots);
+    let _one_at_a_time = one_at_a_time(&folder)?;
+    fresh(&folder, recipe, on_file)
+}
+
+/// Gives `to` a copy of the layout of `from`, which is assembled there first if need be. Each lesson has a state folder of
+/// its own, and would assemble the same image again. What a learner does to the copy the next lesson does not see.
+///
+/// # Errors
+/// [`DemoError`].
+pub(crate) fn lend(from: &Roots, to: &Roots, recipe: &Recipe) -> Result<(), DemoError> {
+    let (from, to) = (folder(from), folder(to));
+    let _one_at_a_time = one_at_a_time(&from)?;
+    fresh(&from, recipe, &mut |_, _| {})?;
+    Layout::open(&to)?;
+    copy(&from, &to).map_err(ImageError::store("cannot copy the demo image to", &to))?;
+    Ok(())
+}
+
+/// The files of a layout: a folder of blobs by algorithm, and three files above; hidden ones are locks.
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let (name, kind) = (entry.file_name(), entry.file_type()?);
+        if name.as_encoded_bytes().starts_with(b".") {
+            continue;
+        }
+        if kind.is_dir() {
+            copy(&entry.path(), &to.join(name))?;
+        } else {
+            std::fs::copy(entry.path(), to.join(name))?;
+        }
+    }
+    Ok(())
+}
+
+fn folder(roots: &Roots) -> PathBuf {
+    roots.data.join("demo")
+}
+
+fn one_at_a_time(folder: &Path) -> Result<Lock, DemoError> {
+    Layout::open(folder)?;
     let lock = folder.join(".assembling");
-    let _one_at_a_time = Lock::wait(&lock).map_err(ImageError::store("cannot lock", &lock))?;
+    Ok(Lock::wait(&lock).map_err(ImageError::store("cannot lock", &lock))?)
+}
+
+fn fresh(folder: &Path, recipe: &Recipe, on_file: &mut dyn FnMut(usize, usize)) -> Result<Layout, DemoError> {
+    let layout = Layout::open(folder)?;
     let kept = folder.join("made-of.json");
     let is_fresh = read_record::<recipe::MadeOf>(&kept).is_ok_and(|made_of| made_of.still_holds(recipe, &layout));
     if is_fresh {

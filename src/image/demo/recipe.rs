@@ -22,11 +22,14 @@ pub struct Recipe {
 }
 
 impl Default for Recipe {
-    /// The usual folders, then those of PATH (systems such as NixOS have all their programs elsewhere).
+    /// The usual folders, then those of PATH (systems such as NixOS have all their programs elsewhere). What a lesson has
+    /// put there is its own, below its state folder, and not this machine's.
     fn default() -> Self {
+        let lesson = std::env::var_os("EXPLORE_ROOT").filter(|root| !root.is_empty());
+        let of_lesson = |folder: &Path| lesson.as_ref().is_some_and(|root| folder.starts_with(root));
         let mut search: Vec<PathBuf> = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"].map(PathBuf::from).into();
         let path = std::env::var_os("PATH").unwrap_or_default();
-        for folder in std::env::split_paths(&path).filter(|folder| folder.is_absolute()) {
+        for folder in std::env::split_paths(&path).filter(|folder| folder.is_absolute() && !of_lesson(folder)) {
             if !search.contains(&folder) && !folder.starts_with("/root") && !folder.starts_with("/home") {
                 search.push(folder);
             }

@@ -21,7 +21,7 @@ mod watch;
 
 pub use engine::{Outcome, run};
 pub use event::{Event, SCHEMA, Tier};
-pub use prove::prove;
+pub use prove::{once, prove};
 pub use replay::replay;
 pub use scene::Setting;
 pub use step::Answer;

@@ -33,16 +33,24 @@ impl Reader for Nobody {
     }
 }
 
-/// Runs `page` to its end, then each of its exercises in every way. Answers how long the first took: what a reader who
-/// says `--yes` waits.
+/// Runs `page` to its end. Answers how long that took, with what it made taken down again: what a reader who says `--yes`
+/// waits.
+///
+/// # Errors
+/// The first thing in it that is not so.
+pub fn once(setting: &Setting, page: &Page) -> Result<Duration, RunError> {
+    let begun = Instant::now();
+    super::run(setting, page, &mut Nobody, None)?;
+    super::clear_all(&setting.roots, super::Scope::HeldBy(setting.holder))?;
+    Ok(begun.elapsed())
+}
+
+/// Runs `page` to its end, then each of its exercises in every way. Answers how long the first took, as [`once`] does.
 ///
 /// # Errors
 /// The first thing in it that is not so.
 pub fn prove(setting: &Setting, page: &Page) -> Result<Duration, RunError> {
-    let begun = Instant::now();
-    super::run(setting, page, &mut Nobody, None)?;
-    let took = begun.elapsed();
-    super::clear_all(&setting.roots, super::Scope::HeldBy(setting.holder))?;
+    let took = once(setting, page)?;
     for block in page.blocks() {
         if let BlockKind::Exercise(exercise) = &block.kind {
             untouched_and_solved(setting, page, block, exercise)?;

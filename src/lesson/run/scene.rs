@@ -4,6 +4,7 @@ use super::RunError;
 use super::shell::{BlockEnd, Shell};
 use super::step::{self, Answer, StepEnd};
 use super::sweep;
+use crate::image::demo;
 use crate::lesson::page::{Command, Page, Side};
 use crate::stages::place::{Place, PlaceSpec, Program};
 use crate::state::{Claim, Effect, Entry, Journal, ProcessIdentity, Roots};
@@ -74,6 +75,10 @@ impl Scene {
         name_ourselves(&folder.join("bin")).map_err(own("name explore for the lesson's shells"))?;
         let roots = Roots::find(Some(folder))?;
         roots.prepare()?;
+        if page.front.needs.iter().any(|need| need == "demo-image") {
+            // Where this fails the lesson's own `explore pull` does too, and says why.
+            let _ = demo::lend(&setting.roots, &roots, &demo::Recipe::default());
+        }
         let env = environment(folder, setting.width);
         let shell = |cwd: &Path| Program { argv: vec!["sh".into()], env: env.clone(), cwd: Some(cwd.to_owned()) };
         let (outside, _) = Shell::outside(folder, &shell(&empty))?;

@@ -5,11 +5,13 @@
 
 use super::RunError;
 use crate::kernel::process::{self, Ended};
+use crate::kernel::{overlay, rootfs};
 use crate::narrate::Role;
 use crate::stages::place::{self, Place};
 use crate::stages::{exit, keeper};
 use crate::state::{Effect, Entry, Journal, ProcessIdentity, Roots};
 use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 /// The variable that every process of a lesson carries.
@@ -38,9 +40,21 @@ impl Scope {
     }
 }
 
-/// The folder of all lessons that run.
+/// The folder of all lessons that run: with what does not outlive a boot. Where an ordinary user's overlay cannot note in
+/// there that a folder is opaque (tmpfs before Linux 6.6), with what does.
 pub(super) fn scenes(roots: &Roots) -> PathBuf {
-    roots.run.join("lessons")
+    let near = if takes_marks(&roots.run) || !takes_marks(&roots.data) { &roots.run } else { &roots.data };
+    near.join("lessons")
+}
+
+fn takes_marks(folder: &Path) -> bool {
+    nix::unistd::geteuid().is_root()
+        || tempfile::tempdir_in(folder).is_ok_and(|tried| {
+            let open = std::fs::File::open(tried.path());
+            open.is_ok_and(|open| {
+                rootfs::set_attribute(open.as_fd(), overlay::opaque_attribute().as_ref(), b"y").is_ok()
+            })
+        })
 }
 
 /// Under whose name the journal has what belongs to a scene.

@@ -3,10 +3,11 @@
 use super::trial::{as_this_user, attempt, become_root_of_a_user_namespace, unshare};
 use super::{Answer, Who, blame};
 use crate::kernel::namespace::Kind;
-use crate::kernel::{self, mount, overlay};
+use crate::kernel::{self, mount, overlay, rootfs};
 use crate::state::Roots;
 use nix::errno::Errno;
 use nix::mount::MsFlags;
+use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -49,6 +50,25 @@ fn join_layers(folder: &Path) -> kernel::Result<()> {
     overlay::mount_overlay(&joined, &options, WHY)?;
     std::fs::write(joined.join("file"), "above").map_err(failed("write"))?;
     std::fs::remove_file(joined.join("file")).map_err(failed("unlink"))
+}
+
+/// Whether overlayfs can note in a tmpfs that a folder hides what is below it. Root's mark is as old as overlayfs; that of
+/// a user namespace has the prefix `user.`, which tmpfs knows since Linux 6.6: tmpfs(5), xattr(7).
+pub(super) fn marks(_: &Roots) -> Answer {
+    let tried = as_this_user("a folder in a tmpfs was marked as opaque", || {
+        unshare(&[Kind::Mnt])?;
+        let folder = Path::new("/tmp");
+        mount::mount("tmpfs", folder, "tmpfs", MsFlags::empty(), "", WHY)?;
+        let open = std::fs::File::open(folder).map_err(|error| of_io("open", folder, &error))?;
+        rootfs::set_attribute(open.as_fd(), overlay::opaque_attribute().as_ref(), b"y")
+    });
+    match tried {
+        Answer::Unmet { why, .. } if why.contains("fsetxattr") => {
+            let why = "a tmpfs of this kernel has no attributes of users (since Linux 6.6)";
+            Answer::unmet(why, "root does without, and so does a newer kernel", Who::Root)
+        }
+        answer => answer,
+    }
 }
 
 fn of_io(call: &'static str, path: &Path, error: &std::io::Error) -> kernel::Error {
