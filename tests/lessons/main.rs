@@ -10,4 +10,5 @@ mod broken;
 mod ends;
 mod followed;
 mod reader;
+mod tiers;
 mod written;
