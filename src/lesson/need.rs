@@ -6,6 +6,8 @@ use super::run::Tier;
 use crate::probe::need::{self, Answer};
 use crate::state::Roots;
 use serde::Serialize;
+use std::cell::RefCell;
+use std::collections::HashMap;
 
 /// Something that a lesson needs and that this machine does not give.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -65,6 +67,16 @@ impl Way {
 /// How `page` can be followed here. Needs are tried, not guessed.
 pub fn way(page: &Page, roots: &Roots) -> Way {
     way_with(page, Tier::mine(), |name| need::check(name, roots))
+}
+
+/// How each of `pages` can be followed here. What several need is tried once: each trial makes namespaces of its own.
+pub fn ways(pages: &[Page], roots: &Roots) -> Vec<Way> {
+    let known: RefCell<HashMap<String, Answer>> = RefCell::default();
+    let answer = |name: &str| {
+        let tried = || need::check(name, roots);
+        known.borrow_mut().entry(name.to_owned()).or_insert_with(tried).clone()
+    };
+    pages.iter().map(|page| way_with(page, Tier::mine(), answer)).collect()
 }
 
 /// The same for whoever has these answers to give: a machine that was asked once for all lessons, or another one.

@@ -7,7 +7,6 @@ use crate::lesson::library::Library;
 use crate::lesson::need::{self, Way};
 use crate::lesson::page::Page;
 use crate::lesson::progress::{Progress, State};
-use crate::state::Roots;
 use serde::Serialize;
 
 /// One lesson in `--json`.
@@ -22,9 +21,9 @@ struct Row {
 }
 
 impl Row {
-    fn of(page: &Page, catalog: &Catalog, progress: &Progress, roots: &Roots) -> Self {
+    fn of(page: &Page, here: Way, catalog: &Catalog, progress: &Progress) -> Self {
         let title = catalog.translate(page).front.title;
-        let (state, here) = (progress.state(&page.id), need::way(page, roots));
+        let state = progress.state(&page.id);
         Self { stage: page.front.stage.word(), id: page.id.clone(), title, minutes: page.front.minutes, state, here }
     }
 }
@@ -33,7 +32,9 @@ pub(super) fn list(context: &mut Context, library: &Library) -> anyhow::Result<E
     let roots = context.roots()?;
     let progress = Progress::read(&roots.data).map_err(explained)?;
     let catalog = Catalog::of(super::run::language(context)?);
-    let rows: Vec<Row> = library.pages.iter().map(|page| Row::of(page, &catalog, &progress, &roots)).collect();
+    let ways = need::ways(&library.pages, &roots);
+    let row = |(page, here)| Row::of(page, here, &catalog, &progress);
+    let rows: Vec<Row> = library.pages.iter().zip(ways).map(row).collect();
     if context.screen.json {
         context.screen.data(&serde_json::json!({ "schema": 1, "lessons": rows }))?;
         return Ok(Exit::Ok);
