@@ -178,7 +178,8 @@ impl<'a> Groups<'a> {
             .transpose()?;
         let why = "what the container uses is counted and limited here";
         match self.create(tree.version, &base, &names, why) {
-            Err(error) if asked.is_empty() && matches!(error.errno, libc::EROFS | libc::EACCES | libc::EPERM) => {
+            // Not EROFS: a tree that is mounted read-only has no place for us (`Place::base`) and was left out above.
+            Err(error) if asked.is_empty() && matches!(error.errno, libc::EACCES | libc::EPERM) => {
                 // The one above may have been made before that one was refused.
                 let _ = std::fs::remove_dir(&parent);
                 if let Some(entry) = &entry {
