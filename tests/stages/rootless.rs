@@ -64,7 +64,9 @@ fn every_command_does_without_root_what_the_table_says() {
     for name in ["demo.tar", "mine"] {
         std::fs::remove_file(learner.work().join(name)).unwrap();
     }
-    std::fs::remove_dir_all(learner.work().join("pages")).unwrap();
+    for name in ["pages", "stick"] {
+        std::fs::remove_dir_all(learner.work().join(name)).unwrap();
+    }
     before.assert_unchanged();
 }
 
@@ -156,4 +158,20 @@ fn users_of_one_machine_who_do_the_same_at_once_do_not_meet() {
     everybody(&["run", "--rm", "demo", "true"]);
     everybody(&["rm", "-f", "box"]);
     before.assert_unchanged_but(&["file"]);
+}
+
+#[test]
+fn a_container_of_rm_goes_also_where_nobody_is_left_who_may_do_what_root_does() {
+    require!("stages::rootless::killed", is_root(), "needs root to become somebody else");
+    let learner = Learner::user();
+    learner.explore(["pull", "-q", "demo"]).run().status(0);
+    learner.explore(["run", "-d", "--rm", "--network", "none", "demo", "sleep", "1000"]).run().status(0);
+    for pid in learner.processes() {
+        let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL);
+    }
+    eventually("all processes have ended", || learner.processes().is_empty());
+    // overlayfs has left folders in it that nobody may enter.
+    learner.explore(["clean"]).run().status(0);
+    let left: Vec<_> = std::fs::read_dir(learner.state().join("data/containers")).unwrap().flatten().collect();
+    assert!(left.iter().all(|one| one.path().is_file()), "{left:?}");
 }

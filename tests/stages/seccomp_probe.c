@@ -71,8 +71,9 @@ static const char *wait_and_name(pid_t child)
     sigaddset(&ended, SIGCHLD);
     /* pause(2) and its like wait for ever, some with every signal blocked. */
     struct timespec patience = {.tv_nsec = 200000000};
-    while (waitpid(child, NULL, __WALL | WNOHANG) == 0)
-        if (sigtimedwait(&ended, NULL, &patience) < 0 && sleeps(child))
+    /* Seen asleep once, it may have waited for a page of the program: twice is once too often. */
+    for (int slept = 0; waitpid(child, NULL, __WALL | WNOHANG) == 0;)
+        if (sigtimedwait(&ended, NULL, &patience) < 0 && sleeps(child) && slept++)
             kill(child, SIGKILL);
     if (*answer == -EPERM)
         return "EPERM";

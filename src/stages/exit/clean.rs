@@ -161,16 +161,18 @@ fn entries_of(folder: &Path) -> Vec<PathBuf> {
     std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
 }
 
-/// Removes a folder of ours with all below it, but nothing that is mounted there. A folder without permissions, as
-/// overlayfs leaves one, is opened up first: its owner may do that.
+/// Removes a folder of ours with all below it, but nothing that is mounted there. Folders without permissions, as
+/// overlayfs leaves them, are opened up first: their owner may do that.
 ///
 /// # Errors
 /// Those of unlink(2) and rmdir(2): EBUSY for a mount point.
 pub(super) fn remove_tree(folder: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
-    let work = folder.join("work/work");
-    if work.is_dir() {
-        let _ = std::fs::set_permissions(&work, std::fs::Permissions::from_mode(0o700));
+    // The inner two are the mark of a volatile overlay.
+    for closed in ["work/work", "work/work/incompat", "work/work/incompat/volatile"].map(|name| folder.join(name)) {
+        if closed.is_dir() {
+            let _ = std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0o700));
+        }
     }
     match std::fs::remove_dir_all(folder) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
