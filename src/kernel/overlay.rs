@@ -41,7 +41,7 @@ pub fn options(lower: &[impl AsRef<Path>], upper: &Path, work: &Path, manner: Ma
 }
 
 /// An overlay that was `volatile` leaves a mark in its work folder, and no overlay is mounted on a marked one: the kernel
-/// cannot know whether the machine has crashed since (overlayfs.rst, "Volatile mount"). The caller knows.
+/// cannot know whether the machine has crashed since (overlayfs.rst, "Volatile mount"). The caller has to, or not to mind.
 ///
 /// # Errors
 /// Something of the mark stays.

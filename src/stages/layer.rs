@@ -216,8 +216,8 @@ impl Union {
         } else {
             enter(roots.layers())?;
         }
-        // It was of `--rm`, and is mounted once more: by `restart`. Between its two mounts the machine has not crashed,
-        // or the container would have been taken away.
+        // It was of `--rm`, and is mounted once more: by `restart`, or after a start that has failed. Nobody looks whether
+        // the machine has crashed in between: what was lost then is of a container that is to go anyway.
         overlay::forget_volatile(&self.work).map_err(|source| LayerError::Mark { path: self.work.clone(), source })?;
         let why = "the image's layers below, this container's own on top";
         let mounted = overlay::mount_overlay(&self.rootfs, &options, why);
