@@ -127,7 +127,7 @@ pub(super) struct Start {
 
 pub(super) fn create(args: Create, context: &mut Context) -> anyhow::Result<Exit> {
     let roots = context.roots()?;
-    let container = make(&roots, &request(args.wish, true)?, context).map_err(super::report::refused)?;
+    let container = make(&roots, request(args.wish, true)?, context).map_err(super::report::refused)?;
     if context.screen.json {
         context.screen.data(&container)?;
     } else {
@@ -146,11 +146,24 @@ fn run_checked(args: Run, wanted: &Wanted, context: &mut Context) -> anyhow::Res
     let roots = context.roots()?;
     let request = request(args.wish, !args.detach)?;
     let doors = Door::open(&request.network, &request.wish, Before::Free).map_err(explained)?;
-    let container = make(&roots, &request, context)?;
+    let request = bring(&roots, request, context)?;
+    let id = create::random_id().map_err(create::CreateError::Random).map_err(explained)?;
+    // It begins while we write the container down: both take a while, and most machines have two processors.
+    let ahead = exec::ahead(&roots, &id, !args.detach, &doors).map_err(explained)?;
+    let container = match create::create_as(&roots, &request, id).map_err(explained) {
+        Ok(container) => container,
+        Err(error) => {
+            ahead.map(exec::Ahead::dismiss);
+            return Err(error);
+        }
+    };
     if !args.detach {
         attach::hold_signals()?;
     }
-    let started = exec::start(&roots, &container, !args.detach, &doors);
+    let started = match ahead {
+        Some(ahead) => ahead.start(&container),
+        None => exec::start(&roots, &container, !args.detach, &doors),
+    };
     let attachment = match started {
         Ok(attachment) => attachment,
         Err(error) => {
@@ -234,9 +247,13 @@ fn request(wish: Wish, attached: bool) -> anyhow::Result<Request> {
     })
 }
 
-/// Makes the container; an image that is not here is pulled first, and it is said so, as docker does.
-fn make(roots: &Roots, request: &Request, context: &mut Context) -> anyhow::Result<Container> {
-    let mut request = request.clone();
+fn make(roots: &Roots, request: Request, context: &mut Context) -> anyhow::Result<Container> {
+    let request = bring(roots, request, context)?;
+    create::create(roots, &request).map_err(explained)
+}
+
+/// Sees to it that the image is here; one that is not is pulled first, and it is said so, as docker does.
+fn bring(roots: &Roots, mut request: Request, context: &mut Context) -> anyhow::Result<Request> {
     if Place::parse(&request.image).is_some() {
         // What lies there now is meant, not what lay there when it was brought in last.
         let mut lines = Lines::new(if context.screen.json { Shown::Nothing } else { Shown::BarAlone });
@@ -253,7 +270,7 @@ fn make(roots: &Roots, request: &Request, context: &mut Context) -> anyhow::Resu
     if let Some(warning) = warning(&request) {
         writeln!(std::io::stderr(), "explore: warning: {warning}")?;
     }
-    create::create(roots, &request).map_err(explained)
+    Ok(request)
 }
 
 /// What becomes of `-p` where it does not do what it usually does.

@@ -4,6 +4,7 @@ use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use std::fs::File;
 use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 /// A lock that is held until it is dropped.
@@ -40,6 +41,15 @@ impl Lock {
         Self::acquire(path, FlockArg::LockExclusive)
     }
 
+    /// Waits for the lock on a folder that is there (flock(2) takes any open file): nothing is made for it, and nothing has
+    /// to go with it.
+    ///
+    /// # Errors
+    /// Those of open(2) and flock(2): NotFound where the folder is gone.
+    pub fn of_folder(path: &Path) -> std::io::Result<Self> {
+        Self::hold(File::options().read(true).custom_flags(libc::O_DIRECTORY).open(path)?, FlockArg::LockExclusive)
+    }
+
     /// Takes the lock if nobody has it; `None` if somebody does.
     ///
     /// # Errors
@@ -61,7 +71,10 @@ impl Lock {
     }
 
     fn acquire(path: &Path, how: FlockArg) -> std::io::Result<Self> {
-        let mut file = File::options().create(true).truncate(false).write(true).open(path)?;
+        Self::hold(File::options().create(true).truncate(false).write(true).open(path)?, how)
+    }
+
+    fn hold(mut file: File, how: FlockArg) -> std::io::Result<Self> {
         loop {
             match Flock::lock(file, how) {
                 Ok(held) => return Ok(Self { held: Some(held) }),

@@ -38,7 +38,7 @@ pub use limits::{DEFAULT_RULES, LimitError, Limits};
 pub use mounts::{
     From, MountError, MountPoint, Propagation, Wanted, What, parse_from, parse_mount, parse_tmpfs, parse_volume,
 };
-pub(super) use names::random_id;
+pub use names::random_id;
 pub use privileges::{PrivilegeError, Privileges};
 pub use program::Program;
 pub use record::{Container, Status};
@@ -106,12 +106,19 @@ pub struct Request {
 /// # Errors
 /// All of [`CreateError`]; nothing is left then.
 pub fn create(roots: &Roots, request: &Request) -> Result<Container, CreateError> {
+    create_as(roots, request, random_id().map_err(CreateError::Random)?)
+}
+
+/// Makes a container whose ID was drawn before ([`random_id`]).
+///
+/// # Errors
+/// All of [`CreateError`]; nothing is left then.
+pub fn create_as(roots: &Roots, request: &Request, id: String) -> Result<Container, CreateError> {
     // Until the record names the image, a removal must wait.
     let _in_use = image::catalog::in_use(roots)?;
     let image = image::find(roots, &request.image)?;
     validate(request, &image)?;
     let rights = Rights::of(&request.privileges)?;
-    let id = random_id().map_err(CreateError::Random)?;
     let folder = roots.containers();
     std::fs::create_dir_all(&folder).map_err(|source| CreateError::Folder { path: folder.clone(), source })?;
     let mut brought = mounts::resolve(roots, &request.mounts, &image, &id)?;
@@ -213,8 +220,8 @@ pub fn rename(roots: &Roots, wanted: &str, name: &str) -> Result<(), CreateError
     };
     let _names = Lock::wait(&lock).map_err(failed(&lock))?;
     // Its supervisor, or another command, may be writing the same record.
-    let own = folder(roots, &id).join("lock");
-    let _own = Lock::wait(&own).map_err(failed(&own))?;
+    let own = folder(roots, &id);
+    let _own = Lock::of_folder(&own).map_err(failed(&own))?;
     let mut container = load(roots, &id)?;
     if container.name == name {
         return Err(CreateError::SameName);
@@ -229,9 +236,9 @@ pub fn rename(roots: &Roots, wanted: &str, name: &str) -> Result<(), CreateError
 /// # Errors
 /// [`CreateError::Folder`], [`CreateError::Record`].
 pub fn set_removal(roots: &Roots, id: &str, remove: bool) -> Result<(), CreateError> {
-    let path = folder(roots, id).join("lock");
+    let path = folder(roots, id);
     // Its supervisor may be writing the same record.
-    let _own = Lock::wait(&path).map_err(|source| CreateError::Folder { path, source })?;
+    let _own = Lock::of_folder(&path).map_err(|source| CreateError::Folder { path, source })?;
     let mut container = load(roots, id)?;
     container.remove = remove;
     save(roots, &container)

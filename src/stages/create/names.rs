@@ -70,7 +70,7 @@ pub(super) fn check(name: &str) -> Result<(), CreateError> {
 }
 
 /// 64 hex digits.
-pub(in crate::stages) fn random_id() -> std::io::Result<String> {
+pub fn random_id() -> std::io::Result<String> {
     let mut bytes = [0; 32];
     random(&mut bytes)?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())

@@ -11,6 +11,7 @@
 //!                                 ◄── (end) ──── after ready, it has become it: the socket closes on exec
 //!
 //! supervisor                                   the command that the user typed
+//!                                 ◄── made ───── the container is on the disk (`run` begins its supervisor before)
 //!                                 ── started ──► PID 1 runs
 //!                                 ── failed ───► it does not
 //!   from its terminal or pipes    ── output ───►
@@ -83,6 +84,8 @@ pub enum ToClient {
 /// From whoever is attached.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum FromClient {
+    /// The container that its supervisor is for is on the disk now.
+    Made,
     /// It wants to hear what the container says: the first word of one who has called.
     Attached,
     /// It leaves, and the container is to run on.

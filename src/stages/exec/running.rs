@@ -81,7 +81,7 @@ pub(super) fn let_go(roots: &Roots, id: &str) {
 /// # Errors
 /// Those of open(2): NotFound where the container is gone.
 pub(super) fn lock(roots: &Roots, id: &str) -> std::io::Result<Lock> {
-    Lock::wait(&create::folder(roots, id).join("lock"))
+    Lock::of_folder(&create::folder(roots, id))
 }
 
 /// The lock of a container that does not run; without it, how it runs. One that is just ending is waited for: what its

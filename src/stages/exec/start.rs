@@ -150,6 +150,44 @@ impl Explain for StartError {
     }
 }
 
+/// A supervisor that was started ahead of its container: it begins while the command still writes the container down,
+/// and waits for the word that it is there. Where that word never comes it leaves.
+#[derive(Debug)]
+pub struct Ahead {
+    attachment: Attachment,
+}
+
+/// Starts the supervisor of a container that is about to be made under this ID. `attached` and `doors` as with
+/// [`start`]. What is narrated is told in its order, so nothing is begun ahead then.
+///
+/// # Errors
+/// [`StartError::Call`]; nothing runs then.
+pub fn ahead(roots: &Roots, id: &str, attached: bool, doors: &[Door]) -> Result<Option<Ahead>, StartError> {
+    if narrate::sink().is_some() {
+        return Ok(None);
+    }
+    let attachment = send_out(roots, id, &orders(attached, doors), doors)?;
+    Ok(Some(Ahead { attachment }))
+}
+
+impl Ahead {
+    /// The container is there: it is started, as [`start`] does.
+    ///
+    /// # Errors
+    /// All of [`StartError`]; nothing runs then.
+    pub fn start(self, container: &Container) -> Result<Attachment, StartError> {
+        begin(self.attachment, container)
+    }
+
+    /// There will be no container.
+    pub fn dismiss(self) {
+        drop(self.attachment.socket);
+        if let Some(supervisor) = self.attachment.supervisor {
+            let _ = process::wait(supervisor);
+        }
+    }
+}
+
 /// Starts a container, and returns once PID 1 is its program. With `attached` its output comes to us, and `clean` ends
 /// it when we are gone; without, it is on its own.
 ///
@@ -161,12 +199,22 @@ pub fn start(roots: &Roots, container: &Container, attached: bool, doors: &[Door
     if running::running(roots, &container.id).is_some() {
         return Err(StartError::Running(container.name.clone()));
     }
+    let attachment = send_out(roots, &container.id, &orders(attached, doors), doors)?;
+    begin(attachment, container)
+}
+
+fn orders(attached: bool, doors: &[Door]) -> [String; 2] {
     let told = Told {
         client: attached.then(std::process::id).and_then(|pid| i32::try_from(pid).ok()),
         doors: doors.iter().map(Door::told).collect(),
     };
-    let orders = ["supervise".into(), serde_json::to_string(&told).unwrap_or_default()];
-    launch(roots, container, &orders, doors)
+    ["supervise".into(), serde_json::to_string(&told).unwrap_or_default()]
+}
+
+fn begin(attachment: Attachment, container: &Container) -> Result<Attachment, StartError> {
+    // One that has died meanwhile has said why, or is found dead below.
+    let _ = message::send(&attachment.socket, &FromClient::Made);
+    hear(attachment, container)
 }
 
 /// Joins a container that runs already.
@@ -190,33 +238,37 @@ pub fn attach(roots: &Roots, container: &Container) -> Result<Attachment, StartE
 /// All of [`StartError`].
 pub fn exec(roots: &Roots, container: &Container, joining: &Joining) -> Result<Attachment, StartError> {
     let what = serde_json::to_string(joining).unwrap_or_default();
-    launch(roots, container, &["join".into(), what], &[])
+    hear(send_out(roots, &container.id, &["join".into(), what], &[])?, container)
 }
 
-/// Forks, becomes the sealed program with these orders, and hears how it goes.
-fn launch(roots: &Roots, container: &Container, orders: &[String], doors: &[Door]) -> Result<Attachment, StartError> {
+/// Forks, and becomes the sealed program with these orders.
+fn send_out(roots: &Roots, id: &str, orders: &[String], doors: &[Door]) -> Result<Attachment, StartError> {
     let failed =
         |errno| Failure::at("make a socket")(kernel::Error::quiet("socketpair", &format_args!("AF_UNIX"), errno));
     let (ours, theirs) = message::pair().map_err(failed)?;
     let hidden = ours.as_raw_fd();
     let supervisor = process::fork(Role::Supervisor, "a process that outlives this command", || {
         let _ = nix::unistd::close(hidden);
-        let error = become_sealed(roots, container, orders, &theirs, doors);
+        let error = become_sealed(roots, id, orders, &theirs, doors);
         let _ = message::send(&theirs, &ToClient::Failed(StartFailure::Call(error)));
         125
     })
     .map_err(Failure::at("fork"))?;
-    drop(theirs);
-    let heard = message::receive(&ours);
-    let attachment = Attachment { socket: ours, supervisor: Some(supervisor) };
-    let message = match heard {
+    Ok(Attachment { socket: ours, supervisor: Some(supervisor) })
+}
+
+/// Hears how it goes.
+fn hear(attachment: Attachment, container: &Container) -> Result<Attachment, StartError> {
+    let message = match message::receive(&attachment.socket) {
         Ok(Packet::Message(bytes, _)) => Packet::parse(&bytes),
         _ => None,
     };
     if let Some(ToClient::Started(_)) = message {
         return Ok(attachment);
     }
-    let _ = process::wait(supervisor);
+    if let Some(supervisor) = attachment.supervisor {
+        let _ = process::wait(supervisor);
+    }
     Err(match message {
         Some(ToClient::Failed(failure)) => failure.into(),
         _ => StartError::Died(container.name.clone()),
@@ -224,7 +276,7 @@ fn launch(roots: &Roots, container: &Container, orders: &[String], doors: &[Door
 }
 
 /// A session of its own, so that ^C at our terminal is not for it; then the sealed program.
-fn become_sealed(roots: &Roots, container: &Container, orders: &[String], socket: &OwnedFd, doors: &[Door]) -> Failure {
+fn become_sealed(roots: &Roots, id: &str, orders: &[String], socket: &OwnedFd, doors: &[Door]) -> Failure {
     let _ = nix::unistd::setsid();
     // What the command was given by its own caller, a terminal or a pipe, must not be held open by one that outlives it.
     let closed = fs::close_on_exec_from(3, "the supervisor inherits its sockets and nothing else");
@@ -237,7 +289,7 @@ fn become_sealed(roots: &Roots, container: &Container, orders: &[String], socket
         return Failure::at("hand its socket on")(error);
     }
     let (verb, rest) = orders.split_first().map_or(("", orders), |(verb, rest)| (verb.as_str(), rest));
-    let mut arguments: Vec<String> = vec!["explore".into(), verb.to_owned(), container.id.clone()];
+    let mut arguments: Vec<String> = vec!["explore".into(), verb.to_owned(), id.to_owned()];
     arguments.push(socket.as_raw_fd().to_string());
     arguments.push(narrate::sink().map_or_else(|| "none".to_owned(), |sink| sink.to_string()));
     arguments.push(roots.data.to_string_lossy().into_owned());

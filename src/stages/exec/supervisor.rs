@@ -72,6 +72,10 @@ pub fn supervise(orders: Orders) -> i32 {
 }
 
 fn oversee(orders: Orders) -> i32 {
+    // The command may have begun us before it has made the container, and may fail there, or be ended.
+    if !matches!(message::receive(&orders.client), Ok(Packet::Message(bytes, _)) if made(&bytes)) {
+        return 125;
+    }
     let found = create::find(&orders.roots, &orders.id).map_err(StartFailure::from);
     let begun = found.and_then(|mut container| {
         container.wish.publish = door::behind(&orders.doors, &container.wish.publish);
@@ -84,6 +88,10 @@ fn oversee(orders: Orders) -> i32 {
             125
         }
     }
+}
+
+fn made(bytes: &[u8]) -> bool {
+    matches!(Packet::parse(bytes), Some(message::FromClient::Made))
 }
 
 /// What the command's process was is left behind: its name, its descriptors, its signals.

@@ -126,7 +126,7 @@ impl Carrier<'_> {
                 Some(FromClient::Signal(number)) => {
                     let _ = process::signal(self.child.pidfd.as_fd(), number, "passed on from the command's terminal");
                 }
-                None => {}
+                Some(FromClient::Made) | None => {}
             },
             // It does not listen any more; the container goes on, and its input has ended.
             Ok(Packet::End) => {
