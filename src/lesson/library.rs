@@ -1,8 +1,9 @@
 //! All lessons: those that are built in, or those of a folder; their order, their neighbours, their names.
 
-use super::page::{Fault, Page, Position, Stage, parse};
+use super::misconception::{self, Misconception};
+use super::page::{Fault, Page, Position, Stage, Text, parse};
 use include_dir::{Dir, include_dir};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -15,6 +16,8 @@ pub struct Library {
     pub pages: Vec<Page>,
     /// What is wrong, in the order of the files.
     pub faults: Vec<Fault>,
+    /// The names of those that are not built in, where a folder was named.
+    own: Option<BTreeSet<String>>,
 }
 
 /// Why there is no such lesson, or none can be read.
@@ -67,18 +70,40 @@ impl Library {
         Self::of_files(files)
     }
 
-    /// The lessons of a folder, or the one lesson that is a file.
+    /// The lessons of a folder, or the one lesson that is a file, with all that are built in and are not replaced by one
+    /// of the same name.
     ///
     /// # Errors
     /// [`LibraryError::Folder`].
     pub fn of_folder(folder: &Path) -> Result<Self, LibraryError> {
-        let mut files = Vec::new();
-        collect_folder(folder, &mut files)?;
-        if files.is_empty() {
+        let mut found = Vec::new();
+        collect_folder(folder, &mut found)?;
+        if found.is_empty() {
             let source = io::Error::new(io::ErrorKind::NotFound, "no Markdown files in it");
             return Err(LibraryError::Folder { path: folder.to_owned(), source });
         }
-        Ok(Self::of_files(files))
+        let own: BTreeSet<String> = found.iter().map(|(file, _)| stem(file).to_owned()).collect();
+        let (mut files, mut faults) = (Vec::new(), Vec::new());
+        for (file, bytes) in found {
+            match String::from_utf8(bytes) {
+                Ok(text) => files.push((file, text)),
+                Err(error) => faults.push(Fault::no_text(&file, error.as_bytes(), error.utf8_error())),
+            }
+        }
+        let mut others = Vec::new();
+        collect_built_in(&BUILT_IN, &mut others);
+        files.extend(others.into_iter().filter(|(file, _)| !own.contains(stem(file))));
+        let mut library = Self::of_files(files);
+        library.faults.splice(0..0, faults);
+        // A lesson of ours may lead to a heading that the one in its place has not got: nobody here can mend that.
+        library.faults.retain(|fault| own.contains(stem(&fault.at.file)));
+        library.own = Some(own);
+        Ok(library)
+    }
+
+    /// Those of the folder that was named; all of them, where none was.
+    pub fn own(&self) -> impl Iterator<Item = &Page> {
+        self.pages.iter().filter(|page| self.own.as_ref().is_none_or(|own| own.contains(&page.id)))
     }
 
     /// Reads every file, then looks at what they say about each other.
@@ -94,6 +119,9 @@ impl Library {
         let known: Vec<&str> = files.iter().map(|(file, _)| stem(file)).collect();
         let neighbours: Vec<Fault> = library.pages.iter().flat_map(|page| library.links_of(page, &known)).collect();
         library.faults.extend(neighbours);
+        let known = misconception::built_in();
+        let myths: Vec<Fault> = library.pages.iter().flat_map(|page| unknown_myths(page, &known)).collect();
+        library.faults.extend(myths);
         library.pages = in_order(std::mem::take(&mut library.pages));
         library
     }
@@ -143,12 +171,16 @@ impl Library {
     fn links_of(&self, page: &Page, known: &[&str]) -> Vec<Fault> {
         let mut faults = Vec::new();
         for before in &page.front.after {
-            if !known.contains(&before.as_str()) {
-                let line = page.source.lines().position(|line| line.starts_with("after")).unwrap_or(0) + 1;
-                let at = Position { file: page.file.clone(), line, column: 1 };
-                let expected = "lessons that exist under `after`".to_owned();
-                faults.push(Fault { at, expected, found: format!("`{before}`") });
-            }
+            let expected = if !known.contains(&before.as_str()) {
+                "lessons that exist under `after`"
+            } else if self.leads_to(before, &page.id) {
+                "lessons under `after` that do not come after this one themselves"
+            } else {
+                continue;
+            };
+            let line = page.source.lines().position(|line| line.starts_with("after")).unwrap_or(0) + 1;
+            let at = Position { file: page.file.clone(), line, column: 1 };
+            faults.push(Fault { at, expected: expected.to_owned(), found: format!("`{before}`") });
         }
         for link in &page.links {
             if let Some(expected) = self.dead_end(page, &link.target, known) {
@@ -156,6 +188,21 @@ impl Library {
             }
         }
         faults
+    }
+
+    /// Whether one comes to `end` by going from lesson to lesson that is to come before.
+    fn leads_to(&self, start: &str, end: &str) -> bool {
+        let (mut seen, mut to_do) = (BTreeSet::new(), vec![start]);
+        while let Some(name) = to_do.pop() {
+            if name == end {
+                return true;
+            }
+            if seen.insert(name) {
+                let page = self.pages.iter().find(|page| page.id == name);
+                to_do.extend(page.iter().flat_map(|page| page.front.after.iter().map(String::as_str)));
+            }
+        }
+        false
     }
 
     /// What a link should be; `None` where it leads somewhere.
@@ -191,20 +238,32 @@ fn collect_built_in(folder: &Dir<'static>, files: &mut Vec<(String, String)>) {
     }
 }
 
-fn collect_folder(path: &Path, files: &mut Vec<(String, String)>) -> Result<(), LibraryError> {
+/// Reads a file, or all pages of a folder but what it says about itself.
+fn collect_folder(path: &Path, files: &mut Vec<(String, Vec<u8>)>) -> Result<(), LibraryError> {
     let failed = |source| LibraryError::Folder { path: path.to_owned(), source };
     if !path.is_dir() {
-        let text = std::fs::read_to_string(path).map_err(failed)?;
-        files.push((path.display().to_string(), text));
+        files.push((path.display().to_string(), std::fs::read(path).map_err(failed)?));
         return Ok(());
     }
     for entry in std::fs::read_dir(path).map_err(failed)? {
         let inner = entry.map_err(failed)?.path();
-        if inner.is_dir() || inner.extension().is_some_and(|extension| extension == "md") {
+        let is_page = inner.extension().is_some_and(|extension| extension == "md");
+        if inner.is_dir() || is_page && inner.file_name().is_some_and(|name| name != "README.md") {
             collect_folder(&inner, files)?;
         }
     }
     Ok(())
+}
+
+/// Names of misconceptions that nobody has written down.
+fn unknown_myths(page: &Page, known: &BTreeMap<String, Misconception>) -> Vec<Fault> {
+    let unknown = misconception::named_in(page).filter(|myth| !known.contains_key(&myth.text));
+    let fault = |myth: &Text| Fault {
+        at: page.position(myth.range.start),
+        expected: "a name of lessons/misconceptions.toml".to_owned(),
+        found: format!("`{}`", myth.text),
+    };
+    unknown.map(fault).collect()
 }
 
 fn stem(file: &str) -> &str {
@@ -285,6 +344,30 @@ mod tests {
         let order: Vec<&str> = library.pages.iter().map(|page| page.id.as_str()).collect();
         assert_eq!(order, ["c", "b", "a", "loop-one", "loop-two"]);
         assert_eq!(library.next(|id| id == "c").map(|page| page.id.as_str()), Some("b"));
+    }
+
+    #[test]
+    fn what_comes_after_itself_is_a_fault() {
+        let files = vec![
+            page("a", "exec", "a", ""),
+            page("b", "exec", "c", ""),
+            page("c", "exec", "b", ""),
+            page("d", "pull", "c", ""),
+        ];
+        let told: Vec<String> = Library::of_files(files).faults.iter().map(ToString::to_string).collect();
+        let circle = "expected lessons under `after` that do not come after this one themselves, found";
+        assert_eq!(
+            told,
+            [format!("a.md:4:1: {circle} `a`"), format!("b.md:4:1: {circle} `c`"), format!("c.md:4:1: {circle} `b`"),]
+        );
+    }
+
+    #[test]
+    fn a_name_that_nobody_has_told_of_is_a_fault() {
+        let options = "- A\n  if outside: true\n  why: w\n  myth: moon-is-cheese\n- B\n  if outside: false\n  why: w\n";
+        let files = vec![page("a", "exec", "", &format!("```predict x\nQ\n{options}```"))];
+        let told: Vec<String> = Library::of_files(files).faults.iter().map(ToString::to_string).collect();
+        assert_eq!(told, ["a.md:14:9: expected a name of lessons/misconceptions.toml, found `moon-is-cheese`"]);
     }
 
     #[test]

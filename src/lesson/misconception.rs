@@ -1,7 +1,7 @@
 //! What people believe, by the names that the options of predictions carry: `lessons/misconceptions.toml`.
 
 use super::library::Library;
-use super::page::{BlockKind, Page, Part};
+use super::page::{BlockKind, Page, Part, Text};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -32,6 +32,11 @@ pub fn met(library: &Library) -> Vec<(Misconception, &Page)> {
 
 /// The names that a page's options carry.
 fn names_in(page: &Page) -> impl Iterator<Item = &str> {
+    named_in(page).map(|myth| &*myth.text)
+}
+
+/// The same, with their places.
+pub(super) fn named_in(page: &Page) -> impl Iterator<Item = &Text> {
     let predictions = page.parts.iter().filter_map(|part| match part {
         Part::Block(block) => match &block.kind {
             BlockKind::Predict(predict) => Some(predict),
@@ -39,7 +44,7 @@ fn names_in(page: &Page) -> impl Iterator<Item = &str> {
         },
         Part::Prose(_) => None,
     });
-    predictions.flat_map(|predict| &predict.options).filter_map(|option| option.myth.as_deref())
+    predictions.flat_map(|predict| &predict.options).filter_map(|option| option.myth.as_ref())
 }
 
 #[cfg(test)]

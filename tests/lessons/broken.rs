@@ -78,7 +78,7 @@ fn a_step_that_hangs_is_ended_and_named() {
 #[test]
 fn a_shell_that_is_left_by_the_lesson_is_missed() {
     check("```sh outside\nexit 3\n```", "broken.md:9:1: the shell outside has ended");
-    check("```sh inside\nif\n```", "the shell inside has ended");
+    check("```sh inside\nexit 3\n```", "the shell inside has ended");
 }
 
 #[test]
@@ -102,6 +102,30 @@ fn variables_last_from_block_to_block_and_commands_cannot_eat_the_next() {
     let numbers: Vec<&str> =
         line.split(|letter: char| !letter.is_ascii_digit()).filter(|part| !part.is_empty()).collect();
     assert_eq!(numbers[1], numbers[2], "{line}");
+}
+
+#[test]
+fn a_quotation_that_is_not_closed_is_told_and_not_waited_for() {
+    let output = check("```sh outside\ntrue\necho 'it\n```", "0 proved, 0 failed, 0 skipped");
+    assert!(output.out.contains("broken.md:11:1: expected commands that sh can read, found "), "{}", output.shown());
+}
+
+#[test]
+fn a_container_that_is_not_there_is_missed_where_it_is_named() {
+    let output = check("```compare\ninside: container nobody\n```", "expected a container that runs");
+    assert!(output.out.contains("broken.md:9:1: compare: "), "{}", output.shown());
+    assert!(output.out.contains("found no such container: nobody"), "{}", output.shown());
+}
+
+#[test]
+fn a_file_that_is_no_text_is_named_and_the_others_are_read() {
+    let learner = Learner::new();
+    let folder = page(&learner, "text");
+    std::fs::write(folder.join("latin.md"), b"---\ntitle: caf\xe9\n---\n").unwrap();
+    std::fs::write(folder.join("README.md"), "# No lesson").unwrap();
+    let output = learner.explore(["lesson", "check", "--read-only"]).arg(&folder).run().status(1);
+    assert!(output.out.contains("latin.md:2:11: expected UTF-8, found the byte 0xe9"), "{}", output.shown());
+    output.stdout_has("1 lesson read, 1 fault");
 }
 
 #[test]

@@ -12,10 +12,29 @@ fn a_page_to_begin_from_is_proved_and_run_as_it_stands() {
     let check = learner.explore(["lesson", "check"]).arg(&folder).run().status(0);
     assert!(check.out.contains("proved   my-first"), "{}", check.shown());
     let list = learner.explore(["lesson", "--lessons"]).arg(&folder).run().status(0);
-    assert!(list.out.contains("my-first") && !list.out.contains("pid-namespace"), "{}", list.shown());
+    assert!(list.out.contains("my-first") && list.out.contains("pid-namespace"), "{}", list.shown());
     let lesson = learner.explore(["lesson", "my-first", "--yes", "--lessons"]).arg(&folder).run().status(0);
     assert!(lesson.out.contains("What it was before [holds]"), "{}", lesson.shown());
     before.assert_unchanged();
+}
+
+#[test]
+fn a_page_of_ones_own_can_stand_on_those_that_are_built_in_and_in_place_of_one() {
+    let learner = Learner::new();
+    let folder = learner.work().join("mine");
+    std::fs::create_dir_all(&folder).unwrap();
+    let page = |stage: &str, text: &str| {
+        format!("---\ntitle: Mine\nstage: {stage}\nafter: [namespaces]\nminutes: 1\n---\n# Mine {{#mine}}\n\n{text}\n")
+    };
+    std::fs::write(folder.join("extra.md"), page("exec", "See [theirs](pid-namespace.md).")).unwrap();
+    std::fs::write(folder.join("keep-alive.md"), page("before", "Our own words.")).unwrap();
+    let lesson = |words: &[&str]| learner.explore(["lesson"]).args(words).arg("--lessons").arg(&folder).run().status(0);
+    lesson(&["check"]).stdout_has("2 lessons read, 0 faults; 2 proved");
+    let list = lesson(&[]).out;
+    let titled = |name: &str| list.lines().find(|line| line.contains(name)).is_some_and(|line| line.ends_with("Mine"));
+    assert!(titled(" extra ") && titled(" keep-alive ") && !titled(" namespaces "), "{list}");
+    lesson(&["keep-alive", "--yes"]).stdout_has("Our own words.");
+    lesson(&["next", "--yes"]).stdout_has("Namespaces: what a process belongs to");
 }
 
 #[test]

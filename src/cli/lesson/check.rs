@@ -5,7 +5,7 @@ use crate::error::Explain;
 use crate::exit::Exit;
 use crate::lesson::library::Library;
 use crate::lesson::need::{self, Missing};
-use crate::lesson::page::Page;
+use crate::lesson::page::{Fault, Page};
 use crate::lesson::recording;
 use crate::lesson::run::{self, Outcome, RunError, Scope, Setting, WatchError, Watched};
 use crate::state::Roots;
@@ -58,7 +58,9 @@ enum Proof {
 
 impl CheckArgs {
     pub(super) fn run(self, context: &mut Context, lessons: Option<&Path>) -> anyhow::Result<Exit> {
-        let library = super::library(self.folder.as_deref().or(lessons))?;
+        let mut library = super::library(self.folder.as_deref().or(lessons))?;
+        let unreadable: Vec<Fault> = library.own().flat_map(run::unreadable).collect();
+        library.faults.extend(unreadable.iter().cloned());
         for name in &self.only {
             library.find(name).map_err(explained)?;
         }
@@ -72,7 +74,9 @@ impl CheckArgs {
         if !self.read_only {
             let roots = context.roots()?;
             run::clear_all(&roots, Scope::Orphans).map_err(explained)?;
-            for page in library.pages.iter().filter(wanted) {
+            // A shell that reads on and on for the other half of a quotation would only be waited for.
+            let can_run = |page: &&Page| !unreadable.iter().any(|fault| fault.at.file == page.file);
+            for page in library.own().filter(wanted).filter(can_run) {
                 let Some(proof) = self.prove(&roots, page) else { return Ok(Exit::Signal(libc::SIGINT)) };
                 if !context.screen.json {
                     context.screen.line(&line(&proof))?;
@@ -130,7 +134,7 @@ impl CheckArgs {
             if let Some(times) = times(proofs) {
                 context.screen.line(&times)?;
             }
-            let (pages, faults) = (library.pages.len(), library.faults.len());
+            let (pages, faults) = (library.own().count(), library.faults.len());
             let read = format!("{} read, {}", count_of(pages, "lesson"), count_of(faults, "fault"));
             let proved = count(|proof| matches!(proof, Proof::Proved { .. }));
             let skipped = proofs.len() - proved - bad;

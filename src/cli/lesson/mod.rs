@@ -24,7 +24,7 @@ pub(super) struct Lesson {
     name: Option<String>,
     #[command(flatten)]
     how: run::How,
-    /// Take the lessons of DIR in place of those that are built in
+    /// Take the lessons of DIR as well, in place of those of the same name
     #[arg(long, global = true, value_name = "DIR")]
     lessons: Option<PathBuf>,
 }

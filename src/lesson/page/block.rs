@@ -144,7 +144,7 @@ pub struct PredictOption {
     /// What would have to be true for it.
     pub why: Text,
     /// The misconception that it stands for.
-    pub myth: Option<String>,
+    pub myth: Option<Text>,
 }
 
 /// Something that the learner does.

@@ -5,8 +5,11 @@ use super::block::{
     Wrong,
 };
 use super::fault::{Reading, quote};
-use super::line::{Line, What, lines};
+use super::line::{Line, What, is_capital_key, lines};
 use std::ops::Range;
+
+/// Blocks of these kinds have no ids of their own: they are `sh-1`, `sh-2` and so on.
+const NUMBERED: [&str; 3] = ["sh", "check", "compare"];
 
 /// Reads one block. `words` are those of its first line; `None` where not even its kind can be told.
 pub(super) fn read(
@@ -69,6 +72,12 @@ fn head(reading: &mut Reading<'_>, kind: &str, rest: &[&str], start: usize) {
             if !id.chars().all(plain) {
                 reading.fault(start, "an id of lower-case letters, digits and -", format!("`{id}`"));
             }
+            if id
+                .rsplit_once('-')
+                .is_some_and(|(kind, number)| NUMBERED.contains(&kind) && number.parse::<u32>().is_ok())
+            {
+                reading.fault(start, "an id that is not a name for the blocks without one", format!("`{id}`"));
+            }
         }
         [] => {}
         more => {
@@ -112,7 +121,11 @@ impl Lines<'_, '_> {
     /// The lines of text here, as one.
     fn text(&mut self, what: &str) -> Option<Text> {
         let mut range: Option<Range<usize>> = None;
-        while let Some(Line { what: What::Text(more), .. }) = self.all.get(self.at) {
+        while let Some(Line { what: What::Text(more), .. }) = self.all.get(self.at).cloned() {
+            if is_capital_key(&self.reading.text[more.clone()]) {
+                let found = quote(&self.reading.text[more.clone()]);
+                self.reading.fault(more.start, "a key in lower-case letters", found);
+            }
             range = Some(range.map_or(more.start, |so_far| so_far.start)..more.end);
             self.at += 1;
         }
@@ -216,6 +229,12 @@ impl Lines<'_, '_> {
         if options.len() < 2 {
             self.reading.fault(self.start, "two options or more, so that one can be wrong", options.len().to_string());
         }
+        for (at, option) in options.iter().enumerate() {
+            if options[..at].iter().any(|other: &PredictOption| other.text.text == option.text.text) {
+                let found = format!("`{}` again", option.text.text);
+                self.reading.fault(option.text.range.start, "an option that no other one is", found);
+            }
+        }
         Some(Predict { question: question?, act, options, hints })
     }
 
@@ -232,7 +251,7 @@ impl Lines<'_, '_> {
                     self.once(&mut why, &key, reason);
                 }
                 "myth" => {
-                    let name = self.words(&key).map(|text| text.text);
+                    let name = self.words(&key);
                     self.once(&mut myth, &key, name);
                 }
                 _ => {

@@ -34,6 +34,16 @@ pub struct Fault {
     pub found: String,
 }
 
+impl Fault {
+    /// A file that is no text: `error` is what came of reading `bytes` as UTF-8.
+    pub(in crate::lesson) fn no_text(file: &str, bytes: &[u8], error: std::str::Utf8Error) -> Self {
+        let text = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
+        let at = Reading::new(file, &text).position(text.len());
+        let byte = bytes.get(error.valid_up_to()).copied().unwrap_or_default();
+        Self { at, expected: "UTF-8".into(), found: format!("the byte {byte:#04x}") }
+    }
+}
+
 /// The text of a page, with its name, and the faults found in it so far.
 #[derive(Debug)]
 pub(super) struct Reading<'a> {

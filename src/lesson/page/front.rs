@@ -74,6 +74,12 @@ const KEYS: &str = "title, stage, after, minutes, needs, inside, helpers, see";
 pub(super) fn read(reading: &mut Reading<'_>) -> (Option<Front>, Range<usize>) {
     let text = reading.text;
     let Some(yaml) = yaml(text) else {
+        if text.starts_with("---\n") {
+            let ends = |line: &&str| line.trim().is_empty() || line.starts_with('#');
+            let before: usize = text.split_inclusive('\n').take_while(|line| !ends(line)).map(str::len).sum();
+            reading.fault(before, "a second line of ---, which ends the front matter", "none");
+            return (None, before..text.len());
+        }
         reading.fault(0, format!("front matter between two lines of --- with {KEYS}"), super::fault::quote(text));
         return (None, 0..text.len());
     };
@@ -111,8 +117,25 @@ fn refused(reading: &mut Reading<'_>, error: &serde_saphyr::Error, start: usize)
         at.column = usize::try_from(location.column()).unwrap_or(1);
     }
     let said = error.without_snippet().to_string();
-    let found = said.lines().next().unwrap_or("").split(" at line ").next().unwrap_or("").to_owned();
+    let found = in_words(said.lines().next().unwrap_or("").split(" at line ").next().unwrap_or(""));
     reading.faults.push(super::Fault { at, expected: format!("front matter with {KEYS}"), found });
+}
+
+/// What the reader of YAML says, as somebody hears it who has never read of YAML.
+fn in_words(said: &str) -> String {
+    let more = match said {
+        "expected sequence start" => "no list; a list is written [one, two]",
+        "expected string scalar" => "no text; in quotes everything is text",
+        "invalid u32" => "no whole number",
+        "mapping values are not allowed in this context" => {
+            "a second colon; a text with a colon in it is put in quotes"
+        }
+        _ => match said.strip_prefix("duplicate mapping key: ").and_then(|rest| rest.split(',').next()) {
+            Some(key) => return format!("`{key}` twice"),
+            None => said,
+        },
+    };
+    more.to_owned()
 }
 
 fn validate(reading: &mut Reading<'_>, front: &Front, yaml: Range<usize>) {
@@ -134,9 +157,20 @@ fn validate(reading: &mut Reading<'_>, front: &Front, yaml: Range<usize>) {
             wrong.push((place("needs"), format!("a need that `explore doctor` knows ({known})"), format!("`{name}`")));
         }
     }
-    if let Some(Err(error)) = front.inside.as_deref().map(PlaceSpec::parse) {
-        let expected = "the words of `explore ns create`, as --pid --mount --proc";
-        wrong.push((place("inside"), expected.into(), error.to_string()));
+    match front.inside.as_deref().map(PlaceSpec::parse) {
+        Some(Err(error)) => {
+            let expected = "the words of `explore ns create`, as --pid --mount --proc";
+            let said = error.to_string();
+            wrong.push((place("inside"), expected.into(), said.strip_suffix(" found").unwrap_or(&said).to_owned()));
+        }
+        Some(Ok(spec)) => {
+            let made = spec.kinds();
+            for kind in front.helpers.iter().filter(|kind| !made.contains(kind)) {
+                let expected = "helpers that `inside:` makes".to_owned();
+                wrong.push((place("helpers"), expected, format!("`{}`", kind.link())));
+            }
+        }
+        None => {}
     }
     for page in front.see.iter().filter(|page| !is_manual_page(page)) {
         wrong.push((place("see"), "a manual page, as proc(5)".into(), format!("`{page}`")));

@@ -54,6 +54,17 @@ fn what(source: &str, range: Range<usize>) -> What {
     }
 }
 
+/// A key that begins as a sentence does: `Act outside: ls`, `Hint: look`.
+pub(super) fn is_capital_key(text: &str) -> bool {
+    const KEYS: [&str; 9] = ["Act", "Hint", "If", "Why", "Myth", "Verify", "Solution", "Wrong", "Says"];
+    let Some((before, _)) = text.split_once(':') else { return false };
+    match before.split_whitespace().collect::<Vec<_>>()[..] {
+        [key] => KEYS.contains(&key),
+        [key, side] => KEYS.contains(&key) && ["inside", "outside"].contains(&side),
+        _ => false,
+    }
+}
+
 fn trimmed(source: &str, range: Range<usize>) -> Range<usize> {
     let text = &source[range.clone()];
     let start = range.start + (text.len() - text.trim_start().len());

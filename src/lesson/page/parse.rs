@@ -10,6 +10,8 @@ use std::ops::Range;
 
 /// Languages that a fence may name when it is there to be read and not to be run.
 const READ_ONLY: [&str; 9] = ["", "text", "console", "c", "rust", "json", "toml", "yaml", "diff"];
+/// The words that `explore lesson` takes for itself.
+const COMMANDS: [&str; 4] = ["next", "new", "check", "help"];
 const SIX_KINDS: &str = "sh outside, sh inside, predict ID, exercise ID, check, compare";
 
 /// A lesson, read and found well formed.
@@ -51,6 +53,11 @@ impl Page {
         })
     }
 
+    /// Line and column of a byte of its text.
+    pub(in crate::lesson) fn position(&self, offset: usize) -> Position {
+        Reading::new(&self.file, &self.source).position(offset)
+    }
+
     /// All that a translation must leave as it is: ids and commands, a line each.
     pub fn skeleton(&self) -> Vec<String> {
         let mut lines = self.anchors.clone();
@@ -79,6 +86,10 @@ pub(in crate::lesson) fn options() -> Options {
 /// Every fault in it, in order.
 pub fn parse(file: &str, source: &str) -> Result<Page, Vec<Fault>> {
     let mut reading = Reading::new(file, source);
+    if let Some(fault) = of_another_system(&mut reading) {
+        return Err(vec![fault]);
+    }
+    named(&mut reading);
     let (front, body) = front::read(&mut reading);
     let has_place = front.as_ref().is_none_or(|front| front.inside.is_some());
     let mut walk = Walk::new(body.start, has_place);
@@ -87,6 +98,9 @@ pub fn parse(file: &str, source: &str) -> Result<Page, Vec<Fault>> {
         walk.event(&mut reading, event, body.start + range.start..body.start + range.end);
     }
     walk.prose_until(body.end, source);
+    if walk.titles == 0 && front.is_some() {
+        reading.fault(body.start, "a first heading, as # TITLE {#name}", "none in the page");
+    }
     let mut faults = reading.faults;
     faults.sort_by(|one, other| one.at.cmp(&other.at));
     match front {
@@ -101,6 +115,31 @@ pub fn parse(file: &str, source: &str) -> Result<Page, Vec<Fault>> {
             anchors: walk.anchors,
         }),
         _ => Err(faults),
+    }
+}
+
+/// A text as other systems write it. All else that could be said of such a page would lead astray.
+fn of_another_system(reading: &mut Reading<'_>) -> Option<Fault> {
+    if reading.text.starts_with('\u{feff}') {
+        reading.fault(0, "--- as the first bytes", "a byte order mark before it; save it as UTF-8 without one");
+    } else if let Some(at) = reading.text.find("\r\n") {
+        reading.fault(at, "lines that end with LF alone", "CR and LF, as on Windows");
+    }
+    reading.faults.pop()
+}
+
+/// The file's name is what a reader types.
+fn named(reading: &mut Reading<'_>) {
+    let id = id_of(reading.file);
+    let plain = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
+    if id.is_empty() || id.starts_with('-') || !id.chars().all(plain) {
+        reading.fault(
+            0,
+            "a file name of lower-case letters, digits and -, which is what is typed",
+            format!("`{id}.md`"),
+        );
+    } else if COMMANDS.contains(&id) {
+        reading.fault(0, "a name that `explore lesson` has no other meaning for", format!("`{id}`"));
     }
 }
 
@@ -120,6 +159,7 @@ struct Walk {
     links: Vec<Link>,
     anchors: Vec<String>,
     ids: HashSet<String>,
+    titles: usize,
     numbered: [usize; 3],
     depth: usize,
     done: usize,
@@ -129,7 +169,7 @@ struct Walk {
 impl Walk {
     fn new(done: usize, has_place: bool) -> Self {
         let (parts, links, anchors) = (Vec::new(), Vec::new(), Vec::new());
-        Self { parts, links, anchors, ids: HashSet::new(), numbered: [0; 3], depth: 0, done, has_place }
+        Self { parts, links, anchors, ids: HashSet::new(), titles: 0, numbered: [0; 3], depth: 0, done, has_place }
     }
 
     fn event(&mut self, reading: &mut Reading<'_>, event: Event<'_>, range: Range<usize>) {
@@ -146,6 +186,11 @@ impl Walk {
     fn start(&mut self, reading: &mut Reading<'_>, tag: Tag<'_>, range: &Range<usize>) {
         match tag {
             Tag::CodeBlock(CodeBlockKind::Fenced(info)) => self.fence(reading, &info, range),
+            Tag::CodeBlock(CodeBlockKind::Indented) => {
+                if reading.text[range.clone()].trim_start().starts_with("```") {
+                    reading.fault(range.start, "a block at the left margin", "one that is indented, and would not run");
+                }
+            }
             Tag::Heading { level, id, .. } => self.heading(reading, level, id.as_deref(), range),
             Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. } => {
                 self.links.push(Link { target: dest_url.into_string(), at: reading.position(range.start) });
@@ -155,6 +200,11 @@ impl Walk {
     }
 
     fn heading(&mut self, reading: &mut Reading<'_>, level: HeadingLevel, id: Option<&str>, range: &Range<usize>) {
+        self.titles += usize::from(level == HeadingLevel::H1);
+        if level == HeadingLevel::H1 && self.titles > 1 {
+            let found = reading.quote(range.clone());
+            reading.fault(range.start, "one heading with a single #; the others have ##", found);
+        }
         let Some(id) = id else {
             let found = reading.quote(range.clone());
             return reading.fault(range.start, format!("an id at the end of the {level} heading, as {{#name}}"), found);
@@ -225,6 +275,9 @@ fn content(source: &str, range: &Range<usize>) -> Option<Range<usize>> {
     let start = fence.find('\n')? + 1;
     let last = fence.rfind('\n')? + 1;
     let closing = &fence[last..];
-    (closing.len() >= 3 && closing.chars().all(|mark| mark == '`' || mark == '~'))
+    let opening = fence.trim_start();
+    let mark = opening.chars().next()?;
+    let marks = opening.chars().take_while(|letter| *letter == mark).count();
+    (closing.len() >= marks && closing.chars().all(|letter| letter == mark))
         .then(|| range.start + start..range.start + last.max(start))
 }

@@ -46,13 +46,13 @@ fn front_matter_that_is_wrong() {
     ");
     insta::assert_snapshot!(faults("---\ntitle: T\nstage: exec\nminuets: 3\n---\n"), @"x.md:4:1: expected front matter with title, stage, after, minutes, needs, inside, helpers, see, found unknown field `minuets`, expected one of title, stage, after, minutes, needs, inside, helpers, see");
     insta::assert_snapshot!(faults("---\ntitle: T\nstage: exce\nminutes: 3\n---\n"), @"x.md:3:8: expected front matter with title, stage, after, minutes, needs, inside, helpers, see, found unknown variant `exce`, expected one of before, pull, create, layer, network, exec, exit, after");
-    insta::assert_snapshot!(faults("---\ntitle: [T\nstage: exec\nminutes: 3\n---\n"), @"x.md:2:8: expected front matter with title, stage, after, minutes, needs, inside, helpers, see, found expected string scalar");
+    insta::assert_snapshot!(faults("---\ntitle: [T\nstage: exec\nminutes: 3\n---\n"), @"x.md:2:8: expected front matter with title, stage, after, minutes, needs, inside, helpers, see, found no text; in quotes everything is text");
     insta::assert_snapshot!(faults("---\nstage: exec\nminutes: 3\n---\n"), @"x.md:3:1: expected front matter with title, stage, after, minutes, needs, inside, helpers, see, found missing field `title`");
-    insta::assert_snapshot!(faults("---\ntitle: T\nstage: exec\nminutes: soon\n---\n"), @"x.md:4:10: expected front matter with title, stage, after, minutes, needs, inside, helpers, see, found invalid u32");
+    insta::assert_snapshot!(faults("---\ntitle: T\nstage: exec\nminutes: soon\n---\n"), @"x.md:4:10: expected front matter with title, stage, after, minutes, needs, inside, helpers, see, found no whole number");
     let known: Vec<&str> = crate::probe::need::ids().collect();
     let of_needs = faults(&page("needs: [moon]\n", "")).replace(&known.join(", "), "all of them");
     insta::assert_snapshot!(of_needs, @"x.md:5:1: expected a need that `explore doctor` knows (all of them), found `moon`");
-    insta::assert_snapshot!(faults(&page("inside: --pid --moon\n", "")), @"x.md:5:1: expected the words of `explore ns create`, as --pid --mount --proc, found unexpected argument '--moon' found");
+    insta::assert_snapshot!(faults(&page("inside: --pid --moon\n", "")), @"x.md:5:1: expected the words of `explore ns create`, as --pid --mount --proc, found unexpected argument '--moon'");
     insta::assert_snapshot!(faults(&page("helpers: [moon]\n", "")), @"x.md:5:11: expected front matter with title, stage, after, minutes, needs, inside, helpers, see, found unknown variant `moon`, expected one of uts, pid, mnt, net, ipc, user, cgroup, time");
     insta::assert_snapshot!(faults(&page("see: [moon]\n", "")), @"x.md:5:1: expected a manual page, as proc(5), found `moon`");
 }
@@ -135,4 +135,41 @@ fn exercises_and_checks_that_are_wrong() {
     insta::assert_snapshot!(check("A claim\n"), @"x.md:9:1: expected `if inside:` or `if outside:` under the claim, found none");
     insta::assert_snapshot!(check("A claim\n  why: w\n"), @"x.md:9:1: expected `if inside:` or `if outside:` under the claim, found `why:`");
     insta::assert_snapshot!(check("  if outside: true\n"), @"x.md:9:3: expected a claim in words, found `if outside: true`");
+}
+
+#[test]
+fn front_matter_as_people_write_it_who_never_read_of_yaml() {
+    let of_front = |front: &str| faults(&page(front, ""));
+    insta::assert_snapshot!(of_front("after: namespaces\n"), @"x.md:5:8: expected front matter with title, stage, after, minutes, needs, inside, helpers, see, found no list; a list is written [one, two]");
+    insta::assert_snapshot!(of_front("minutes: 6\n"), @"x.md:5:1: expected front matter with title, stage, after, minutes, needs, inside, helpers, see, found `minutes` twice");
+    insta::assert_snapshot!(of_front("inside: uts pid\n"), @"x.md:5:1: expected the words of `explore ns create`, as --pid --mount --proc, found unexpected argument 'uts'");
+    insta::assert_snapshot!(of_front("inside: --uts\nhelpers: [net]\n"), @"x.md:6:1: expected helpers that `inside:` makes, found `net`");
+    let whole = page("", "");
+    insta::assert_snapshot!(faults(&whole.replace("title: T", "title: PID: one")), @"x.md:2:11: expected front matter with title, stage, after, minutes, needs, inside, helpers, see, found a second colon; a text with a colon in it is put in quotes");
+    insta::assert_snapshot!(faults(&whole.replace("title: T", "title: ''")), @"x.md:2:1: expected a title, found an empty one");
+    insta::assert_snapshot!(faults(&whole.replace("minutes: 5", "minutes: 0")), @"x.md:4:1: expected minutes from 1, found 0");
+    insta::assert_snapshot!(faults(&whole.replace("---\n# T", "\n# T")), @"x.md:5:1: expected a second line of ---, which ends the front matter, found none");
+}
+
+#[test]
+fn texts_of_other_systems_and_names_that_nobody_can_type() {
+    let whole = page("", "text");
+    insta::assert_snapshot!(faults(&whole.replace('\n', "\r\n")), @"x.md:1:4: expected lines that end with LF alone, found CR and LF, as on Windows");
+    insta::assert_snapshot!(faults(&format!("\u{feff}{whole}")), @"x.md:1:1: expected --- as the first bytes, found a byte order mark before it; save it as UTF-8 without one");
+    let named = |file: &str| parse(file, &whole).unwrap_err()[0].to_string();
+    insta::assert_snapshot!(named("mine/My Lesson.md"), @"mine/My Lesson.md:1:1: expected a file name of lower-case letters, digits and -, which is what is typed, found `My Lesson.md`");
+    insta::assert_snapshot!(named("mine/next.md"), @"mine/next.md:1:1: expected a name that `explore lesson` has no other meaning for, found `next`");
+}
+
+#[test]
+fn what_would_be_taken_for_text_in_silence() {
+    let block = |body: &str| faults(&page("", &format!("```predict x\n{body}```")));
+    insta::assert_snapshot!(block(&format!("Q\nAct outside: ls\n{OPTIONS}")), @"x.md:10:1: expected a key in lower-case letters, found `Act outside: ls`");
+    insta::assert_snapshot!(block(&format!("Q\nHint: h\n{OPTIONS}")), @"x.md:10:1: expected a key in lower-case letters, found `Hint: h`");
+    insta::assert_snapshot!(block(&format!("Q\n{}", OPTIONS.replace("- B", "- A"))), @"x.md:13:3: expected an option that no other one is, found `A` again");
+    insta::assert_snapshot!(faults(&page("", &format!("```predict sh-1\nQ\n{OPTIONS}```"))), @"x.md:8:1: expected an id that is not a name for the blocks without one, found `sh-1`");
+    insta::assert_snapshot!(faults(&page("", "    ```sh outside\n    ls\n    ```")), @"x.md:8:5: expected a block at the left margin, found one that is indented, and would not run");
+    insta::assert_snapshot!(faults(&page("", "~~~sh outside\nls\n```")), @"x.md:8:1: expected a closing ``` for this block, found the end of the page");
+    insta::assert_snapshot!(faults(&page("", "# Another {#another}")), @"x.md:8:1: expected one heading with a single #; the others have ##, found `# Another {#another}`");
+    insta::assert_snapshot!(faults(&page("", "text").replace("# T {#t}", "")), @"x.md:6:1: expected a first heading, as # TITLE {#name}, found none in the page");
 }

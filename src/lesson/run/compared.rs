@@ -5,11 +5,25 @@ use super::scene::Scene;
 use crate::kernel::namespace::Kind;
 use crate::lesson::page::{Block, CompareWith, Page};
 use crate::probe::Comparison;
+use std::error::Error;
 
 /// The process that stands for the inside, the kinds it is about, and those that only help.
-pub(super) fn sides(page: &Page, scene: &Scene, with: &CompareWith) -> Result<(i32, Vec<Kind>, Vec<Kind>), RunError> {
+pub(super) fn sides(
+    page: &Page,
+    scene: &Scene,
+    block: &Block,
+    with: &CompareWith,
+) -> Result<(i32, Vec<Kind>, Vec<Kind>), RunError> {
     match (with, &scene.place) {
-        (CompareWith::Container(name), _) => super::container::sides(scene.roots(), name),
+        (CompareWith::Container(name), _) => {
+            super::container::sides(scene.roots(), name).map_err(|error| RunError::Broken {
+                at: block.at.clone(),
+                what: "compare".into(),
+                expected: "a container that runs".into(),
+                found: error.source().map_or_else(|| error.to_string(), ToString::to_string),
+                evidence: String::new(),
+            })
+        }
         (CompareWith::Place, Some(place)) => {
             let mut helpers = page.front.helpers.clone();
             helpers.extend(&place.helpers);

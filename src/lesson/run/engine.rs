@@ -295,7 +295,7 @@ impl<'a> Engine<'a> {
     }
 
     fn compare(&mut self, block: &Block, with: &CompareWith) -> Result<(), RunError> {
-        let (pid, subject, helpers) = super::compared::sides(self.page, &self.scene, with)?;
+        let (pid, subject, helpers) = super::compared::sides(self.page, &self.scene, block, with)?;
         let outside = probe::look(std::process::id().cast_signed());
         let comparison = probe::compare(&outside, &probe::look(pid), &subject, &helpers);
         if comparison.as_expected() == Some(false) {

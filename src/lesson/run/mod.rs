@@ -15,6 +15,7 @@ mod scene;
 mod shell;
 mod step;
 mod sweep;
+mod syntax;
 mod verdict;
 mod visit;
 mod watch;
@@ -26,6 +27,7 @@ pub use replay::replay;
 pub use scene::Setting;
 pub use step::Answer;
 pub use sweep::{Scope, clear_all};
+pub use syntax::unreadable;
 pub use watch::{WatchError, Watched, watched};
 
 use super::page::{Exercise, Page, Position, Predict};
