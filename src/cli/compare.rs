@@ -1,6 +1,7 @@
 //! `explore compare`: two places side by side, as `uname -a`, `ps` and `ip a` show them.
 
 mod layout;
+mod linear;
 mod sections;
 mod target;
 
@@ -31,6 +32,8 @@ pub struct Style<'a> {
     pub colour: bool,
     /// Everything, instead of what has to do with the place.
     pub all: bool,
+    /// Lines that are read aloud, instead of columns.
+    pub linear: bool,
     /// The language of a lesson; English otherwise.
     pub catalog: Option<&'a Catalog>,
 }
@@ -38,7 +41,7 @@ pub struct Style<'a> {
 impl Style<'_> {
     /// The style of this process's standard output.
     pub fn of(screen: &Screen) -> Self {
-        Self { unicode: locale_is_utf8(), colour: screen.terminal, all: false, catalog: None }
+        Self { unicode: locale_is_utf8(), colour: screen.terminal, all: false, linear: screen.linear, catalog: None }
     }
 
     fn say(&self, word: Word, values: &[(&str, &str)]) -> String {
@@ -72,8 +75,11 @@ pub(super) fn run(compare: &Compare, context: &mut Context) -> anyhow::Result<Ex
 }
 
 /// The comparison as text that fits `width` columns: side by side from `SIDE_BY_SIDE` columns on, one below
-/// the other otherwise. Ends with a line feed.
+/// the other otherwise; in neither way where it is to be heard. Ends with a line feed.
 pub fn render(comparison: &Comparison, width: usize, style: Style<'_>) -> String {
+    if style.linear {
+        return linear::render(comparison, style);
+    }
     let mut text = sections::heading(comparison, width, style);
     let mut sections = vec![
         sections::namespaces(comparison, width, style),

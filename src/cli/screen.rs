@@ -13,6 +13,8 @@ pub struct Screen {
     pub width: usize,
     /// Whether somebody sits at a terminal and reads.
     pub terminal: bool,
+    /// Whether it is heard, and not seen: a dumb terminal, as speech in Emacs has it, or `EXPLORE_LINEAR`.
+    pub linear: bool,
 }
 
 impl Screen {
@@ -20,7 +22,9 @@ impl Screen {
     pub fn stdout(json: bool) -> Self {
         let terminal = io::stdout().is_terminal();
         let width = width_of_terminal().unwrap_or(80);
-        Self { json, width, terminal }
+        let linear = std::env::var_os("EXPLORE_LINEAR").is_some_and(|value| !value.is_empty())
+            || std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
+        Self { json, width, terminal, linear }
     }
 
     /// Prints text as it is.

@@ -121,7 +121,7 @@ fn example() -> Comparison {
     compare(&there, &here, &[Kind::Pid, Kind::Uts, Kind::Net], &[Kind::Mnt])
 }
 
-const PLAIN: Style<'_> = Style { unicode: true, colour: false, all: false, catalog: None };
+const PLAIN: Style<'_> = Style { unicode: true, colour: false, all: false, linear: false, catalog: None };
 
 #[test]
 fn two_places_below_each_other_in_40_columns() {
@@ -158,6 +158,16 @@ fn no_line_is_wider_than_the_terminal() {
             assert!(used <= width, "{used} in {width} columns: {line}");
         }
     }
+}
+
+#[test]
+fn one_who_hears_it_gets_whole_lines_and_no_signs() {
+    let text = render(&example(), 80, Style { linear: true, ..PLAIN });
+    assert!(!text.contains(['≠', '↔', '│', '=']), "{text}");
+    assert!(text.contains("\ndiffers: net; outside "), "{text}");
+    assert!(text.lines().all(|line| line.trim() == line), "{text}");
+    assert!(text.contains("\nhidden: eth0; outside 2: eth0: <"), "{text}");
+    assert!(text.contains("not as expected: user must be the same"), "{text}");
 }
 
 #[test]

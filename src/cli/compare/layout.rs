@@ -129,7 +129,7 @@ mod tests {
     use super::*;
     use unicode_width::UnicodeWidthStr;
 
-    const PLAIN: Style<'_> = Style { unicode: true, colour: false, all: false, catalog: None };
+    const PLAIN: Style<'_> = Style { unicode: true, colour: false, all: false, linear: false, catalog: None };
 
     #[test]
     fn wide_characters_keep_the_bar_in_its_column() {

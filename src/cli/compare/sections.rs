@@ -21,7 +21,7 @@ pub(super) fn heading(comparison: &Comparison, width: usize, style: Style<'_>) -
         crate::cli::columns::cut(&format!("{name}: PID {}{command}", side.pid), width, style.unicode) + "\n"
     };
     let names = [words::OUTSIDE, words::INSIDE].map(|word| style.say(word, &[]));
-    let widest = names.iter().map(|name| name.width()).max().unwrap_or(0);
+    let widest = if style.linear { 0 } else { names.iter().map(|name| name.width()).max().unwrap_or(0) };
     side(&pad(&names[0], widest), &comparison.outside) + &side(&pad(&names[1], widest), &comparison.inside)
 }
 
@@ -30,7 +30,7 @@ fn title(text: &str, style: Style<'_>) -> String {
 }
 
 /// Each reason for which something could not be told, once.
-fn reasons<'a>(verdicts: impl Iterator<Item = &'a Verdict>, width: usize, style: Style<'_>) -> String {
+pub(super) fn reasons<'a>(verdicts: impl Iterator<Item = &'a Verdict>, width: usize, style: Style<'_>) -> String {
     let reason =
         |verdict: &Verdict| Some(format!("{}: {}", style.say(words::of_verdict(verdict), &[]), verdict.why()?));
     let all: BTreeSet<String> = verdicts.filter_map(reason).collect();
@@ -63,7 +63,7 @@ pub(super) fn namespaces(comparison: &Comparison, width: usize, style: Style<'_>
     text + &reasons(rows.iter().map(|row| &row.verdict), width, style)
 }
 
-fn group_title(group: Group) -> Word {
+pub(super) fn group_title(group: Group) -> Word {
     match group {
         Group::Subject => words::SUBJECT_DIFFERS,
         Group::Helper => words::HELPERS_DIFFER,
@@ -71,7 +71,7 @@ fn group_title(group: Group) -> Word {
     }
 }
 
-fn identity_text(fact: &Fact<Identity>) -> String {
+pub(super) fn identity_text(fact: &Fact<Identity>) -> String {
     fact.known().map_or_else(|| "-".into(), |identity| format!("{}:{}", identity.device, identity.inode))
 }
 
@@ -108,7 +108,7 @@ pub(super) fn processes(comparison: &Comparison, width: usize, style: Style<'_>)
 }
 
 /// What the table alone does not say: numbers that belong together, and what is not shown.
-fn process_sentences(comparison: &Comparison, shown: usize, style: Style<'_>) -> Vec<String> {
+pub(super) fn process_sentences(comparison: &Comparison, shown: usize, style: Style<'_>) -> Vec<String> {
     let rows = &comparison.processes.rows;
     let pairs: Vec<String> = rows
         .iter()

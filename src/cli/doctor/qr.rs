@@ -58,7 +58,7 @@ mod tests {
     #[test]
     fn a_camera_reads_the_code_from_the_screen() {
         for unicode in [true, false] {
-            let style = Style { unicode, colour: false, all: false, catalog: None };
+            let style = Style { unicode, colour: false, all: false, linear: false, catalog: None };
             let text = render(CODE, style).unwrap();
             assert_eq!(seen(&text, unicode, true), CODE, "{text}");
         }
@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn it_fits_a_narrow_terminal() {
-        let style = Style { unicode: true, colour: false, all: false, catalog: None };
+        let style = Style { unicode: true, colour: false, all: false, linear: false, catalog: None };
         let text = render(CODE, style).unwrap();
         assert!(text.lines().count() <= 15 && text.lines().all(|line| line.chars().count() == 29), "{text}");
     }

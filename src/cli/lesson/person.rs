@@ -21,8 +21,8 @@ pub(super) struct Person {
 
 impl Person {
     pub(super) fn new(teller: impl FnOnce(bool) -> Teller) -> Self {
-        let dumb = std::env::var("TERM").is_ok_and(|terminal| terminal == "dumb");
-        let menu = io::stdin().is_terminal() && io::stderr().is_terminal() && io::stdout().is_terminal() && !dumb;
+        let seen = !Screen::stdout(false).linear;
+        let menu = io::stdin().is_terminal() && io::stderr().is_terminal() && io::stdout().is_terminal() && seen;
         Self { teller: teller(!menu), menu }
     }
 

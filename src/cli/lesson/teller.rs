@@ -29,7 +29,7 @@ impl Teller {
     pub(super) fn new(page: &Page, catalog: Catalog, lists_options: bool) -> Self {
         let page = catalog.translate(page);
         let screen = Screen::stdout(false);
-        let color = screen.terminal && colored::control::SHOULD_COLORIZE.should_colorize();
+        let color = screen.terminal && !screen.linear && colored::control::SHOULD_COLORIZE.should_colorize();
         Self { page, catalog, screen, color, lists_options, tier: Tier::mine(), open_line: false }
     }
 
@@ -58,16 +58,20 @@ impl Teller {
     }
 
     fn markdown(&mut self, text: &str) -> io::Result<()> {
-        let text = markdown::render(text, self.screen.width.min(WIDEST), self.color);
+        let text = self.set(text, self.screen.width.min(WIDEST));
         self.close_line()?;
         self.screen.print(&text)
+    }
+
+    fn set(&self, text: &str, width: usize) -> String {
+        if self.screen.linear { markdown::spoken(text) } else { markdown::render(text, width, self.color) }
     }
 
     /// `text` after a mark, wrapped, with what follows under it.
     pub(super) fn marked(&mut self, mark: &str, text: &str) -> io::Result<()> {
         let width = self.screen.width.min(WIDEST).saturating_sub(mark.chars().count());
         let indent = " ".repeat(mark.chars().count());
-        for (number, line) in markdown::render(text, width, self.color).lines().enumerate() {
+        for (number, line) in self.set(text, width).lines().enumerate() {
             let before = if number == 0 { mark } else { &indent };
             self.line(&format!("{before}{line}"))?;
         }
@@ -226,7 +230,9 @@ impl Teller {
     fn reason(&mut self, predict: &Predict, option: usize, mark: Word) -> io::Result<()> {
         let Some(option) = predict.options.get(option) else { return Ok(()) };
         let mark = self.say(mark, &[]);
-        self.marked("  ", &format!("{} [{mark}]", option.text.text))?;
+        let text = &option.text.text;
+        let text = if self.screen.linear { format!("{mark}: {text}") } else { format!("{text} [{mark}]") };
+        self.marked("  ", &text)?;
         let why = self.say(words::WHY, &[("why", &option.why.text)]);
         self.marked("    ", &why)
     }
@@ -263,7 +269,7 @@ impl Teller {
             self.line(&format!("\n{}", self.strong(&title)))?;
         }
         let text = check.claims.get(claim).map_or("", |claim| claim.text.text.as_str()).to_owned();
-        self.marked("  [ok] ", &text)
+        self.marked(if self.screen.linear { "ok: " } else { "  [ok] " }, &text)
     }
 
     fn kept(&mut self, root: &str, place: Option<&str>) -> io::Result<()> {

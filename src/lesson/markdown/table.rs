@@ -27,6 +27,17 @@ impl Table {
         lines
     }
 
+    /// A line for each row but the first: what the first calls each cell, and the cell.
+    pub(super) fn sentences(&self) -> Vec<String> {
+        let text = |cell: &Vec<Span>| cell.iter().map(|span| span.text.as_str()).collect::<String>();
+        let Some((head, rows)) = self.rows.split_first() else { return Vec::new() };
+        let named = |(at, cell): (usize, &Vec<Span>)| match head.get(at).map(text).filter(|name| !name.is_empty()) {
+            Some(name) => format!("{name}: {}", text(cell)),
+            None => text(cell),
+        };
+        rows.iter().map(|row| row.iter().enumerate().map(named).collect::<Vec<_>>().join("; ") + ".").collect()
+    }
+
     /// The widest column gives way until all fit.
     fn widths(&self, count: usize, width: usize) -> Vec<usize> {
         let natural = |column: usize| {

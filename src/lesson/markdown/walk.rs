@@ -7,7 +7,15 @@ use pulldown_cmark::{BlockQuoteKind, Event, HeadingLevel, Parser, Tag, TagEnd};
 
 /// Sets `markdown` in `width` columns. Ends with one line end, or is empty.
 pub fn render(markdown: &str, width: usize, color: bool) -> String {
-    let mut setter = Setter::new(width, color);
+    set(Setter::new(width, color), markdown)
+}
+
+/// `markdown` as it is read aloud: a line is a paragraph, a heading, or a row of a table with the names of its columns.
+pub fn spoken(markdown: &str) -> String {
+    set(Setter { spoken: true, ..Setter::new(usize::MAX / 4, false) }, markdown)
+}
+
+fn set(mut setter: Setter, markdown: &str) -> String {
     for event in Parser::new_ext(markdown, page::options()) {
         setter.event(event);
     }
@@ -27,6 +35,8 @@ struct Setter {
     out: String,
     width: usize,
     color: bool,
+    /// No marks but the text.
+    spoken: bool,
     margins: Vec<Margin>,
     numbers: Vec<Option<u64>>,
     spans: Vec<Span>,
@@ -46,6 +56,7 @@ impl Setter {
             out: String::new(),
             width: width.max(20),
             color,
+            spoken: false,
             margins: Vec::new(),
             numbers: Vec::new(),
             spans: Vec::new(),
@@ -67,6 +78,7 @@ impl Setter {
             Event::Code(text) => self.code_span(&text),
             Event::SoftBreak => self.push(" "),
             Event::HardBreak => self.push("\n"),
+            Event::Rule if self.spoken => self.gap = true,
             Event::Rule => {
                 let rule = "-".repeat(self.room().min(20));
                 self.block_line(&rule);
@@ -158,7 +170,7 @@ impl Setter {
 
     /// Without colour the mark itself stays, so that emphasis is not lost.
     fn mark(&mut self, mark: &str, change: impl Fn(&mut Paint)) {
-        if !self.color {
+        if !self.color && !self.spoken {
             self.push(mark);
         }
         change(&mut self.paint);
@@ -166,7 +178,7 @@ impl Setter {
 
     fn unmark(&mut self, mark: &str, change: impl Fn(&mut Paint)) {
         change(&mut self.paint);
-        if !self.color {
+        if !self.color && !self.spoken {
             self.push(mark);
         }
     }
@@ -178,7 +190,7 @@ impl Setter {
     fn code_span(&mut self, text: &str) {
         let before = self.paint;
         self.paint.code = true;
-        let text = if self.color { text.to_owned() } else { format!("`{text}`") };
+        let text = if self.color || self.spoken { text.to_owned() } else { format!("`{text}`") };
         self.push(&text);
         self.paint = before;
     }
@@ -232,6 +244,7 @@ impl Setter {
         self.flush();
         self.paint.bold = false;
         match self.heading.take() {
+            _ if self.spoken => {}
             Some(HeadingLevel::H1) => self.line(&"=".repeat(width)),
             Some(_) => self.line(&"-".repeat(width)),
             None => {}
@@ -257,7 +270,8 @@ impl Setter {
     fn end_table(&mut self) {
         let Some(table) = self.table.take() else { return };
         self.start_block();
-        for line in table.lines(self.room(), self.color) {
+        let lines = if self.spoken { table.sentences() } else { table.lines(self.room(), self.color) };
+        for line in lines {
             self.line(&line);
         }
         self.gap = true;
@@ -307,9 +321,18 @@ impl Setter {
 
 #[cfg(test)]
 mod tests {
-    use super::{columns, render};
+    use super::{columns, render, spoken};
     use crate::lesson::catalog::{Catalog, Language};
     use crate::lesson::library::Library;
+
+    #[test]
+    fn what_is_heard_has_no_marks_and_no_columns() {
+        let table = "| call | does |\n|---|---|\n| `x` | this |\n| y | *that* |\n";
+        assert_eq!(
+            spoken(&format!("# A *head*\n\nLong `code` and **more**, on\ntwo lines.\n\n{table}")),
+            "A head\n\nLong code and more, on two lines.\n\ncall: x; does: this.\ncall: y; does: that.\n"
+        );
+    }
 
     const PAGE: &str = "# One, *two* {#one}\n\nA process has `one number` per **level**, see [proc](https://kernel.org) \
         and [the next](../5-exec/uts-namespace.md#x).\n\n- first item that goes on for longer than a line\n- second\n  \
