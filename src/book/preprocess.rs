@@ -8,6 +8,7 @@ use super::claims;
 use crate::error::Explain;
 use crate::lesson::catalog::{Catalog, Language};
 use crate::lesson::library::Library;
+use crate::lesson::page::Page;
 use crate::lesson::recording::{self, Recording};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -120,7 +121,7 @@ impl Shop {
                 name: name.to_owned(),
             });
         };
-        let recordings = self.recordings(&page.id, &page.hash);
+        let recordings = self.recordings(page);
         let path = format!("{name}.md");
         value["content"] = chapter(page, &recordings, &self.catalog).into();
         value["name"] = self.catalog.translate(page).front.title.into();
@@ -129,15 +130,15 @@ impl Shop {
         Ok(())
     }
 
-    /// The recordings of this text: of the key that book.toml names first, then the others in order.
-    fn recordings(&self, lesson: &str, hash: &str) -> Vec<Recording> {
+    /// The recordings of what this page does: of the key that book.toml names first, then the others in order.
+    fn recordings(&self, page: &Page) -> Vec<Recording> {
         let entries = std::fs::read_dir(&self.recordings).into_iter().flatten();
         let mut keys: Vec<PathBuf> = entries.filter_map(|key| Some(key.ok()?.path())).collect();
         let wanted = self.key.as_ref().map(|key| self.recordings.join(key));
         keys.sort_by_key(|key| (Some(key) != wanted.as_ref(), key.clone()));
         keys.iter()
-            .filter_map(|key| recording::read(&key.join(format!("{lesson}.json"))).ok())
-            .filter(|recording| recording.hash == hash)
+            .filter_map(|key| recording::read(&key.join(format!("{}.json", page.id))).ok())
+            .filter(|recording| recording.is_of(page))
             .collect()
     }
 }

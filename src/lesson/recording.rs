@@ -4,7 +4,7 @@
 //! Other machines print other numbers, so two runs are compared after redaction, and only where kernel, cgroup layout
 //! and tier are the same: that is a recording's key.
 
-use super::page::{Page, Predict};
+use super::page::{BlockKind, Page, Part, Predict};
 use super::redact::redact;
 use super::run::{Event, Reader, Reply, RunError, Stop, Tier, Wish};
 use crate::probe::{Comparison, LinkRow, Verdict};
@@ -92,6 +92,48 @@ fn cgroups() -> &'static str {
     }
 }
 
+/// What a page does, in order: the block, and its command where it has one.
+fn to_do(page: &Page) -> Vec<(String, String)> {
+    let mut steps = Vec::new();
+    for (number, part) in page.parts.iter().enumerate() {
+        let Part::Block(block) = part else {
+            steps.push((String::new(), number.to_string()));
+            continue;
+        };
+        let mut step = |what: &str| steps.push((block.id.clone(), what.to_owned()));
+        match &block.kind {
+            BlockKind::Shell(shell) => step(&shell.commands),
+            BlockKind::Predict(predict) => {
+                step("");
+                predict.act.iter().for_each(|act| step(&act.text));
+            }
+            BlockKind::Exercise(exercise) => {
+                step("");
+                step(&exercise.solution.text);
+            }
+            BlockKind::Check(check) => (0..check.claims.len()).for_each(|claim| step(&claim.to_string())),
+            BlockKind::Compare(_) => step(""),
+        }
+    }
+    steps
+}
+
+/// What was done, as [`to_do`] tells it.
+fn done(events: &[Event]) -> Vec<(String, String)> {
+    let step = |event: &Event| {
+        let what = match event {
+            Event::Prose { part } => return Some((String::new(), part.to_string())),
+            Event::Typed { commands, .. } => commands.clone(),
+            Event::Act { command, .. } => command.clone(),
+            Event::Claimed { claim, .. } => claim.to_string(),
+            Event::Question { .. } | Event::Task { .. } | Event::Compared { .. } => String::new(),
+            _ => return None,
+        };
+        Some((event.block()?.to_owned(), what))
+    };
+    events.iter().filter_map(step).collect()
+}
+
 /// How unlike two keys are: who ran it changes a lesson most, then the cgroup layout, then the kernel.
 fn distance(one: &str, wanted: &str) -> (bool, bool, bool, String) {
     let part = |key: &str, number: usize| key.split('-').nth(number).unwrap_or_default().to_owned();
@@ -107,18 +149,23 @@ impl Recording {
         Self { schema: SCHEMA, key: key(), lesson, hash, machine: Machine::this(), events }
     }
 
-    /// The recording of this very text that is built in and was made by the machine most like this one.
+    /// The recording of what this page does that is built in and was made by the machine most like this one.
     pub fn built_in(page: &Page) -> Option<Self> {
         let name = format!("{}.json", page.id);
         let mut found: Vec<Self> = BUILT_IN
             .iter()
             .filter(|(path, _)| path.ends_with(&name))
             .filter_map(|(_, content)| serde_json::from_slice::<Self>(content).ok())
-            .filter(|recording| recording.schema == SCHEMA && recording.hash == page.hash)
+            .filter(|recording| recording.schema == SCHEMA && recording.is_of(page))
             .collect();
         let wanted = key();
         found.sort_by_key(|recording| distance(&recording.key, &wanted));
         found.into_iter().next()
+    }
+
+    /// Whether it was this page that ran: this very text, or one that did the same with other words around it.
+    pub fn is_of(&self, page: &Page) -> bool {
+        self.lesson == page.id && (self.hash == page.hash || done(&self.events) == to_do(page))
     }
 
     /// What a block has printed.
@@ -280,6 +327,25 @@ mod tests {
         assert_eq!(one.difference(&recording("root 1234     0 sh\nvm 6.18.44\n")), None);
         let difference = one.difference(&recording("root 1 0 bash\nvm 6.18.44\n")).unwrap();
         assert!(difference.contains("N N bash"), "{difference}");
+    }
+
+    #[test]
+    fn other_words_leave_a_recording_valid_and_another_command_does_not() {
+        let text = "---\ntitle: T\nstage: exec\nminutes: 1\n---\n# T {#t}\n\nWords.\n\n```sh outside\nuname\n```\n\n\
+            ```predict x\nQ\nact outside: true\n- A\n  if outside: true\n  why: w\n- B\n  if outside: false\n  why: w\n```\n";
+        let page = |text: &str| crate::lesson::page::parse("l.md", text).unwrap();
+        let (block, side) = (|id: &str| id.to_owned(), crate::lesson::page::Side::Outside);
+        let events = vec![
+            Event::Prose { part: 0 },
+            Event::Typed { block: block("sh-1"), side, commands: "uname".into() },
+            Event::Ended { block: block("sh-1"), status: 0, expected: Some(0) },
+            Event::Question { block: block("x") },
+            Event::Act { block: block("x"), side, command: "true".into() },
+        ];
+        let recorded = Recording { events, ..recording("") };
+        assert!(recorded.is_of(&page(text)) && recorded.is_of(&page(&text.replace("Words.", "Other words."))));
+        assert!(!recorded.is_of(&page(&text.replace("uname", "uname -r"))));
+        assert!(!recorded.is_of(&page(&text.replace("act outside: true", "act outside: false"))));
     }
 
     #[test]
