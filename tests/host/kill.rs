@@ -1,6 +1,6 @@
 //! SIGKILL at any moment: what is left is in the journal, and `explore clean` undoes it.
 
-use crate::support::{HostState, Learner, Random, eventually_or, is_root, require};
+use crate::support::{HostState, Learner, Output, Random, eventually_or, is_root, require};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::time::{Duration, Instant};
@@ -31,6 +31,62 @@ fn whatever_of_root_is_killed_whenever_clean_leaves_the_host_as_it_was() {
 fn whatever_of_an_unlisted_user_is_killed_whenever_clean_leaves_the_host_as_it_was() {
     require!("host::kill::user", is_root(), "needs root to become somebody else");
     kill_again_and_again(&Learner::user(), rounds().div_ceil(2));
+}
+
+#[test]
+fn whichever_lesson_of_root_is_killed_whenever_clean_leaves_the_host_as_it_was() {
+    require!("host::kill::lessons of root", is_root(), "needs root for a machine of its own");
+    kill_lessons(&Learner::new());
+}
+
+#[test]
+fn whichever_lesson_of_an_unlisted_user_is_killed_whenever_clean_leaves_the_host_as_it_was() {
+    require!("host::kill::lessons of a user", is_root(), "needs root to become somebody else");
+    kill_lessons(&Learner::user());
+}
+
+/// A few lessons, drawn; all of them, and each as often as `EXPLORE_LESSON_KILLS` says, where somebody has the time.
+fn kill_lessons(learner: &Learner) {
+    let mut random = Random::seeded();
+    let mut lessons = live_lessons(learner);
+    if let Some(times) = std::env::var("EXPLORE_LESSON_KILLS").ok().and_then(|number| number.parse().ok()) {
+        lessons = std::iter::repeat_n(lessons, times).flatten().collect();
+    } else {
+        let all = lessons;
+        lessons = (0..5).filter_map(|_| random.one_of(&all).cloned()).collect();
+    }
+    let mut before = HostState::of(learner);
+    learner.explore(["pull", "demo"]).run().status(0);
+    before.take_again();
+    let (mut hits, mut wrong) = (0, Vec::new());
+    for lesson in &lessons {
+        let words = ["lesson", "--yes", lesson];
+        let began = Instant::now();
+        learner.explore(words).run().status(0);
+        let (told, hit) = kill_once(learner, &words, began.elapsed(), &mut random);
+        hits += usize::from(hit);
+        let at_once = learner.explore(["clean"]).run();
+        eventually_or(|| format!("everything has ended after {told}"), || learner.processes().is_empty());
+        let later = learner.explore(["clean"]).run();
+        let mut left = before.differences(Duration::from_secs(10));
+        left.extend([at_once, later].iter().filter(|clean| clean.code != 0).map(Output::shown));
+        if !left.is_empty() {
+            wrong.push(format!("EXPLORE_SEED={}: {told}\n{}", random.seed, left.join("\n")));
+            before.take_again();
+        }
+    }
+    eprintln!("{hits} of {} kills met somebody; {} left something", lessons.len(), wrong.len());
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+    assert!(hits * 2 > lessons.len(), "only {hits} of {} kills met anybody", lessons.len());
+}
+
+/// The lessons that run here, and are not replayed.
+fn live_lessons(learner: &Learner) -> Vec<String> {
+    let listed = learner.explore(["--json", "lesson"]).run().status(0);
+    let listed: serde_json::Value = serde_json::from_str(&listed.out).unwrap();
+    let live = |row: &&serde_json::Value| row["here"]["way"] == "live";
+    let rows = listed["lessons"].as_array().unwrap().iter().filter(live);
+    rows.map(|row| row["id"].as_str().unwrap().to_owned()).collect()
 }
 
 fn kill_again_and_again(learner: &Learner, rounds: u32) {
