@@ -24,6 +24,7 @@ pub(super) struct Compare {
 }
 
 /// How a comparison is written.
+#[allow(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
 #[derive(Debug, Clone, Copy)]
 pub struct Style<'a> {
     /// Signs beyond ASCII.

@@ -30,6 +30,7 @@ struct Margin {
     rest: String,
 }
 
+#[allow(clippy::struct_excessive_bools, reason = "two say how it is set, two where the setter is")]
 #[derive(Debug)]
 struct Setter {
     out: String,

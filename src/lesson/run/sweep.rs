@@ -17,6 +17,9 @@ use std::path::{Path, PathBuf};
 /// The variable that every process of a lesson carries.
 pub(super) const MARK: &str = "EXPLORE_ROOT";
 
+/// So often it is looked whether somebody is still there.
+const ROUNDS: u32 = 20;
+
 /// Which lessons are taken down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
@@ -95,12 +98,11 @@ pub(super) fn clear(roots: &Roots, entry: &Entry) -> Result<(), RunError> {
     if holds_more_than_places(&inner) {
         let first = clean_inside(&inner);
         // A command that has outlived its lesson may have written on while its folder was emptied.
-        let cleaned = if first.is_err() && end_marked(folder) > 0 { clean_inside(&inner) } else { first };
+        let again = first.is_err() && !end_marked(folder).is_empty();
+        let cleaned = if again { clean_inside(&inner) } else { first };
         results.push(cleaned.map_err(own("take down the containers of the lesson")));
     }
-    for straggler in marked(folder) {
-        results.push(place::kill(straggler).map_err(RunError::from));
-    }
+    results.extend(end_marked(folder));
     results.push(remove_tree(folder).map_err(own("remove the lesson's folder")));
     results.into_iter().collect::<Result<Vec<()>, _>>()?;
     Journal::at(roots.journal()).forget(entry);
@@ -146,11 +148,18 @@ fn clean_here(inner: &Roots) -> Result<(), String> {
     removed.map_err(|error| error.to_string())
 }
 
-/// Ends the processes that carry this scene's mark; says how many there were.
-fn end_marked(folder: &Path) -> usize {
-    let marked = marked(folder);
-    marked.iter().for_each(|straggler| drop(place::kill(*straggler)));
-    marked.len()
+/// Ends the processes that carry this scene's mark, and those that they start meanwhile; an answer for each.
+fn end_marked(folder: &Path) -> Vec<Result<(), RunError>> {
+    let mut results = Vec::new();
+    // Who forks while the list is read has a child that is not in it, and that would make the folder anew.
+    for _ in 0..ROUNDS {
+        let marked = marked(folder);
+        if marked.is_empty() {
+            break;
+        }
+        results.extend(marked.into_iter().map(|straggler| place::kill(straggler).map_err(RunError::from)));
+    }
+    results
 }
 
 /// The processes that carry this scene's mark.
