@@ -120,6 +120,20 @@ impl Pages {
             Some(content) => {
                 Response::from_data(content.clone()).with_header(header("Content-Type", kind(&page))).boxed()
             }
+            None => self.missing(path),
+        }
+    }
+}
+
+impl Pages {
+    /// The page of that language for what is not there, which leads back into the book.
+    fn missing(&self, path: &str) -> ResponseBox {
+        let of_language = path.split_once('/').and_then(|(language, _)| self.0.get(&format!("{language}/404.html")));
+        match of_language {
+            Some(content) => Response::from_data(content.clone())
+                .with_header(header("Content-Type", kind("404.html")))
+                .with_status_code(404)
+                .boxed(),
             None => Response::from_string(format!("there is no page /{path}\n")).with_status_code(404).boxed(),
         }
     }
@@ -154,7 +168,7 @@ mod tests {
     fn packed() -> Vec<u8> {
         let mut archive = tar::Builder::new(zstd::Encoder::new(Vec::new(), 1).unwrap());
         for (path, content) in
-            [("./en/index.html", "<p>one"), ("./zh-CN/index.html", "<p>一"), ("./en/css/a.css", "p{}")]
+            [("./en/index.html", "<p>one"), ("./zh-CN/index.html", "<p>一"), ("./zh-CN/404.html", "<p>无")]
         {
             let mut header = tar::Header::new_gnu();
             header.set_size(content.len() as u64);
@@ -199,7 +213,9 @@ mod tests {
             page.contains(" 200 ") && page.contains("text/html; charset=utf-8") && page.ends_with("<p>一"),
             "{page}"
         );
-        assert!(ask("GET /en/css/a.css").contains("text/css"));
+        let missing = ask("GET /zh-CN/css/none.css");
+        assert!(missing.contains(" 404 ") && missing.contains("text/html") && missing.ends_with("<p>无"), "{missing}");
+        assert_eq!(kind("en/css/a.css"), "text/css; charset=utf-8");
         for (line, status) in [("GET /en/none", " 404 "), ("GET /../etc/passwd", " 404 "), ("POST /", " 405 ")] {
             assert!(ask(line).contains(status), "{line}: {}", ask(line));
         }

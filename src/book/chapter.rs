@@ -12,8 +12,7 @@ use std::fmt::Write as _;
 /// folded away below it, so that the reader chooses the kernel.
 pub fn chapter(page: &Page, recordings: &[Recording], catalog: &Catalog) -> String {
     let page = catalog.translate(page);
-    let (recording, others) = recordings.split_first().map_or((None, &[][..]), |(first, others)| (Some(first), others));
-    let chapter = Chapter { page: &page, recording, others, catalog };
+    let chapter = Chapter { page: &page, recording: recordings.first(), all: recordings, catalog };
     let mut text = chapter.heading();
     for part in &page.parts {
         match part {
@@ -26,10 +25,13 @@ pub fn chapter(page: &Page, recordings: &[Recording], catalog: &Catalog) -> Stri
     text
 }
 
+#[derive(Clone, Copy)]
 struct Chapter<'a> {
     page: &'a Page,
+    /// What is shown.
     recording: Option<&'a Recording>,
-    others: &'a [Recording],
+    /// That of each machine.
+    all: &'a [Recording],
     catalog: &'a Catalog,
 }
 
@@ -48,7 +50,7 @@ impl Chapter<'_> {
         let minutes = self.page.front.minutes.to_string();
         let time = self.say(words::MINUTES, &[("minutes", &minutes)]);
         let from = match self.recording {
-            Some(recording) => self.say(words::RECORDED_ON, &[("key", &recording.key)]),
+            Some(recording) => self.say(words::RECORDED_ON, &[("key", &self.kernels(&recording.key))]),
             None => self.say(words::NOT_RECORDED, &[]),
         };
         format!("> `explore lesson {id}` · {time} · {from}\n\n")
@@ -64,31 +66,49 @@ impl Chapter<'_> {
         self.recording.map_or_else(String::new, |recording| recording.printed(id))
     }
 
-    /// What the block has come to on other kernels, where that is something else.
-    fn elsewhere(&self, block: &Block) -> String {
-        let Some(shown) = self.recording else { return String::new() };
-        let differing = self.others.iter().filter(|other| shown.differs_in(&block.id, other));
-        let told = differing.map(|other| {
-            let printed = other.printed(&block.id);
-            let mut text = if printed.is_empty() { String::new() } else { fenced(&printed) };
-            if let (BlockKind::Predict(predict), Some(held)) = (&block.kind, other.held(&block.id)) {
-                let option = predict.options.get(held).map_or("", |option| &*option.text.text);
-                let _ = write!(text, "\n\n{}. {option} **[{}]**", held + 1, self.say(words::HOLDS, &[]));
+    /// The machine that is shown, and those that the page can show in its place (page.js makes the choice of it).
+    fn kernels(&self, shown: &str) -> String {
+        let keys: Vec<&str> = self.all.iter().map(|recording| recording.key.as_str()).collect();
+        let label = self.say(words::CHOOSE_MACHINE, &[]);
+        format!(r#"<span class="machine" data-keys="{}" data-label="{label}">{shown}</span>"#, keys.join(" "))
+    }
+
+    /// What a block has come to here, and folded away below it what it has come to on other machines, where that is
+    /// something else. Machines that say the same are told together.
+    fn told(&self, block: &Block, here: impl Fn(&Self) -> String) -> String {
+        let Some(shown) = self.recording else { return here(self) };
+        let mut answers: Vec<(&Recording, Vec<&str>)> = Vec::new();
+        for other in self.all.iter().skip(1).filter(|other| shown.differs_in(&block.id, other)) {
+            match answers.iter_mut().find(|(first, _)| !first.differs_in(&block.id, other)) {
+                Some((_, keys)) => keys.push(&other.key),
+                None => answers.push((other, vec![&other.key])),
             }
-            details(&self.say(words::ON_ANOTHER, &[("key", &other.key)]), &text)
-        });
-        told.collect()
+        }
+        if answers.is_empty() {
+            return here(self);
+        }
+        let mut text = format!("<div class=\"told\">\n\n{}\n", here(self));
+        for (recording, keys) in answers {
+            let title = self.say(words::ON_ANOTHER, &[("key", &keys.join(", "))]);
+            let there = here(&Self { recording: Some(recording), ..*self });
+            let _ = write!(text, "\n<details data-keys=\"{}\"><summary>{title}</summary>\n", keys.join(" "));
+            let _ = write!(text, "\n{}\n\n</details>\n", there.trim());
+        }
+        text + "\n</div>\n"
     }
 
     fn block(&self, block: &Block) -> String {
         match &block.kind {
             BlockKind::Shell(shell) => {
-                self.console(shell.side, &shell.commands, &self.printed(&block.id)) + &self.elsewhere(block)
+                self.told(block, |machine| machine.console(shell.side, &shell.commands, &machine.printed(&block.id)))
             }
             BlockKind::Predict(predict) => self.predict(block, predict),
             BlockKind::Exercise(exercise) => self.exercise(exercise),
             BlockKind::Check(check) => self.check(&block.id, check),
-            BlockKind::Compare(_) => self.compare(&block.id),
+            BlockKind::Compare(_) => {
+                let title = format!("**{}**\n\n", self.say(words::COMPARE, &[]));
+                title + &self.told(block, |machine| machine.compare(&block.id))
+            }
         }
     }
 
@@ -100,17 +120,26 @@ impl Chapter<'_> {
             let before = if number == 0 { format!("{}{sign}", side.word()) } else { ">".into() };
             let _ = writeln!(text, "{before} {line}");
         }
+        let typed = text.lines().count();
         text.push_str(printed);
-        fenced(&text)
+        fenced(&text, typed)
     }
 
     fn predict(&self, block: &Block, predict: &Predict) -> String {
         let id = block.id.as_str();
-        let mut text = format!("**{}.** {}\n\n", self.say(words::PREDICT, &[]), predict.question.text);
+        let mut text = String::from("<div class=\"predict\">\n\n");
+        let _ = write!(text, "**{}.** {}\n\n", self.say(words::PREDICT, &[]), predict.question.text);
         for (number, option) in predict.options.iter().enumerate() {
             let _ = writeln!(text, "{}. {}", number + 1, option.text.text);
         }
         text.push_str(&self.hints(&predict.hints.iter().map(|hint| hint.text.as_str()).collect::<Vec<_>>()));
+        let answer = self.told(block, |machine| machine.answer(id, predict));
+        text.push_str(&details(&self.say(words::ANSWER, &[]), &answer));
+        text + "\n</div>\n"
+    }
+
+    /// What was done, and which option the kernel has made true.
+    fn answer(&self, id: &str, predict: &Predict) -> String {
         let holds = self.recording.and_then(|recording| recording.held(id));
         let mut answer = String::new();
         if let Some(act) = &predict.act {
@@ -121,9 +150,7 @@ impl Chapter<'_> {
                 if holds == Some(number) { format!(" **[{}]**", self.say(words::HOLDS, &[])) } else { String::new() };
             let _ = writeln!(answer, "{}. {}{mark}  \n   {}", number + 1, option.text.text, option.why.text);
         }
-        answer.push_str(&self.elsewhere(block));
-        text.push_str(&details(&self.say(words::ANSWER, &[]), &answer));
-        text
+        answer
     }
 
     fn hints(&self, hints: &[&str]) -> String {
@@ -160,12 +187,8 @@ impl Chapter<'_> {
     }
 
     fn compare(&self, id: &str) -> String {
-        let comparison = self.events(id).find_map(|event| match event {
-            Event::Compared { comparison, .. } => Some(comparison),
-            _ => None,
-        });
-        let title = format!("**{}**\n\n", self.say(words::COMPARE, &[]));
-        title + &comparison.map_or_else(|| code(&format!("explore lesson {}", self.page.id)), |found| self.table(found))
+        let comparison = self.recording.and_then(|recording| recording.compared(id));
+        comparison.map_or_else(|| code(&format!("explore lesson {}", self.page.id)), |found| self.table(found))
     }
 
     fn table(&self, comparison: &Comparison) -> String {
@@ -220,13 +243,13 @@ fn details(title: &str, text: &str) -> String {
     format!("\n<details><summary>{title}</summary>\n\n{}\n\n</details>\n", text.trim())
 }
 
-/// A fence that is longer than any in the text.
-fn fenced(text: &str) -> String {
+/// A fence that is longer than any in the text. The first `typed` lines were typed: page.js copies those alone.
+fn fenced(text: &str, typed: usize) -> String {
     let mut fence = String::from("```");
     while text.contains(&fence) {
         fence.push('`');
     }
-    format!("{fence}console\n{}\n{fence}", text.trim_end())
+    format!("{fence}console,typed-{typed}\n{}\n{fence}", text.trim_end())
 }
 
 /// A code span, whatever backticks are in it.
@@ -292,8 +315,28 @@ mod tests {
         let both = [read("6.18-hybrid-root"), read("6.1-v2-root")];
         let twice = [both[0].clone(), both[0].clone()];
         let shown = |recordings| chapter(page, recordings, &Catalog::of(Language::English));
-        assert!(shown(&both).contains("<summary>Otherwise on 6.1-v2-root</summary>"), "{}", shown(&both));
-        assert_eq!(shown(&twice), shown(&both[..1]));
+        let told = r#"<details data-keys="6.1-v2-root"><summary>Otherwise on 6.1-v2-root</summary>"#;
+        assert!(shown(&both).contains(told), "{}", shown(&both));
+        assert!(shown(&both).contains(r#"data-keys="6.18-hybrid-root 6.1-v2-root""#));
+        let body = |text: String| text.split_once("\n\n").unwrap().1.to_owned();
+        assert_eq!(body(shown(&twice)), body(shown(&both[..1])));
+    }
+
+    /// Three machines, of which two agree: one answer beside the one that is shown.
+    #[test]
+    fn machines_that_say_the_same_are_told_together() {
+        let library = crate::lesson::library::Library::built_in();
+        let page = library.find("cgroup-hierarchy").unwrap();
+        let read = |key: &str| {
+            let file = format!("book/recordings/{key}/cgroup-hierarchy.json");
+            crate::lesson::recording::read(std::path::Path::new(&file)).unwrap()
+        };
+        let mut third = read("6.1-v2-root");
+        third.key = "7.0-v2-root".into();
+        let text =
+            chapter(page, &[read("6.18-hybrid-root"), read("6.1-v2-root"), third], &Catalog::of(Language::English));
+        assert!(text.contains(r#"<details data-keys="6.1-v2-root 7.0-v2-root">"#), "{text}");
+        assert!(!text.contains(r#"<details data-keys="7.0-v2-root">"#), "{text}");
     }
 
     #[test]
@@ -306,7 +349,7 @@ mod tests {
 
     #[test]
     fn no_output_can_end_its_own_fence() {
-        assert!(fenced("a\n```\nb").starts_with("````console\n"));
+        assert!(fenced("a\n```\nb", 1).starts_with("````console,typed-1\n"));
         assert_eq!(code("a `b`"), "`` a `b` ``");
     }
 }

@@ -3,6 +3,7 @@
 mod carried;
 mod chapter;
 mod claims;
+mod links;
 mod preprocess;
 mod template;
 #[cfg(test)]

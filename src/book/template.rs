@@ -4,6 +4,7 @@ use super::claims;
 use crate::lesson::library::Library;
 use crate::lesson::messages::{self, Message};
 use crate::lesson::words;
+use crate::map;
 use std::fmt::Write as _;
 use std::io;
 use std::path::Path;
@@ -35,9 +36,15 @@ pub fn template(library: &Library, chapters: &Path) -> io::Result<String> {
         };
         add(&mut entries, &file, &source, found);
     }
-    for word in words::ALL {
-        let place = "src/lesson/words.rs".to_owned();
-        entries.push(Entry { text: word.english().to_owned(), places: vec![place], is_format: true });
+    for (file, table) in [("src/lesson/words.rs", words::ALL), ("src/map/words.rs", map::words::ALL)] {
+        for word in table {
+            if let Some(entry) = entries.iter_mut().find(|entry| entry.text == word.english()) {
+                entry.places.push(file.to_owned());
+            } else {
+                let (text, places) = (word.english().to_owned(), vec![file.to_owned()]);
+                entries.push(Entry { text, places, is_format: true });
+            }
+        }
     }
     Ok(po(&entries))
 }
@@ -58,7 +65,8 @@ fn chapter_files(folder: &Path) -> io::Result<Vec<(String, String)>> {
     let mut files = Vec::new();
     for entry in entries {
         let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "md") {
+        // The page for what is not there has both languages in itself: mdBook shows it to no preprocessor.
+        if path.extension().is_some_and(|extension| extension == "md") && !path.ends_with("404.md") {
             files.push((path.display().to_string(), std::fs::read_to_string(&path)?));
         }
     }

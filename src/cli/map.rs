@@ -5,6 +5,7 @@ use super::compare::Style;
 use super::{Context, explained};
 use crate::exit::Exit;
 use crate::image;
+use crate::lesson::catalog::{Catalog, Language};
 use crate::map::{self, Call, Picture, Timeline};
 use crate::stages::create::{self, Container};
 use crate::stages::exec;
@@ -31,6 +32,8 @@ enum What {
     Network(Named),
     /// The groups of containers, with their limits and members
     Cgroups(Named),
+    /// All six stages of a run, with what each has changed: walks through them and takes it back
+    Stages(Form),
     /// A run by system call: starts a container from an image, and removes it again
     Timeline(Run),
 }
@@ -99,15 +102,26 @@ pub(super) fn run(args: &Args, context: &mut Context) -> anyhow::Result<Exit> {
         What::Layers(named) => show(&layers(named, context)?, named.form, context),
         What::Namespaces(named) => {
             let (roots, running) = running(named, context)?;
-            show(&map::namespaces(&roots, &running), named.form, context)
+            show(&map::namespaces(&roots, &running, &catalog(context)?), named.form, context)
         }
         What::Network(named) => show(&way_out(named, context)?, named.form, context),
         What::Cgroups(named) => {
             let (roots, running) = running(named, context)?;
-            show(&map::cgroups(&roots, &running).map_err(explained)?, named.form, context)
+            show(&map::cgroups(&roots, &running, &catalog(context)?).map_err(explained)?, named.form, context)
+        }
+        What::Stages(form) => {
+            let ended = told(context, &["--json", "walk", "--yes"])?;
+            let walk: map::Walk = serde_json::from_slice(&ended.stdout)?;
+            show(&map::stages(&walk, &catalog(context)?), *form, context)
         }
         What::Timeline(args) => timeline(args, context),
     }
+}
+
+/// The words of a picture. Those that programs read are always the same.
+fn catalog(context: &Context) -> anyhow::Result<Catalog> {
+    let language = super::lesson::language(context)?;
+    Ok(Catalog::of(if context.screen.json { Language::English } else { language }))
 }
 
 fn show(picture: &Picture, form: Form, context: &mut Context) -> anyhow::Result<Exit> {
@@ -138,14 +152,14 @@ fn layers(named: &Named, context: &mut Context) -> anyhow::Result<Picture> {
     let roots = context.container_roots_to_look()?;
     let found = match (container(named.name.as_deref(), &roots), &named.name) {
         (Err(_), Some(name)) => match image::find(&roots, name) {
-            Ok(image) => return map::layers(&roots, &image, None).map_err(explained),
+            Ok(image) => return map::layers(&roots, &image, None, &catalog(context)?).map_err(explained),
             Err(image::ImageError::NotFound { .. }) => return Err(explained(MapError::NoName(name.clone()))),
             Err(error) => return Err(explained(error)),
         },
         (found, _) => found?,
     };
     let image = image::find(&roots, &found.image_id).map_err(explained)?;
-    map::layers(&roots, &image, Some(&found)).map_err(explained)
+    map::layers(&roots, &image, Some(&found), &catalog(context)?).map_err(explained)
 }
 
 /// The container that is named, if it runs; all that run otherwise.
@@ -172,7 +186,7 @@ fn way_out(named: &Named, context: &mut Context) -> anyhow::Result<Picture> {
     let roots = context.container_roots_to_look()?;
     let found = container(named.name.as_deref(), &roots)?;
     let space = super::network::namespace_of(&roots, &found.id);
-    map::network(&roots, &found, space.as_ref().map(AsFd::as_fd)).map_err(explained)
+    map::network(&roots, &found, space.as_ref().map(AsFd::as_fd), &catalog(context)?).map_err(explained)
 }
 
 /// This program, with the words that a person would type; what it says is for us.
@@ -181,7 +195,7 @@ fn told(context: &Context, words: &[&str]) -> anyhow::Result<Output> {
     if let Some(root) = &context.global.root {
         typed.arg("--root").arg(root);
     }
-    let ended = typed.args(words).stdin(Stdio::null()).stderr(Stdio::piped()).stdout(Stdio::null()).output()?;
+    let ended = typed.args(words).stdin(Stdio::null()).stderr(Stdio::piped()).stdout(Stdio::piped()).output()?;
     let narrated = words.contains(&"--narrate");
     if !ended.status.success() && !narrated {
         let said = String::from_utf8_lossy(&ended.stderr).trim().replace('\n', " / ");
@@ -208,16 +222,17 @@ fn timeline(args: &Run, context: &mut Context) -> anyhow::Result<Exit> {
     if !ended.status.success() && calls.iter().all(|call| call.role != "init") {
         return Err(explained(MapError::Run { words: words.join(" "), status: ended.status, said: said.join(" / ") }));
     }
+    let catalog = catalog(context)?;
     let line = Timeline::new(format!("explore run --rm {} {}", args.image, command.join(" ")), &calls);
     let screen = &mut context.screen;
     match args.form {
         _ if screen.json => screen.data(&line)?,
-        Form { svg: true, .. } => screen.print(&line.svg())?,
+        Form { svg: true, .. } => screen.print(&line.svg(&catalog))?,
         Form { dot: true, .. } => screen.print(&line.dot())?,
         Form { mermaid: true, .. } => screen.print(&line.mermaid())?,
         _ => {
             let unicode = Style::of(screen).unicode;
-            screen.print(&line.text(screen.width, unicode, |line, width| wrap(line, width, 2)))?;
+            screen.print(&line.text(screen.width, unicode, &catalog, |line, width| wrap(line, width, 2)))?;
         }
     }
     Ok(Exit::Ok)

@@ -188,7 +188,16 @@ impl Recording {
     /// Whether another kernel, or another kind of user, has said something else in a block.
     pub fn differs_in(&self, block: &str, other: &Self) -> bool {
         let said = |one: &Self| one.redact_text(&one.printed(block));
-        said(self) != said(other) || self.held(block) != other.held(block)
+        let found = |one: &Self| one.compared(block).map(verdicts);
+        said(self) != said(other) || self.held(block) != other.held(block) || found(self) != found(other)
+    }
+
+    /// What a block's comparison has found.
+    pub fn compared(&self, block: &str) -> Option<&Comparison> {
+        self.events.iter().find_map(|event| match event {
+            Event::Compared { block: of, comparison } if of == block => Some(&**comparison),
+            _ => None,
+        })
     }
 
     /// The first difference between two recordings of one key, once what always differs is taken out.

@@ -4,7 +4,7 @@ use crate::probe::Verdict;
 
 /// One message in English, with `{name}` where a value goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Word(&'static str);
+pub struct Word(pub(crate) &'static str);
 
 impl Word {
     /// The message as it is written here: what a catalog knows it by.
@@ -32,6 +32,7 @@ macro_rules! words {
         pub const ALL: &[Word] = &[$($name),*];
     };
 }
+pub(crate) use words;
 
 words! {
     /// Over a lesson: how long it takes.
@@ -90,6 +91,8 @@ words! {
     RECORDED_ON = "recorded on {key}";
     /// In the book: what a kernel other than the one that is shown has said.
     ON_ANOTHER = "Otherwise on {key}";
+    /// In the book: names the choice of the machine whose output is shown.
+    CHOOSE_MACHINE = "Machine whose output is shown";
     /// In the book: no output.
     NOT_RECORDED = "not recorded";
     /// Before a comparison.
@@ -148,6 +151,8 @@ words! {
     ASK_NUMBER = "number, h for a hint, q to leave: ";
     /// Not a number of the list.
     NO_SUCH_NUMBER = "a number from 1 to {last}, please";
+    /// At a stop: something else was typed, most often a command.
+    NO_SUCH_KEY = "`{typed}` is none of these: one letter, then Enter. Commands are typed in a shell.";
     /// At a stop.
     GO_ON = "go on";
     /// At a stop.

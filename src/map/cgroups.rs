@@ -1,7 +1,8 @@
 //! The groups of containers, tree by tree, with the limits that are set in each and the processes that count there.
 
-use super::{Node, Picture, Side};
+use super::{Node, Picture, Side, words};
 use crate::kernel::cgroup::{self, Version};
+use crate::lesson::catalog::Catalog;
 use crate::stages::create::Container;
 use crate::stages::exec;
 use crate::state::Roots;
@@ -29,17 +30,14 @@ const LIMITS: [&str; 14] = [
 ///
 /// # Errors
 /// The look at the mounted trees that failed.
-pub fn cgroups(roots: &Roots, containers: &[Container]) -> crate::kernel::Result<Picture> {
-    let mut picture = Picture::new("Control groups, and what they limit".into());
+pub fn cgroups(roots: &Roots, containers: &[Container], catalog: &Catalog) -> crate::kernel::Result<Picture> {
+    let mut picture = Picture::new(catalog.say(words::GROUPS, &[]));
     let mut known: Vec<(PathBuf, usize)> = Vec::new();
     let trees = cgroup::hierarchies()?;
     for container in containers {
         let Some(running) = exec::running(roots, &container.id) else { continue };
         if running.cgroups.is_empty() {
-            picture.notes.push(format!(
-                "{} has no group of its own: nothing here lets this user make one, so nothing limits it",
-                container.name
-            ));
+            picture.notes.push(catalog.say(words::NO_GROUP, &[("name", &container.name)]));
         }
         for (_, group) in &running.cgroups {
             let Some(tree) = trees
@@ -49,7 +47,7 @@ pub fn cgroups(roots: &Roots, containers: &[Container]) -> crate::kernel::Result
             else {
                 continue;
             };
-            add_way(&mut picture, &mut known, tree, (group, container));
+            add_way(&mut picture, &mut known, tree, (group, container), catalog);
         }
     }
     Ok(picture)
@@ -61,6 +59,7 @@ fn add_way(
     known: &mut Vec<(PathBuf, usize)>,
     tree: &cgroup::Hierarchy,
     (group, container): (&Path, &Container),
+    catalog: &Catalog,
 ) {
     let mut above = None;
     let mut folder = tree.mount.clone();
@@ -71,8 +70,8 @@ fn add_way(
             continue;
         }
         let node = match name {
-            None => top(tree),
-            Some(_) => one(&folder, (folder == *group).then_some(container)),
+            None => top(tree, catalog),
+            Some(_) => one(&folder, (folder == *group).then_some(container), catalog),
         };
         let number = picture.add(above.map(|above| (above, "")), node);
         known.push((folder.clone(), number));
@@ -80,29 +79,33 @@ fn add_way(
     }
 }
 
-fn top(tree: &cgroup::Hierarchy) -> Node {
-    let version = if tree.version == Version::V1 { "version 1" } else { "version 2" };
-    let controls = if tree.controllers.is_empty() { "no controller".to_owned() } else { tree.controllers.join(", ") };
-    Node::new(Side::Outside, tree.mount.display().to_string(), vec![format!("{version}: {controls}")])
+fn top(tree: &cgroup::Hierarchy, catalog: &Catalog) -> Node {
+    let number = if tree.version == Version::V1 { "1" } else { "2" };
+    let none = tree.controllers.is_empty();
+    let controllers = if none { catalog.say(words::NO_CONTROLLER, &[]) } else { tree.controllers.join(", ") };
+    let line = catalog.say(words::VERSION, &[("number", number), ("controllers", &controllers)]);
+    Node::new(Side::Outside, tree.mount.display().to_string(), vec![line])
 }
 
 /// A group: the limits that are not the kernel's "no limit", and its members.
-fn one(folder: &Path, container: Option<&Container>) -> Node {
+fn one(folder: &Path, container: Option<&Container>, catalog: &Catalog) -> Node {
     let mut lines: Vec<String> = LIMITS.iter().filter_map(|file| limit(folder, file)).collect();
     let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let members = cgroup::members(folder);
     if let Some(container) = container {
         let command = |pid: &i32| std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-        lines.extend(members.iter().take(6).map(|pid| format!("PID {pid}: {}", command(pid).trim_end())));
+        lines.extend(members.iter().take(6).map(|pid| {
+            catalog.say(words::PROCESS, &[("pid", &pid.to_string()), ("command", command(pid).trim_end())])
+        }));
         if members.len() > 6 {
-            lines.push(format!("and {} more", members.len() - 6));
+            lines.push(catalog.say(words::MORE, &[("number", &(members.len() - 6).to_string())]));
         }
         let short = container.id.get(..12).unwrap_or(&name).to_owned();
         let title = name.replace(&container.id, &short);
         return Node::new(Side::Inside, format!("{title} ({})", container.name), lines);
     }
     if !members.is_empty() {
-        lines.push(format!("{} processes", members.len()));
+        lines.push(catalog.say(words::MEMBERS, &[("number", &members.len().to_string())]));
     }
     Node::new(Side::Outside, name, lines)
 }

@@ -1,7 +1,8 @@
 //! The layers of an image, and what a container has written on top of them.
 
-use super::{Node, Picture, Side, called};
+use super::{Node, Picture, Side, called, words};
 use crate::image::{self, Image};
+use crate::lesson::catalog::Catalog;
 use crate::stages::create::{self, Container};
 use crate::stages::layer::{self, LayerError};
 use crate::state::Roots;
@@ -14,35 +15,47 @@ const NAMED: usize = 8;
 ///
 /// # Errors
 /// [`LayerError::Image`], [`LayerError::TooLong`].
-pub fn layers(roots: &Roots, image: &Image, container: Option<&Container>) -> Result<Picture, LayerError> {
+pub fn layers(
+    roots: &Roots,
+    image: &Image,
+    container: Option<&Container>,
+    catalog: &Catalog,
+) -> Result<Picture, LayerError> {
     let of = container.map_or_else(|| image.reference.clone(), called);
-    let mut picture = Picture::new(format!("The layers of {of}"));
+    let mut picture = Picture::new(catalog.say(words::LAYERS, &[("of", &of)]));
     let mut above = None;
+    let then_in = catalog.say(words::THEN_IN, &[]);
     if let Some(container) = container {
         let view = layer::view(roots, container)?;
-        let place = if view.mounted { "mounted here" } else { "mounted only where the container runs" };
-        let union = Node::new(Side::Inside, "/ as the container sees it", vec![format!("the union, {place}")]);
+        let place = if view.mounted { words::MOUNTED_HERE } else { words::MOUNTED_INSIDE };
+        let union = Node::new(Side::Inside, catalog.say(words::SEEN, &[]), vec![catalog.say(place, &[])]);
         let number = picture.add(None, union);
-        let upper = Node::new(Side::Inside, "upper (read-write)", written(&view.upper_entries));
-        let upper = picture.add(Some((number, "looks first in")), upper);
+        let upper = Node::new(Side::Inside, catalog.say(words::UPPER, &[]), written(&view.upper_entries, catalog));
+        let upper = picture.add(Some((number, &catalog.say(words::LOOKS_FIRST, &[]))), upper);
         // What a container has beside its image's layers: the one that `create` has put on top of them.
         let added = view.union.lower.len().saturating_sub(image.layers.len());
-        above = Some((upper, "then in"));
+        above = Some((upper, then_in.as_str()));
         for folder in view.union.lower.iter().take(added) {
-            let lines = vec![format!("what the image lacks: {}", names(folder))];
-            let node = Node::new(Side::Outside, "mount points (read-only)", lines);
-            above = Some((picture.add(above, node), "then in"));
+            let lines = vec![catalog.say(words::LACKS, &[("names", &names(folder))])];
+            let node = Node::new(Side::Outside, catalog.say(words::MOUNT_POINTS, &[]), lines);
+            above = Some((picture.add(above, node), &then_in));
         }
     }
-    let steps = steps(roots, image);
+    let (steps, all) = (steps(roots, image), image.layers.len().to_string());
     for (number, layer) in image.layers.iter().enumerate().rev() {
-        let mut lines = vec![format!("chain ID {}", short(&layer.chain_id.to_string()))];
+        let mut lines = vec![catalog.say(words::CHAIN_ID, &[("digest", short(&layer.chain_id.to_string()))])];
         if let Some(record) = image::layer_record(&layer.folder) {
-            lines.push(format!("{} entries, {} of files", record.entries, create::size(record.bytes)));
+            let (entries, size) = (record.entries.to_string(), create::size(record.bytes));
+            lines.push(catalog.say(words::HOLDS, &[("entries", &entries), ("size", &size)]));
         }
-        lines.extend(steps.get(number).filter(|step| !step.is_empty()).map(|step| format!("made by: {step}")));
-        let title = format!("layer {} of {} (read-only)", number + 1, image.layers.len());
-        above = Some((picture.add(above, Node::new(Side::Outside, title, lines)), "then in"));
+        lines.extend(
+            steps
+                .get(number)
+                .filter(|step| !step.is_empty())
+                .map(|step| catalog.say(words::MADE_BY, &[("step", step)])),
+        );
+        let title = catalog.say(words::LAYER, &[("number", &(number + 1).to_string()), ("all", &all)]);
+        above = Some((picture.add(above, Node::new(Side::Outside, title, lines)), &then_in));
     }
     Ok(picture)
 }
@@ -59,14 +72,15 @@ fn names(folder: &Path) -> String {
     all.join(" ")
 }
 
-fn written(entries: &[(char, std::path::PathBuf)]) -> Vec<String> {
-    let word = |kind: char| if kind == 'D' { "deleted" } else { "written" };
-    let mut lines: Vec<String> =
-        entries.iter().take(NAMED).map(|(kind, path)| format!("{} {}", word(*kind), path.display())).collect();
+fn written(entries: &[(char, std::path::PathBuf)], catalog: &Catalog) -> Vec<String> {
+    let word = |kind: char| if kind == 'D' { words::DELETED } else { words::WRITTEN };
+    let line =
+        |(kind, path): &(char, std::path::PathBuf)| catalog.say(word(*kind), &[("path", &path.display().to_string())]);
+    let mut lines: Vec<String> = entries.iter().take(NAMED).map(line).collect();
     if entries.is_empty() {
-        lines.push("empty: nothing was written yet".into());
+        lines.push(catalog.say(words::EMPTY, &[]));
     } else if entries.len() > NAMED {
-        lines.push(format!("and {} more", entries.len() - NAMED));
+        lines.push(catalog.say(words::MORE, &[("number", &(entries.len() - NAMED).to_string())]));
     }
     lines
 }

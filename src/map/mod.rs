@@ -7,8 +7,10 @@ mod language;
 mod layers;
 mod namespaces;
 mod network;
+mod stages;
 mod text;
 mod timeline;
+pub mod words;
 
 pub use cgroups::cgroups;
 pub use draw::svg;
@@ -16,6 +18,7 @@ pub use language::{dot, mermaid};
 pub use layers::layers;
 pub use namespaces::namespaces;
 pub use network::network;
+pub use stages::{Walk, stages};
 pub use text::text;
 pub use timeline::{Call, Step, Timeline};
 

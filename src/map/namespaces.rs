@@ -3,9 +3,10 @@
 //! A *place* is a set of namespaces: all processes that have the same eight stand in it. `/proc/PID/ns` says which they
 //! are (namespaces(7)); for a process of another user it says nothing, and such are counted, not guessed.
 
-use super::{Node, Picture, Side};
+use super::{Node, Picture, Side, words};
 use crate::kernel::namespace::{Identity, Kind};
 use crate::kernel::nsfs;
+use crate::lesson::catalog::Catalog;
 use crate::stages::create::Container;
 use crate::stages::exec;
 use crate::state::Roots;
@@ -23,8 +24,8 @@ struct Process {
 }
 
 /// The places of these containers, and what they hang on.
-pub fn namespaces(roots: &Roots, containers: &[Container]) -> Picture {
-    let mut picture = Picture::new("Namespaces, and who stands in them".into());
+pub fn namespaces(roots: &Roots, containers: &[Container], catalog: &Catalog) -> Picture {
+    let mut picture = Picture::new(catalog.say(words::STAND, &[]));
     let (all, unseen) = processes();
     let names: BTreeMap<i32, &str> = containers
         .iter()
@@ -33,7 +34,7 @@ pub fn namespaces(roots: &Roots, containers: &[Container]) -> Picture {
     let mut known: Vec<(Vec<Option<Identity>>, usize)> = Vec::new();
     let me = std::process::id().cast_signed();
     let here = all.get(&me).map(|process| process.spaces.clone()).unwrap_or_default();
-    let root = picture.add(None, Node::new(Side::Outside, "this machine, as you stand in it", Vec::new()));
+    let root = picture.add(None, Node::new(Side::Outside, catalog.say(words::MACHINE, &[]), Vec::new()));
     known.push((here, root));
     for pid in names.keys() {
         let mut way: Vec<i32> = Vec::new();
@@ -47,18 +48,16 @@ pub fn namespaces(roots: &Roots, containers: &[Container]) -> Picture {
             let spaces = &all[&step].spaces;
             above = match known.iter().find(|(other, _)| other == spaces) {
                 Some((_, number)) => *number,
-                None => place(&mut picture, &all, &mut known, (above, spaces), &names),
+                None => place(&mut picture, (&all, &names), &mut known, (above, spaces), catalog),
             };
         }
     }
     let base = known[0].0.clone();
-    picture.nodes[root].lines = own(&base, None);
+    picture.nodes[root].lines = own(&base, None, catalog);
     let others = all.values().filter(|process| process.spaces == base).count();
-    picture.nodes[root].lines.push(format!("{others} processes that stand where you stand"));
+    picture.nodes[root].lines.push(catalog.say(words::OTHERS, &[("number", &others.to_string())]));
     if unseen > 0 {
-        picture.notes.push(format!(
-            "processes whose namespaces cannot be read, because they are another user's or have ended: {unseen}"
-        ));
+        picture.notes.push(catalog.say(words::UNSEEN, &[("number", &unseen.to_string())]));
     }
     picture
 }
@@ -67,30 +66,34 @@ type Known = Vec<(Vec<Option<Identity>>, usize)>;
 
 fn place(
     picture: &mut Picture,
-    all: &BTreeMap<i32, Process>,
+    (all, names): (&BTreeMap<i32, Process>, &BTreeMap<i32, &str>),
     known: &mut Known,
     (above, spaces): (usize, &[Option<Identity>]),
-    names: &BTreeMap<i32, &str>,
+    catalog: &Catalog,
 ) -> usize {
     let outer = known.iter().find(|(_, number)| *number == above).map(|(outer, _)| outer.clone());
-    let mut lines = own(spaces, outer.as_deref());
+    let mut lines = own(spaces, outer.as_deref(), catalog);
     let members: Vec<_> = all.iter().filter(|(_, process)| process.spaces == spaces).collect();
     for (pid, process) in members.iter().take(NAMED) {
-        let inner = process.inner.map_or_else(String::new, |inner| format!(", here {inner}"));
-        lines.push(format!("PID {pid}{inner}: {}", process.command));
+        let inner = process.inner.map(|inner| inner.to_string());
+        let word = if inner.is_some() { words::PROCESS_TWICE } else { words::PROCESS };
+        let inner = inner.unwrap_or_default();
+        let values = [("pid", &*pid.to_string()), ("inner", &inner), ("command", &process.command)];
+        lines.push(catalog.say(word, &values));
     }
     if members.len() > NAMED {
-        lines.push(format!("and {} more", members.len() - NAMED));
+        lines.push(catalog.say(words::MORE, &[("number", &(members.len() - NAMED).to_string())]));
     }
     let name = members.iter().find_map(|(pid, _)| names.get(pid));
-    let title = name.map_or_else(|| "a place on the way".to_owned(), |name| format!("container {name}"));
+    let title = name
+        .map_or_else(|| catalog.say(words::ON_THE_WAY, &[]), |name| catalog.say(words::CONTAINER, &[("name", name)]));
     let number = picture.add(Some((above, "")), Node::new(Side::Inside, title, lines));
     known.push((spaces.to_owned(), number));
     number
 }
 
 /// The namespaces that differ from those of the place above, by kind and number.
-fn own(spaces: &[Option<Identity>], outer: Option<&[Option<Identity>]>) -> Vec<String> {
+fn own(spaces: &[Option<Identity>], outer: Option<&[Option<Identity>]>, catalog: &Catalog) -> Vec<String> {
     let differs = |number: usize| outer.is_none_or(|outer| outer.get(number) != spaces.get(number));
     let mut shared = Vec::new();
     let mut lines = Vec::new();
@@ -103,7 +106,7 @@ fn own(spaces: &[Option<Identity>], outer: Option<&[Option<Identity>]>) -> Vec<S
     }
     let mut pairs: Vec<String> = lines.chunks(2).map(|pair| pair.join("  ")).collect();
     if !shared.is_empty() {
-        pairs.push(format!("shared with the place above: {}", shared.join(", ")));
+        pairs.push(catalog.say(words::SHARED, &[("kinds", &shared.join(", "))]));
     }
     pairs
 }

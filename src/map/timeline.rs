@@ -3,8 +3,9 @@
 //! Only the calls that isolate something are narrated. Neighbours of the same process that are the same call are one step, and so are
 //! the mounts that take three calls each: `open_tree ×9` is nine of them.
 
-use super::SCHEMA;
 use super::draw::{columns, page, px};
+use super::{SCHEMA, words};
+use crate::lesson::catalog::Catalog;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
 use svg::node::element::{Group, Line, Rectangle, Text, Title};
@@ -105,8 +106,15 @@ impl Timeline {
     }
 
     /// Lines: when, who, what, how often; below it why. `fold` breaks what is too long for a number of columns.
-    pub fn text(&self, width: usize, unicode: bool, fold: impl Fn(&str, usize) -> Vec<String>) -> String {
-        let mut text = format!("{}\n\n", fold(&format!("System calls of: {}", self.command), width).join("\n"));
+    pub fn text(
+        &self,
+        width: usize,
+        unicode: bool,
+        catalog: &Catalog,
+        fold: impl Fn(&str, usize) -> Vec<String>,
+    ) -> String {
+        let title = catalog.say(words::CALLS_OF, &[("command", &self.command)]);
+        let mut text = format!("{}\n\n", fold(&title, width).join("\n"));
         let (wide, length) = (width.saturating_sub(60).min(40), self.length());
         for step in &self.steps {
             let bar = bar((step.from, step.to), length, wide, unicode);
@@ -117,12 +125,12 @@ impl Timeline {
                 let _ = writeln!(text, "{:22}{line}", "");
             }
         }
-        let _ = writeln!(text, "\n{:>8}  milliseconds, from the first call to the end of the last", millis(length));
+        let _ = writeln!(text, "\n{:>8}  {}", millis(length), catalog.say(words::MILLISECONDS, &[]));
         text
     }
 
     /// A row for each step, its bar where it was in time; a long silence of all is cut short and marked.
-    pub fn svg(&self) -> String {
+    pub fn svg(&self, catalog: &Catalog) -> String {
         const ROW: usize = 19;
         const LEFT: usize = 350;
         const WIDE: usize = 500;
@@ -132,14 +140,14 @@ impl Timeline {
         let length = shown(self.length());
         let height = columns(ROW * (self.steps.len() + 2));
         let words = self.steps.iter().map(|step| format!("{} ms {} {}", millis(step.from), step.role, step.name()));
-        let title = format!("System calls of: {}", self.command);
+        let title = catalog.say(words::CALLS_OF, &[("command", &self.command)]);
         let sheet = page(&title, &words.collect::<Vec<_>>().join("; "), columns(LEFT + WIDE + 20), height);
         let at = |micros: u32| columns(LEFT) + f64::from(shown(micros)) / f64::from(length.max(1)) * columns(WIDE);
         let mut body = Group::new();
         for (from, cut) in &breaks {
             let x = at(*from) + f64::from(SILENCE) / 2.0 / f64::from(length.max(1)) * columns(WIDE);
             let line = Line::new().set("class", "break").set("x1", px(x)).set("x2", px(x));
-            let label = Text::new(format!("{} ms left out", millis(*cut))).set("text-anchor", "end");
+            let label = Text::new(catalog.say(words::LEFT_OUT, &[("time", &millis(*cut))])).set("text-anchor", "end");
             let label = label.set("x", px(x - 4.0)).set("y", px(height - 10.0)).set("class", "says");
             body = body.add(line.set("y1", 6).set("y2", px(height - 6.0))).add(label);
         }
@@ -275,8 +283,8 @@ mod tests {
     #[test]
     fn each_form_has_every_step() {
         let line = timeline();
-        let text = line.text(100, true, |line, _| vec![line.to_owned()]);
-        let forms = [text, line.svg(), line.dot(), line.mermaid()];
+        let text = line.text(100, true, &Catalog::default(), |line, _| vec![line.to_owned()]);
+        let forms = [text, line.svg(&Catalog::default()), line.dot(), line.mermaid()];
         for form in forms {
             assert!(["fork", "mount ×2", "open ENOENT", "execve"].iter().all(|name| form.contains(name)), "{form}");
         }

@@ -3,7 +3,7 @@
 //     node browse.mjs BOOK [SHOTS]     # BOOK has en/ and zh-CN/; pictures of some pages go into SHOTS
 //
 // Each claim is a check; what is false is printed, with the page. The exit code is 1 where anything is.
-import { readFileSync, readdirSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -30,7 +30,7 @@ function check(holds, what) {
     }
 }
 
-// Not 404.html: it is for a server that gives it in place of others, and names its files from that server's root.
+// Not 404.html: it is what a server gives in place of others; see `missing`.
 const pages = language => readdirSync(join(book, language)).filter(name => name.endsWith('.html') && name !== '404.html').sort();
 
 async function serve() {
@@ -45,7 +45,10 @@ async function serve() {
             response.setHeader('content-type', TYPES[extname(path)] ?? 'application/octet-stream');
             response.end(readFileSync(path));
         } catch {
-            response.writeHead(404).end();
+            // As `explore book` does it.
+            response.writeHead(404, { 'content-type': 'text/html' });
+            const instead = join(book, path.slice(book.length).split('/')[1] ?? '', '404.html');
+            response.end(existsSync(instead) ? readFileSync(instead) : '');
         }
     });
     await new Promise(ready => server.listen(0, '127.0.0.1', ready));
@@ -148,7 +151,7 @@ async function sizes(browser, base, language) {
         for (const colorScheme of ['light', 'dark']) {
             const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme });
             const page = await context.newPage();
-            for (const name of ['pid-namespace', 'pictures', 'matrix', 'parity', 'introduction']) {
+            for (const name of ['pid-namespace', 'cgroup-hierarchy', 'six-stages', 'pictures', 'matrix', 'parity', 'tiers', 'introduction']) {
                 const what = `${language}/${name} at ${width}, ${colorScheme}`;
                 await page.goto(`${base}/${language}/${name}.html`);
                 const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
@@ -173,12 +176,91 @@ async function sizes(browser, base, language) {
                     await accessible(page, what);
                 }
                 if (shots) {
-                    await page.screenshot({ path: join(shots, `${language}-${name}-${width}-${colorScheme}.png`) });
+                    await page.screenshot({ path: join(shots, `${language}-${name}-${width}-${colorScheme}.png`), fullPage: true });
                 }
             }
             await context.close();
         }
     }
+}
+
+// Choosing an option of a question opens its answer, and marks the option as the kernel did.
+async function choosing(context, base, language) {
+    const page = await context.newPage();
+    await page.goto(`${base}/${language}/pid-namespace.html`);
+    const question = page.locator('main .predict').first();
+    const marks = await question.locator(':scope > details:last-of-type ol > li').evaluateAll(all =>
+        all.map(one => [...one.querySelectorAll('strong')].some(mark => /^\[.+\]$/.test(mark.textContent))));
+    check(marks.filter(Boolean).length === 1, `${language}: one option of the first question holds; ${marks}`);
+    for (const [at, holds] of marks.entries()) {
+        await question.locator('input').nth(at).check();
+        const shown = await question.locator(':scope > ol > li').nth(at).locator('.mark').textContent();
+        check(shown.trim() === (holds ? '✓' : '✗'), `${language}: option ${at} is marked ${shown}`);
+        check(await question.locator('.mark').count() === 1, `${language}: only the last choice is marked`);
+    }
+    check(await question.locator(':scope > details:last-of-type').evaluate(one => one.open), `${language}: the answer is open`);
+    // By the keyboard alone: the arrow keys choose.
+    const second = page.locator('main .predict').nth(1);
+    await second.locator('input').first().focus();
+    await page.keyboard.press('Space');
+    check(await second.locator('.mark').count() === 1, `${language}: a question is answered by the keyboard`);
+    await page.close();
+}
+
+// A reader of another kernel sees what that one has said, here and on the next page; and comes back.
+async function machines(context, base, language) {
+    const page = await context.newPage();
+    listen(page, () => `${language}, choosing a machine`);
+    await page.goto(`${base}/${language}/cgroup-hierarchy.html`);
+    // What differs may stand in an answer.
+    await page.$$eval('main details:not([data-keys])', all => all.forEach(one => {
+        one.open = true;
+    }));
+    const choice = page.locator('main .machine select');
+    const keys = await choice.locator('option').allTextContents();
+    check(keys.length >= 3, `${language}: cgroup-hierarchy is recorded on ${keys}`);
+    const visible = () => page.locator('main .told > pre:visible').count();
+    const before = await visible();
+    for (const key of keys.slice(1)) {
+        await choice.selectOption(key);
+        const chosen = page.locator(`main .told.elsewhere > details.chosen[data-keys~="${key}"]`);
+        check(await chosen.count() > 0 && await chosen.first().locator('pre, ol').first().isVisible(), `${language}: what ${key} said is shown`);
+        check(await visible() < before, `${language}: what is otherwise on ${key} is hidden`);
+        check(await page.locator('main .told.elsewhere > details:visible:not(.chosen)').count() === 0, `${language}: only ${key}`);
+        await accessible(page, `${language}/cgroup-hierarchy on ${key}`);
+    }
+    await page.goto(`${base}/${language}/bundle.html`);
+    check(await page.locator('main .machine select').inputValue() === keys.at(-1), `${language}: the choice is remembered`);
+    await page.locator('main .machine select').selectOption(keys[0]);
+    check(await page.locator('main .told.elsewhere').count() === 0, `${language}: and taken back`);
+    await page.close();
+}
+
+// The button copies what was typed: no prompt, no output.
+async function copying(browser, base, language) {
+    const context = await browser.newContext({ permissions: ['clipboard-read', 'clipboard-write'] });
+    const page = await context.newPage();
+    await page.goto(`${base}/${language}/pid-namespace.html`);
+    const block = page.locator('main pre', { has: page.locator('code[class*="typed-"]') }).first();
+    await block.hover();
+    await block.locator('.clip-button').click();
+    const copied = await page.waitForFunction(() => navigator.clipboard.readText()).then(text => text.jsonValue());
+    check(copied === 'echo "I am process $$, and my parent is process $PPID"', `${language}: copied is ${copied}`);
+    await context.close();
+}
+
+// A page that is not there: the book's own, with its colours and a way back.
+async function missing(context, base, language) {
+    const page = await context.newPage();
+    const failed = [];
+    page.on('response', answer => answer.status() >= 400 && failed.push(answer.url()));
+    await page.goto(`${base}/${language}/no/such/page.html`);
+    check(failed.length === 1, `${language}: 404.html finds its files; not ${failed.slice(1)}`);
+    check(await page.locator('main h1').isVisible(), `${language}: 404.html says what is wrong`);
+    await accessible(page, `${language}/404.html`);
+    await page.locator('main a[href*="introduction"]').first().click();
+    check(page.url() === `${base}/${language}/introduction.html`, `${language}: 404.html leads to ${page.url()}`);
+    await page.close();
 }
 
 // From a folder, and without scripts: every word of the page is there, answers included.
@@ -207,6 +289,15 @@ async function print(context, base, language) {
     await page.goto(`${base}/${language}/pictures.html`);
     const pdf = await page.pdf();
     check(pdf.length > 20_000, `${language}: pictures.html is printed`);
+    // On paper nothing can be opened: what is folded away is printed too.
+    await page.goto(`${base}/${language}/pid-namespace.html`);
+    const folded = () => page.$$eval('main details', all => all.filter(one => !one.open).length);
+    const before = await folded();
+    const seen = page.evaluate(() => new Promise(done => addEventListener('beforeprint', () =>
+        done([...document.querySelectorAll('main details')].filter(one => !one.open).length))));
+    await page.pdf();
+    check(before > 5 && await seen === 0, `${language}: answers are printed`);
+    check(await folded() === before, `${language}: and folded again`);
     await page.close();
 }
 
@@ -220,8 +311,14 @@ try {
     }
     for (const language of LANGUAGES) {
         const context = await browser.newContext();
+        // print.html is the whole book.
+        context.setDefaultNavigationTimeout(180_000);
         await everyPage(context, base, language);
         await questions(context, base, language);
+        await choosing(context, base, language);
+        await machines(context, base, language);
+        await missing(context, base, language);
+        await copying(browser, base, language);
         await print(context, base, language);
         await context.close();
         await sizes(browser, base, language);

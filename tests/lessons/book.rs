@@ -53,3 +53,18 @@ fn the_template_holds_every_message_and_gettext_can_read_it() {
         assert!(output.out.contains(text), "{text}");
     }
 }
+
+/// The plan of a semester has each lesson once.
+#[test]
+fn every_lesson_has_its_week() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: &str| std::fs::read_to_string(folder.join(path)).unwrap();
+    let (summary, chapter) = (read("book/src/SUMMARY.md"), read("book/src/instructors.md"));
+    let plan = chapter.split("## A semester").nth(1).unwrap().split("\n## ").next().unwrap();
+    let weeks: Vec<&str> = plan.lines().filter_map(|line| line.strip_prefix("| ")?.rsplit('|').nth(1)).collect();
+    let planned: Vec<&str> = weeks.iter().flat_map(|week| week.split(", ")).map(str::trim).collect();
+    for lesson in summary.lines().filter_map(|line| line.trim().strip_prefix("- [")?.strip_suffix("]()")) {
+        let times = planned.iter().filter(|one| **one == lesson).count();
+        assert_eq!(times, 1, "{lesson} in {planned:?}");
+    }
+}

@@ -104,7 +104,8 @@ fn ctrl_c_at_a_menu_gives_the_terminal_back() {
 #[test]
 fn answers_can_come_from_a_pipe_and_their_end_is_told() {
     let learner = Learner::new();
-    let output = learner.explore(["lesson", "uts-namespace"]).stdin("\n\n7\nh\n2\n").run().status(1);
+    let output = learner.explore(["lesson", "uts-namespace"]).stdin("\nhostname\n\n7\nh\n2\n").run().status(1);
+    assert!(output.out.contains("`hostname` is none of these"), "{}", output.shown());
     assert!(output.out.contains("a number from 1 to 3, please"), "{}", output.shown());
     assert!(output.out.contains("Hint: Which of the two numbers"), "{}", output.shown());
     assert!(output.out.contains("Right."), "{}", output.shown());

@@ -6,9 +6,6 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-/// From the machine where most is tried to the one where least is.
-const MACHINES: [&str; 4] = ["6.18-hybrid-root", "6.18-hybrid-user", "6.1-v2-root", "6.1-v2-user"];
-
 /// The user of `6.18-hybrid-user` has one number and no ranges: of all lessons, so many of a hundred run live for such a one.
 const SINGLE_UID: (&str, usize) = ("6.18-hybrid-user", 80);
 
@@ -64,8 +61,22 @@ fn lessons() -> Vec<String> {
     summary.lines().filter_map(|line| line.trim().strip_prefix("- [")?.strip_suffix("]()")).map(str::to_owned).collect()
 }
 
-fn machines() -> Vec<(&'static str, Machine)> {
-    let read = |key: &'static str| {
+/// The keys of `book/tiers`: the youngest kernel first, root before the user.
+fn keys() -> Vec<String> {
+    let entries = std::fs::read_dir(folder().join("book/tiers")).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut keys: Vec<String> = names.filter_map(|name| Some(name.strip_suffix(".json")?.to_owned())).collect();
+    keys.sort_by_key(|key| {
+        let (kernel, rest) = key.split_once('-').unwrap();
+        let numbers: Vec<u32> = kernel.split('.').map(|number| number.parse().unwrap()).collect();
+        (std::cmp::Reverse(numbers), rest.to_owned())
+    });
+    assert!(keys.len() >= 4 && keys.iter().any(|key| key == SINGLE_UID.0), "{keys:?}");
+    keys
+}
+
+fn machines() -> Vec<(String, Machine)> {
+    let read = |key: String| {
         let path = folder().join(format!("book/tiers/{key}.json"));
         let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let told: Value = serde_json::from_str(&text).unwrap();
@@ -73,7 +84,7 @@ fn machines() -> Vec<(&'static str, Machine)> {
         let name = |one: &Value| one["lesson"].as_str().unwrap().to_owned();
         (key, told["lessons"].as_array().unwrap().iter().map(|one| (name(one), one.clone())).collect())
     };
-    MACHINES.map(read).into()
+    keys().into_iter().map(read).collect()
 }
 
 fn live(machine: &Machine) -> impl Iterator<Item = f64> {
@@ -97,7 +108,7 @@ fn row(first: &str, cells: impl Iterator<Item = String>) -> String {
     format!("{}\n", line.trim_end())
 }
 
-fn table(lessons: &[String], machines: &[(&str, Machine)]) -> String {
+fn table(lessons: &[String], machines: &[(String, Machine)]) -> String {
     let mut text = heads(machines);
     for name in lessons {
         text += &row(name, machines.iter().map(|(_, machine)| machine.get(name).map_or_else(String::new, cell)));
@@ -106,14 +117,14 @@ fn table(lessons: &[String], machines: &[(&str, Machine)]) -> String {
 }
 
 /// Two lines: the kernel with its cgroup layout, and who it was.
-fn heads(machines: &[(&str, Machine)]) -> String {
+fn heads(machines: &[(String, Machine)]) -> String {
     let part = |from: usize, to: usize| {
         machines.iter().map(move |(key, _)| key.split('-').skip(from).take(to - from).collect::<Vec<_>>().join(" "))
     };
     row("kernel, cgroups", part(0, 2)) + &row("as", part(2, 3))
 }
 
-fn sums(lessons: &[String], machines: &[(&str, Machine)]) -> String {
+fn sums(lessons: &[String], machines: &[(String, Machine)]) -> String {
     let count = |way: &'static str| {
         let is_it = move |one: &&Value| one["result"] == "skipped" && one["way"] == way;
         machines.iter().map(move |(_, machine)| machine.values().filter(is_it).count().to_string())

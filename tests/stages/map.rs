@@ -76,6 +76,38 @@ fn each_form_is_what_its_reader_reads_and_no_line_is_too_wide() {
     learner.explore(["rm", "-f", "web"]).run().status(0);
 }
 
+/// The picture of the six stages is a walk: what begins in one of them has ended in the last.
+#[test]
+fn the_six_stages_are_one_chain_and_the_last_takes_back_what_the_kernel_held() {
+    let learner = Learner::new();
+    let picture = learner.explore(["map", "stages", "--json"]).run().status(0).stderr("").json();
+    let nodes = picture["nodes"].as_array().unwrap();
+    let titles: Vec<&str> = nodes.iter().map(|node| node["title"].as_str().unwrap()).collect();
+    let stages = ["pull", "create", "layer", "network", "exec", "exit"];
+    let wanted: Vec<String> = stages.iter().zip(1..).map(|(stage, number)| format!("{number} of 6: {stage}")).collect();
+    assert_eq!(titles, wanted);
+    let lines = |node: &Value| -> Vec<String> {
+        node["lines"].as_array().unwrap().iter().map(|line| line.as_str().unwrap().trim().to_owned()).collect()
+    };
+    let (exec, exit) = (lines(&nodes[4]), lines(&nodes[5]));
+    assert!(exec.iter().any(|line| line.starts_with("+ namespaces, its own: ") && line.contains("pid")), "{exec:?}");
+    for line in exec.iter().filter_map(|line| line.strip_prefix("+ process ")) {
+        assert!(exit.contains(&format!("- process {line}")), "{line}: {exit:?}");
+    }
+    assert!(learner.explore(["ps", "-aq"]).run().status(0).out.is_empty(), "the picture takes its container back");
+}
+
+#[test]
+fn a_picture_speaks_chinese_to_people_and_the_same_as_ever_to_programs() {
+    let learner = Learner::new();
+    learner.explore(["pull", "-q", "demo"]).run().status(0);
+    let map = |flags: &[&str]| learner.explore(["map", "layers", "demo"]).args(flags).run().status(0).stderr("").out;
+    let shown = map(&["--lang", "zh-CN"]);
+    assert!(shown.contains("层（只读）") && !shown.contains("read-only"), "{shown}");
+    assert!(map(&["--svg", "--lang", "zh-CN"]).contains("层（只读）"));
+    assert_eq!(map(&["--json", "--lang", "zh-CN"]), map(&["--json"]));
+}
+
 #[test]
 fn a_user_whom_nothing_lists_sees_his_own() {
     require!("stages::map::user", is_root(), "needs root to become somebody else");
@@ -147,7 +179,7 @@ fn words(svg: &str) -> Vec<String> {
     lines.skip_while(|line| line.is_empty()).map(text).filter(|line| !line.is_empty()).collect()
 }
 
-/// The pictures of `book/src/pictures.md`. `EXPLORE_MAP=write` draws them anew; the two that are the same on each machine, but for
+/// The pictures of `book/src`, in both languages. `EXPLORE_MAP=write` draws them anew; the two that are the same on each machine, but for
 /// their numbers, are compared.
 #[test]
 fn the_chapter_shows_what_is_drawn() {
@@ -156,20 +188,25 @@ fn the_chapter_shows_what_is_drawn() {
     let link = "ip link add eth0 type veth peer name far; ip addr add 192.0.2.2/24 dev eth0; ip link set eth0 up; ip link set far up; \
         ip route add default via 192.0.2.1";
     learner.program("sh", ["-c", link]).run().status(0);
-    with_container(&learner, &["--pids-limit", "50"]);
     let book = Path::new(env!("CARGO_MANIFEST_DIR")).join("book/src");
-    let page = std::fs::read_to_string(book.join("pictures.md")).unwrap();
+    let read = |name: &str| std::fs::read_to_string(book.join(name)).unwrap();
+    let pages = read("pictures.md") + &read("six-stages.md") + &read("../po/zh-CN.po");
     let write = std::env::var_os("EXPLORE_MAP").is_some_and(|value| value == "write");
-    for what in ["layers", "namespaces", "network", "cgroups", "timeline"] {
-        let arguments: &[&str] =
-            if what == "timeline" { &["map", what, "--svg"] } else { &["map", what, "web", "--svg"] };
-        let drawn = learner.explore(arguments).run().status(0).stderr("").out;
-        let name = format!("map-{what}.svg");
-        assert!(page.contains(&format!("({name})")), "{name} is not in the chapter");
+    // The six stages first: beside another container they would find its network there.
+    let all = ["stages", "layers", "namespaces", "network", "cgroups", "timeline"];
+    for (what, language) in all.iter().flat_map(|what| ["en", "zh-CN"].map(|language| (*what, language))) {
+        if what == "layers" && language == "en" {
+            with_container(&learner, &["--pids-limit", "50"]);
+        }
+        let whose: &[&str] = if ["timeline", "stages"].contains(&what) { &[] } else { &["web"] };
+        let asked = learner.explore(["--lang", language, "map", what]).args(whose).arg("--svg");
+        let drawn = asked.run().status(0).stderr("").out;
+        let name = if language == "en" { format!("map-{what}.svg") } else { format!("map-{what}.{language}.svg") };
+        assert!(pages.contains(&format!("({name})")), "{name} is in no chapter");
         if write {
             std::fs::write(book.join(&name), drawn).unwrap();
         } else if ["layers", "network"].contains(&what) {
-            let kept = std::fs::read_to_string(book.join(&name)).unwrap();
+            let kept = read(&name);
             assert!(words(&kept).len() > 8, "{:?}", words(&kept));
             assert_eq!(words(&kept), words(&drawn), "{name}: EXPLORE_MAP=write draws it anew");
         }

@@ -140,7 +140,10 @@ impl Reader for Person {
                 "h" if stop.exercise.is_some() => return Ok(Wish::Hint),
                 "r" if stop.is_live => return Ok(Wish::Again),
                 "q" => return Ok(Wish::Leave),
-                _ => {}
+                other => {
+                    let text = self.teller.say(words::NO_SUCH_KEY, &[("typed", other)]);
+                    self.teller.line(&text).map_err(RunError::Screen)?;
+                }
             }
         }
     }

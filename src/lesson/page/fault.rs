@@ -15,6 +15,19 @@ pub struct Position {
     pub column: usize,
 }
 
+impl Position {
+    /// Where a byte of `text`, which is what `file` holds, stands.
+    pub fn in_text(file: &str, text: &str, offset: usize) -> Self {
+        let before = &text[..offset.min(text.len())];
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        Self {
+            file: file.to_owned(),
+            line: before.matches('\n').count() + 1,
+            column: before[line_start..].chars().count() + 1,
+        }
+    }
+}
+
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}:{}", self.file, self.line, self.column)
@@ -59,13 +72,7 @@ impl<'a> Reading<'a> {
 
     /// Line and column of a byte.
     pub(super) fn position(&self, offset: usize) -> Position {
-        let before = &self.text[..offset.min(self.text.len())];
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        Position {
-            file: self.file.to_owned(),
-            line: before.matches('\n').count() + 1,
-            column: before[line_start..].chars().count() + 1,
-        }
+        Position::in_text(self.file, self.text, offset)
     }
 
     pub(super) fn fault(&mut self, offset: usize, expected: impl Into<String>, found: impl Into<String>) {

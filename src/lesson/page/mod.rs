@@ -19,7 +19,7 @@ pub use block::{
 pub use fault::{Fault, Position};
 pub(super) use front::yaml;
 pub use front::{Front, Stage};
-pub(super) use parse::options;
+pub(crate) use parse::options;
 pub use parse::{Link, Page, parse};
 
 #[cfg(test)]

@@ -70,7 +70,7 @@ impl Page {
 }
 
 /// The extensions of Markdown that we read, in the terminal and for the translator alike.
-pub(in crate::lesson) fn options() -> Options {
+pub(crate) fn options() -> Options {
     Options::ENABLE_GFM
         | Options::ENABLE_TABLES
         | Options::ENABLE_FOOTNOTES

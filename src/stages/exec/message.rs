@@ -2,6 +2,7 @@
 //! belongs to it. A socket that ends says something too.
 //!
 //! ```text
+// ANCHOR: protocol
 //! supervisor                                   init (PID 1 to be)
 //!   its PID is in the journal     ── go ──────►  enters its cgroups, separates its mounts, mounts the union, …
 //!   its network is connected      ── connected ► pivots, takes its name, its user, its capabilities
@@ -22,6 +23,7 @@
 //!
 //! supervisor                                   a command that has called it (`socket`)
 //!                                 ◄── attached ─ the same from here on; without this word it only waits for the end
+// ANCHOR_END: protocol
 //! ```
 
 use super::StartFailure;
