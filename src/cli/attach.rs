@@ -32,6 +32,18 @@ pub(super) struct Wanted {
     pub(super) keys: Option<DetachKeys>,
     /// `--sig-proxy`: signals for us are for it.
     pub(super) pass_signals: bool,
+    /// The end of our input is the end of its own: only of one that was made to be watched (docker's StdinOnce).
+    pub(super) ends_input: bool,
+    /// `-a`: whether its output comes out here, and its errors.
+    pub(super) output: [bool; 2],
+}
+
+/// What `-a` names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Joined {
+    Stdin,
+    Stdout,
+    Stderr,
 }
 
 /// How being attached can end.
@@ -140,13 +152,13 @@ pub(super) fn attach(attachment: &Attachment, wanted: &Wanted) -> anyhow::Result
         let ready = ready(attachment, &signals, input == Input::Open);
         let signal = if ready[1] { pass_signals(attachment, &signals, wanted) } else { None };
         if ready[2] {
-            input = pass_input(attachment, watch.as_mut());
+            input = pass_input(attachment, watch.as_mut(), wanted.ends_input);
         }
         let left = signal.map(Left::Signal).or((input == Input::Left).then_some(Left::Detached));
         if let Some(left) = left {
-            return leave(attachment).map(|ended| ended.map_or(left, Left::Ended));
+            return leave(attachment, wanted.output).map(|ended| ended.map_or(left, Left::Ended));
         }
-        match if ready[0] { pass_output(attachment)? } else { Heard::More } {
+        match if ready[0] { pass_output(attachment, wanted.output)? } else { Heard::More } {
             Heard::More => {}
             Heard::Closed => return Err(explained(AttachError::Died)),
             Heard::Ended(ended) => {
@@ -160,12 +172,12 @@ pub(super) fn attach(attachment: &Attachment, wanted: &Wanted) -> anyhow::Result
 }
 
 /// Says good-bye, and waits until that was heard: from then on the container does not depend on us. It may end just now.
-fn leave(attachment: &Attachment) -> anyhow::Result<Option<Ended>> {
+fn leave(attachment: &Attachment, output: [bool; 2]) -> anyhow::Result<Option<Ended>> {
     if message::send(&attachment.socket, &FromClient::Detached).is_err() {
         return Ok(None);
     }
     loop {
-        match pass_output(attachment)? {
+        match pass_output(attachment, output)? {
             Heard::More => {}
             Heard::Closed => return Ok(None),
             Heard::Ended(ended) => return Ok(Some(ended)),
@@ -250,13 +262,15 @@ fn send_size(attachment: &Attachment, wanted: &Wanted) {
 }
 
 /// Our input to the container.
-fn pass_input(attachment: &Attachment, watch: Option<&mut Watch<'_>>) -> Input {
+fn pass_input(attachment: &Attachment, watch: Option<&mut Watch<'_>>, ends: bool) -> Input {
     let mut buffer = [0; 16 * 1024];
     let length = match nix::unistd::read(std::io::stdin(), &mut buffer) {
         Err(Errno::EINTR | Errno::EAGAIN) => return Input::Open,
         Ok(length) if length > 0 => length,
         _ => {
-            let _ = message::send(&attachment.socket, &FromClient::InputEnded);
+            if ends {
+                let _ = message::send(&attachment.socket, &FromClient::InputEnded);
+            }
             return Input::Ended;
         }
     };
@@ -278,10 +292,11 @@ enum Heard {
     Ended(Ended),
 }
 
-/// The container's output to ours.
-fn pass_output(attachment: &Attachment) -> anyhow::Result<Heard> {
+/// The container's output to ours, where it is wanted.
+fn pass_output(attachment: &Attachment, output: [bool; 2]) -> anyhow::Result<Heard> {
     let heard = message::receive(&attachment.socket);
     match heard.map_err(AttachError::call("hear from the container's supervisor", "recvmsg"))? {
+        Packet::Data(stream, _) if !output[usize::from(stream == 2)] => {}
         Packet::Data(2, data) => std::io::stderr().write_all(&data)?,
         Packet::Data(_, data) => super::screen::write_out(&data)?,
         Packet::Message(bytes, _) => {

@@ -1,12 +1,10 @@
 //! `create`, `run` and `start`: from a wish to a container that runs.
 
-use super::attach::{self, DetachKeys, Wanted};
+use super::attach::{self, DetachKeys, Joined, Wanted};
+use super::bringing::IdFile;
 use super::program::ProgramFlags;
-use super::pulling::{Lines, Shown};
 use super::{Context, explained};
 use crate::exit::Exit;
-use crate::image;
-use crate::image::archive::Place;
 use crate::kernel::nft::Protocol;
 use crate::kernel::user;
 use crate::stages::create::{self, Container, Network, Privileges, Request};
@@ -14,6 +12,7 @@ use crate::stages::network::door::{Before, Door};
 use crate::stages::{exec, exit};
 use crate::state::Roots;
 use std::io::Write;
+use std::path::PathBuf;
 
 /// What `create` and `run` share, named as docker names it.
 #[derive(Debug, clap::Args)]
@@ -32,11 +31,22 @@ pub(super) struct Wish {
     #[arg(long)]
     name: Option<String>,
     /// Its host name; the first 12 digits of its ID without
-    #[arg(short = 'H', long)]
+    #[arg(short = 'h', long)]
     hostname: Option<String>,
     /// Note something of it: NAME=VALUE
     #[arg(short, long, value_name = "LABEL")]
     label: Vec<String>,
+    /// Note what a file lists, NAME=VALUE a line
+    #[arg(long, value_name = "FILE")]
+    label_file: Vec<PathBuf>,
+    /// Be joined to these only: stdin, stdout, stderr
+    #[arg(short, long, value_name = "STREAM")]
+    attach: Vec<Joined>,
+    /// Write its ID into a new file
+    #[arg(long, value_name = "FILE")]
+    cidfile: Option<PathBuf>,
+    #[command(flatten)]
+    bringing: super::bringing::Bringing,
     /// Set a variable: NAME=VALUE, or NAME for this shell's value
     #[arg(short, long, value_name = "VARIABLE")]
     env: Vec<String>,
@@ -58,6 +68,9 @@ pub(super) struct Wish {
     privileges: super::privileges::Flags,
     #[command(flatten)]
     program: ProgramFlags,
+    /// Print help
+    #[arg(long, action = clap::ArgAction::HelpLong, help_heading = "Everywhere")]
+    help: Option<bool>,
     /// The image: `demo` is made from this machine; `oci:FOLDER:TAG`, `oci-archive:FILE`, `docker-archive:FILE` lie there
     image: String,
     /// The command and its arguments; the image's own without
@@ -81,7 +94,18 @@ pub(super) struct Attaching {
 impl Attaching {
     pub(super) fn wanted(&self, input: bool, terminal: bool) -> Wanted {
         let keys = Some(self.detach_keys.clone().unwrap_or_default());
-        Wanted { input, terminal, keys, pass_signals: self.sig_proxy }
+        Wanted { input, terminal, keys, pass_signals: self.sig_proxy, ends_input: true, output: [true; 2] }
+    }
+}
+
+impl Wish {
+    /// What `-a` leaves of it: which streams this command is joined to.
+    fn joined(&self, mut all: Wanted) -> Wanted {
+        if !self.attach.is_empty() {
+            all.input &= self.attach.contains(&Joined::Stdin);
+            all.output = [Joined::Stdout, Joined::Stderr].map(|one| self.attach.contains(&one));
+        }
+        all
     }
 }
 
@@ -89,6 +113,7 @@ impl Attaching {
 /// Make a container, and do not start it
 #[derive(Debug, clap::Args)]
 #[command(mut_arg("root", |it| it), mut_arg("json", |it| it), mut_arg("narrate", |it| it), mut_arg("lang", |it| it))]
+#[command(disable_help_flag = true)] // -h is the host name, as docker has it
 pub(super) struct Create {
     #[command(flatten)]
     wish: Wish,
@@ -99,6 +124,7 @@ pub(super) struct Create {
 #[command(after_help = "Exit code: the command's own; 128+n if signal n ended it; 125 if explore failed; 126 if the \
     command cannot be run; 127 if it is not there.")]
 #[command(mut_arg("root", |it| it), mut_arg("json", |it| it), mut_arg("narrate", |it| it), mut_arg("lang", |it| it))]
+#[command(disable_help_flag = true)] // -h is the host name, as docker has it
 pub(super) struct Run {
     /// Run in the background and print the ID
     #[arg(short, long)]
@@ -127,7 +153,9 @@ pub(super) struct Start {
 
 pub(super) fn create(args: Create, context: &mut Context) -> anyhow::Result<Exit> {
     let roots = context.roots()?;
-    let container = make(&roots, request(args.wish, true)?, context).map_err(super::report::refused)?;
+    let (bringing, file) = (args.wish.bringing.clone(), IdFile::of(args.wish.cidfile.as_deref())?);
+    let container = make(&roots, request(args.wish, true)?, &bringing, context).map_err(super::report::refused)?;
+    file.keep(&container.id)?;
     if context.screen.json {
         context.screen.data(&container)?;
     } else {
@@ -137,16 +165,20 @@ pub(super) fn create(args: Create, context: &mut Context) -> anyhow::Result<Exit
 }
 
 pub(super) fn run(args: Run, context: &mut Context) -> anyhow::Result<Exit> {
-    let wanted = args.attaching.wanted(args.wish.interactive && !args.detach, args.wish.tty);
+    if args.detach && !args.wish.attach.is_empty() {
+        anyhow::bail!("conflicting options: cannot specify both --attach and --detach");
+    }
+    let wanted = args.wish.joined(args.attaching.wanted(args.wish.interactive && !args.detach, args.wish.tty));
     attach::check(&wanted)?;
     run_checked(args, &wanted, context).map_err(super::report::engine)
 }
 
 fn run_checked(args: Run, wanted: &Wanted, context: &mut Context) -> anyhow::Result<Exit> {
     let roots = context.roots()?;
+    let (bringing, file) = (args.wish.bringing.clone(), IdFile::of(args.wish.cidfile.as_deref())?);
     let request = request(args.wish, !args.detach)?;
     let doors = Door::open(&request.network, &request.wish, Before::Free).map_err(explained)?;
-    let request = bring(&roots, request, context)?;
+    let request = bring(&roots, request, &bringing, context)?;
     let id = create::random_id().map_err(create::CreateError::Random).map_err(explained)?;
     // It begins while we write the container down: both take a while, and most machines have two processors.
     let ahead = exec::ahead(&roots, &id, !args.detach, &doors).map_err(explained)?;
@@ -157,6 +189,7 @@ fn run_checked(args: Run, wanted: &Wanted, context: &mut Context) -> anyhow::Res
             return Err(error);
         }
     };
+    file.keep(&container.id)?;
     if !args.detach {
         attach::hold_signals()?;
     }
@@ -189,6 +222,7 @@ pub(super) fn start(args: &Start, context: &mut Context) -> anyhow::Result<Exit>
     for (name, doors) in args.containers.iter().zip(&doors) {
         let container = create::find(&roots, name).map_err(explained)?;
         let wanted = args.attaching.wanted(args.interactive && container.interactive, container.terminal);
+        let wanted = Wanted { ends_input: container.asked.attached, ..wanted };
         attach::check(&wanted)?;
         let attached = args.attach || args.interactive;
         if attached {
@@ -222,13 +256,14 @@ fn request(wish: Wish, attached: bool) -> anyhow::Result<Request> {
     let limits = wish.limits.limits().map_err(explained)?;
     let privileges: Privileges = wish.privileges.into();
     privileges.check().map_err(explained)?;
+    let labels = create::labels_in(&wish.label_file).map_err(explained)?.into_iter().chain(wish.label).collect();
     let (network, networking) = wish.network.into_wish();
     Ok(Request {
         image: wish.image,
         command: wish.command,
         name: wish.name,
         hostname: wish.hostname,
-        labels: wish.label,
+        labels,
         env: wish.env,
         program: wish.program.program(),
         env_files: wish.program.env_file,
@@ -247,25 +282,24 @@ fn request(wish: Wish, attached: bool) -> anyhow::Result<Request> {
     })
 }
 
-fn make(roots: &Roots, request: Request, context: &mut Context) -> anyhow::Result<Container> {
-    let request = bring(roots, request, context)?;
+fn make(
+    roots: &Roots,
+    request: Request,
+    bringing: &super::bringing::Bringing,
+    context: &mut Context,
+) -> anyhow::Result<Container> {
+    let request = bring(roots, request, bringing, context)?;
     create::create(roots, &request).map_err(explained)
 }
 
-/// Sees to it that the image is here; one that is not is pulled first, and it is said so, as docker does.
-fn bring(roots: &Roots, mut request: Request, context: &mut Context) -> anyhow::Result<Request> {
-    if Place::parse(&request.image).is_some() {
-        // What lies there now is meant, not what lay there when it was brought in last.
-        let mut lines = Lines::new(if context.screen.json { Shown::Nothing } else { Shown::BarAlone });
-        let pulled = super::pull::pull(roots, &request.image, context, &mut lines);
-        lines.clear();
-        request.image = pulled?.image.reference;
-    } else if let Err(image::ImageError::NotFound { name }) = image::find(roots, &request.image) {
-        let mut lines = Lines::for_missing(&name, context.screen.json);
-        let pulled = super::pull::pull(roots, &request.image, context, &mut lines);
-        lines.clear();
-        pulled?;
-    }
+/// Sees to it that the image is here.
+fn bring(
+    roots: &Roots,
+    mut request: Request,
+    bringing: &super::bringing::Bringing,
+    context: &mut Context,
+) -> anyhow::Result<Request> {
+    request.image = bringing.image(roots, &request.image, context)?;
     context.enter(roots)?;
     if let Some(warning) = warning(&request) {
         writeln!(std::io::stderr(), "explore: warning: {warning}")?;

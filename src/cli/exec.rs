@@ -8,6 +8,7 @@ use crate::stages::create;
 use crate::stages::exec::{self, Joining};
 use crate::stages::place::{Place, PlaceError, Program, Stdio};
 use std::os::fd::AsFd;
+use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
 #[allow(clippy::struct_excessive_bools)] // each is a flag of docker's
@@ -21,6 +22,9 @@ pub(super) struct Args {
     /// Set a variable: NAME=VALUE
     #[arg(short, long, value_name = "VARIABLE")]
     env: Vec<String>,
+    /// Set the variables that a file lists, NAME=VALUE a line
+    #[arg(long, value_name = "FILE")]
+    env_file: Vec<PathBuf>,
     /// Where the command starts
     #[arg(short, long, value_name = "FOLDER")]
     workdir: Option<String>,
@@ -43,7 +47,9 @@ pub(super) struct Args {
     command: Vec<String>,
 }
 
-pub(super) fn run(args: Args, context: &mut Context) -> anyhow::Result<Exit> {
+pub(super) fn run(mut args: Args, context: &mut Context) -> anyhow::Result<Exit> {
+    let of_files = create::variables_in(&args.env_file).map_err(explained).map_err(super::report::engine)?;
+    args.env.splice(0..0, of_files);
     match Place::find(&context.roots()?, &args.container) {
         Ok(place) => in_place(&place, args),
         Err(PlaceError::NotFound(_) | PlaceError::Name(_)) => in_container(args, context),
@@ -73,6 +79,8 @@ fn in_container(args: Args, context: &mut Context) -> anyhow::Result<Exit> {
         terminal: args.tty,
         keys: Some(args.detach_keys.unwrap_or_default()),
         pass_signals: true,
+        ends_input: true,
+        output: [true; 2],
     };
     attach::check(&wanted)?;
     let roots = context.container_roots()?;
@@ -88,7 +96,7 @@ fn in_container(args: Args, context: &mut Context) -> anyhow::Result<Exit> {
         detach: args.detach,
     };
     attach::hold_signals()?;
-    let attachment = exec::exec(&roots, &container, &joining).map_err(explained)?;
+    let attachment = exec::exec(&roots, &container, &joining).map_err(explained).map_err(super::report::not_run)?;
     if args.detach {
         return Ok(Exit::Ok);
     }

@@ -6,6 +6,7 @@ use crate::exit::Exit;
 use crate::image::{self, Summary, time};
 use crate::stages::create::size;
 use serde_json::Value;
+use std::io::Write;
 
 #[derive(Debug, clap::Args)]
 #[allow(clippy::struct_excessive_bools)] // each is a flag of docker's
@@ -17,25 +18,75 @@ pub(super) struct Images {
     /// Do not cut IDs
     #[arg(long)]
     no_trunc: bool,
-    /// Only those of which this holds: `dangling=true` for images without a name, `dangling=false` for the others
-    #[arg(short, long, value_name = "NAME=VALUE", value_parser = dangling)]
-    filter: Vec<bool>,
+    /// Those that are steps of others as well, as docker has it: there are none here
+    #[arg(short, long)]
+    all: bool,
+    /// Only those of which this holds: `dangling=true` for images without a name, `reference=team/*:1.?`
+    #[arg(short, long, value_name = "NAME=VALUE", value_parser = filter)]
+    filter: Vec<Filter>,
     /// With the digests of their manifests
     #[arg(long)]
     digests: bool,
     /// A line for each: `{{.ID}} {{.Tag}}`; `table …` with a heading, `json`
     #[arg(long, value_name = "TEMPLATE")]
     format: Option<String>,
+    /// Only those of this name: `debian`, or with a tag
+    #[arg(value_name = "REPOSITORY[:TAG]")]
+    name: Option<String>,
 }
 
-/// `dangling=true` and the like.
-fn dangling(text: &str) -> Result<bool, String> {
+/// What must hold of an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Filter {
+    Dangling(bool),
+    Reference(String),
+}
+
+fn filter(text: &str) -> Result<Filter, String> {
     match text.split_once('=') {
-        Some(("dangling", "true" | "1")) => Ok(true),
-        Some(("dangling", "false" | "0")) => Ok(false),
+        Some(("dangling", "true" | "1")) => Ok(Filter::Dangling(true)),
+        Some(("dangling", "false" | "0")) => Ok(Filter::Dangling(false)),
         Some(("dangling", _)) => Err("dangling is true or false".into()),
-        Some((name, _)) => Err(format!("invalid filter '{name}'; there is dangling")),
+        Some(("reference", pattern)) => Ok(Filter::Reference(pattern.to_owned())),
+        Some((name, _)) => Err(format!("invalid filter '{name}'; there are dangling and reference")),
         None => Err("bad format of filter (expected name=value)".into()),
+    }
+}
+
+impl Images {
+    fn is_wanted(&self, one: &Summary) -> bool {
+        let is_named = self.name.as_deref().is_none_or(|name| refers(name, one));
+        let dangling: Vec<bool> = self.filter.iter().filter_map(|one| match one {
+            Filter::Dangling(wanted) => Some(*wanted),
+            Filter::Reference(_) => None,
+        }).collect();
+        let mut patterns = self.filter.iter().filter_map(|one| match one {
+            Filter::Reference(pattern) => Some(pattern),
+            Filter::Dangling(_) => None,
+        }).peekable();
+        let is_like = patterns.peek().is_none() || patterns.any(|pattern| refers(pattern, one));
+        is_named && is_like && dangling.iter().all(|wanted| (one.repository == "<none>") == *wanted)
+    }
+}
+
+/// Whether a name with `*` and `?` in it, which no `/` is among, is that of an image; without a tag, with any.
+fn refers(pattern: &str, one: &Summary) -> bool {
+    let pattern = pattern.strip_prefix("docker.io/").unwrap_or(pattern);
+    let pattern = pattern.strip_prefix("library/").unwrap_or(pattern);
+    let whole = format!("{}:{}", one.repository, one.tag);
+    is_like(pattern.as_bytes(), one.repository.as_bytes()) || is_like(pattern.as_bytes(), whole.as_bytes())
+}
+
+fn is_like(pattern: &[u8], text: &[u8]) -> bool {
+    match (pattern, text) {
+        ([], []) => true,
+        ([b'*', rest @ ..], _) => {
+            let end = text.iter().position(|byte| *byte == b'/').unwrap_or(text.len());
+            (0..=end).any(|length| is_like(rest, &text[length..]))
+        }
+        ([b'?', rest @ ..], [first, others @ ..]) => *first != b'/' && is_like(rest, others),
+        ([one, rest @ ..], [first, others @ ..]) => one == first && is_like(rest, others),
+        _ => false,
     }
 }
 
@@ -57,6 +108,12 @@ pub(super) struct History {
     /// Whole IDs and commands
     #[arg(long)]
     no_trunc: bool,
+    /// Taken, and changes nothing: times and sizes are for people
+    #[arg(short = 'H', long, num_args = 0..=1, require_equals = true, value_name = "BOOL")]
+    human: Option<Option<bool>>,
+    /// A line for each step, of ID CreatedSince CreatedAt CreatedBy Size Comment
+    #[arg(long, value_name = "TEMPLATE")]
+    format: Option<String>,
     /// Name or ID
     image: String,
 }
@@ -121,6 +178,7 @@ pub(super) fn tag(args: &Tag, context: &mut Context) -> anyhow::Result<Exit> {
 }
 
 pub(super) fn history(args: &History, context: &mut Context) -> anyhow::Result<Exit> {
+    let format = Format::of(args.format.as_deref()).map_err(explained)?;
     let roots = context.roots()?;
     let steps = image::history(&roots, &args.image).map_err(explained)?;
     if context.screen.json {
@@ -140,13 +198,30 @@ pub(super) fn history(args: &History, context: &mut Context) -> anyhow::Result<E
         let text = text.replace(['\n', '\t'], " ");
         if args.no_trunc { text } else { super::columns::cut(&text, 45, true) }
     };
-    let rows: Vec<[String; 5]> = steps
-        .iter()
-        .map(|step| [id(step), since(step.created), by(&step.created_by), size(step.size), step.comment.clone()])
-        .collect();
-    context.screen.table(["IMAGE", "CREATED", "CREATED BY", "SIZE", "COMMENT"], &rows)?;
+    let fields = |step: &image::Step| {
+        serde_json::json!({
+            "ID": id(step),
+            "CreatedSince": since(step.created),
+            "CreatedAt": step.created.map(time::rfc3339).unwrap_or_default(),
+            "CreatedBy": by(&step.created_by),
+            "Size": size(step.size),
+            "Comment": step.comment,
+        })
+    };
+    let rows: Vec<Value> = steps.iter().map(fields).collect();
+    if !format.print(&rows, &STEPS, context)? {
+        context.screen.table(STEPS.map(|(heading, _)| heading), &format::cells(&rows, STEPS))?;
+    }
     Ok(Exit::Ok)
 }
+
+const STEPS: [(&str, &str); 5] = [
+    ("IMAGE", "ID"),
+    ("CREATED", "CreatedSince"),
+    ("CREATED BY", "CreatedBy"),
+    ("SIZE", "Size"),
+    ("COMMENT", "Comment"),
+];
 
 fn prune(args: &Prune, context: &mut Context) -> anyhow::Result<Exit> {
     let what =
@@ -169,6 +244,12 @@ fn prune(args: &Prune, context: &mut Context) -> anyhow::Result<Exit> {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Rmi {
+    /// With all names of an image whose ID is given; one that is not there is no failure
+    #[arg(short, long)]
+    force: bool,
+    /// Taken, and changes nothing: what no image needs any more goes
+    #[arg(long)]
+    no_prune: bool,
     /// Names, or IDs
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<String>,
@@ -184,8 +265,7 @@ pub(super) fn run(arguments: &Images, context: &mut Context) -> anyhow::Result<E
     let format = Format::of(arguments.format.as_deref()).map_err(explained)?;
     let roots = context.roots()?;
     let mut found = image::list(&roots).map_err(explained)?;
-    let is_dangling = |one: &Summary| one.repository == "<none>";
-    found.retain(|one| arguments.filter.iter().all(|wanted| is_dangling(one) == *wanted));
+    found.retain(|one| arguments.is_wanted(one));
     if context.screen.json {
         context.screen.data(&serde_json::json!({ "schema": 1, "images": found }))?;
         return Ok(Exit::Ok);
@@ -222,8 +302,11 @@ pub(super) fn remove(arguments: &Rmi, context: &mut Context) -> anyhow::Result<E
     let mut removed = Vec::new();
     let mut failed = None;
     for name in &arguments.images {
-        match image::remove(&roots, name) {
+        match image::remove(&roots, name, arguments.force) {
             Ok(lines) => removed.extend(lines),
+            Err(error @ image::ImageError::Unknown { .. }) if arguments.force => {
+                writeln!(std::io::stderr(), "explore: {error}")?;
+            }
             Err(error) => failed = failed.or(Some(error)),
         }
     }

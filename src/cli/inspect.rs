@@ -1,10 +1,10 @@
-//! `explore inspect`: all that is known of containers and images, in docker's shape as far as explore has the facts.
+//! `explore inspect`: all that is known of containers, images, networks and volumes, in docker's shape as far as explore has the facts.
 
 mod container;
 mod host_config;
 mod image;
 
-pub(super) use container::{shown_mounts, written};
+pub(super) use container::{shown_mount, shown_mounts, written};
 
 use super::template::Template;
 use super::{Context, explained};
@@ -12,6 +12,8 @@ use crate::error::Explain;
 use crate::exit::Exit;
 use crate::image::ImageError;
 use crate::stages::create::{self, CreateError};
+use crate::stages::network::NetworkError;
+use crate::stages::volume::VolumeError;
 use crate::state::Roots;
 use serde_json::Value;
 
@@ -24,7 +26,7 @@ pub(super) struct Inspect {
     /// A line for each instead: `{{.State.Status}}`, or `json`
     #[arg(short, long, value_name = "TEMPLATE")]
     format: Option<String>,
-    /// Whether it is a `container` or an `image`
+    /// Whether it is a `container`, an `image`, a `network` or a `volume`
     #[arg(long, value_name = "TYPE")]
     r#type: Option<Kind>,
     /// How much a container has written
@@ -40,6 +42,8 @@ pub(super) struct Inspect {
 enum Kind {
     Container,
     Image,
+    Network,
+    Volume,
 }
 
 /// Neither.
@@ -66,15 +70,24 @@ impl Inspect {
 }
 
 pub(super) fn run(args: &Inspect, context: &mut Context) -> anyhow::Result<Exit> {
-    let format = args.format.as_deref().filter(|format| *format != "json");
-    let template: Option<Template> = match format {
+    let roots = context.container_roots_to_look()?;
+    show(&args.names, args.format.as_deref(), context, |name| look(args, &roots, name))
+}
+
+/// All of them as one list, or a line each; what is there is shown, also where something else is not.
+pub(super) fn show(
+    names: &[String],
+    asked: Option<&str>,
+    context: &mut Context,
+    look: impl Fn(&str) -> anyhow::Result<Value>,
+) -> anyhow::Result<Exit> {
+    let template: Option<Template> = match asked.filter(|format| *format != "json") {
         Some(format) => Some(format.parse().map_err(explained)?),
         None => None,
     };
-    let roots = context.container_roots_to_look()?;
     let mut found = Vec::new();
-    let answer = super::several::each(&args.names, |name| {
-        let value = look(args, &roots, name)?;
+    let answer = super::several::each(names, |name| {
+        let value = look(name)?;
         match &template {
             Some(template) => context.screen.line(&template.render(&value).map_err(explained)?)?,
             None => found.push(value),
@@ -83,7 +96,7 @@ pub(super) fn run(args: &Inspect, context: &mut Context) -> anyhow::Result<Exit>
     });
     if template.is_none() {
         let text =
-            if args.format.is_some() || context.screen.json { serde_json::to_string(&found)? } else { pretty(&found)? };
+            if asked.is_some() || context.screen.json { serde_json::to_string(&found)? } else { pretty(&found)? };
         context.screen.line(&text)?;
     }
     answer
@@ -99,18 +112,34 @@ fn pretty(found: &[Value]) -> serde_json::Result<String> {
 }
 
 fn look(args: &Inspect, roots: &Roots, name: &str) -> anyhow::Result<Value> {
-    if args.r#type != Some(Kind::Image) {
+    if args.r#type.is_none_or(|kind| kind == Kind::Container) {
         match create::find(roots, name) {
             Ok(found) => return container::facts(roots, &found, args.size),
             Err(CreateError::NoSuchContainer(_)) if args.r#type.is_none() => {}
             Err(error) => return Err(explained(error)),
         }
     }
-    match crate::image::find(roots, name) {
-        Ok(found) => image::facts(roots, &found),
-        Err(ImageError::NotFound { .. }) if args.r#type.is_none() => Err(explained(NoObject(name.to_owned()))),
+    let image = match crate::image::find(roots, name) {
+        _ if matches!(args.r#type, Some(Kind::Network | Kind::Volume)) => None,
+        Ok(found) => return image::facts(roots, &found),
         // What is no name at all is no object either.
-        Err(ImageError::Reference(_)) => Err(explained(NoObject(name.to_owned()))),
-        Err(error) => Err(explained(error)),
+        Err(ImageError::NotFound { .. } | ImageError::Reference(_)) if args.r#type.is_none() => None,
+        Err(ImageError::Reference(_)) => return Err(explained(NoObject(name.to_owned()))),
+        Err(error) => Some(error),
+    };
+    if let Some(error) = image {
+        return Err(explained(error));
+    }
+    if args.r#type != Some(Kind::Volume) {
+        match super::network::manage::facts(roots, name) {
+            Err(NetworkError::NoSuchNetwork(_)) if args.r#type.is_none() => {}
+            other => return other.map_err(explained),
+        }
+    }
+    match super::volume::facts(roots, name) {
+        Err(VolumeError::NoSuch(_) | VolumeError::Name(_)) if args.r#type.is_none() => {
+            Err(explained(NoObject(name.to_owned())))
+        }
+        other => other.map_err(explained),
     }
 }

@@ -8,6 +8,7 @@ use crate::stages::exit::Signal;
 use crate::stages::network::door::{Before, Door};
 use crate::stages::{exec, exit};
 use crate::state::Roots;
+use std::io::Write;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Stop {
@@ -140,7 +141,13 @@ pub(super) fn rm(args: &Rm, context: &mut Context) -> anyhow::Result<Exit> {
     let roots = context.container_roots()?;
     let volumes = if args.volumes { exit::Volumes::Anonymous } else { exit::Volumes::Keep };
     each(&args.containers, |name| {
-        let container = create::find(&roots, name).map_err(explained)?;
+        let container = match create::find(&roots, name) {
+            // With -f it is said, and is no failure: that is what was wanted.
+            Err(error @ create::CreateError::NoSuchContainer(_)) if args.force => {
+                return Ok(writeln!(std::io::stderr(), "explore: {error}")?);
+            }
+            other => other.map_err(explained)?,
+        };
         exit::remove(&roots, &container, args.force, volumes).map_err(explained)?;
         Ok(context.screen.line(name)?)
     })

@@ -4,6 +4,7 @@ mod applet;
 mod archive;
 mod attach;
 mod book;
+mod bringing;
 mod clean;
 mod columns;
 mod commit;
@@ -42,6 +43,7 @@ mod ps;
 mod pull;
 mod pulling;
 mod push;
+mod refused;
 mod registry;
 mod report;
 mod screen;
@@ -103,7 +105,7 @@ enum Command {
     /// The same commands as docker groups them: `explore container ls` is `explore ps`
     #[command(display_order = 44)]
     Container(verbs::Group),
-    /// Show all that is known of containers and images
+    /// Show all that is known of containers, images, networks and volumes
     #[command(display_order = 44)]
     Inspect(inspect::Inspect),
     /// Lessons that run on this machine, and that the kernel marks.

@@ -2,7 +2,7 @@
 //! And networks with names of their own.
 
 pub(super) mod flags;
-mod manage;
+pub(super) mod manage;
 mod render;
 
 use super::{Context, explained};
@@ -11,9 +11,10 @@ use crate::kernel::netns;
 use crate::stages::connection;
 use crate::stages::create::{self, Container};
 use crate::stages::exec::running;
-use crate::stages::network::{self, Lease};
+use crate::stages::network::{self, Also, Lease};
 use crate::state::Roots;
 use serde_json::json;
+use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
@@ -59,18 +60,33 @@ enum Verb {
     /// Remove networks that no container is on
     #[command(visible_alias = "remove")]
     Rm {
+        /// One that is not there is no error
+        #[arg(short, long)]
+        force: bool,
         /// Names or IDs
         #[arg(required = true)]
         networks: Vec<String>,
     },
     /// Show networks and who is on them, as JSON
     Inspect {
+        /// A line for each instead: `{{.Id}}`, or `json`
+        #[arg(short, long, value_name = "TEMPLATE")]
+        format: Option<String>,
+        /// Taken, and changes nothing: all is shown anyway
+        #[arg(short, long)]
+        verbose: bool,
         /// Names or IDs
         #[arg(required = true)]
         networks: Vec<String>,
     },
     /// Connect a container to one more network, at once and at each start
     Connect {
+        /// A further name of it there
+        #[arg(long, value_name = "NAME")]
+        alias: Vec<String>,
+        /// Its address there, on a network with a --subnet
+        #[arg(long, value_name = "ADDRESS")]
+        ip: Option<Ipv4Addr>,
         /// Name or ID of the network
         network: String,
         /// Name or ID of the container
@@ -78,13 +94,20 @@ enum Verb {
     },
     /// Take a container off a network
     Disconnect {
+        /// Taken, and changes nothing: a container that runs is cut off anyway
+        #[arg(short, long)]
+        force: bool,
         /// Name or ID of the network
         network: String,
         /// Name or ID of the container
         container: String,
     },
     /// Remove all networks that no container is made for
-    Prune,
+    Prune {
+        /// Do not ask
+        #[arg(short, long)]
+        force: bool,
+    },
 }
 
 /// Runs `explore network`.
@@ -108,11 +131,14 @@ pub(super) fn run(args: Args, context: &mut Context) -> anyhow::Result<Exit> {
         Verb::Leases => leases(context),
         Verb::Create(args) => manage::create(args, context),
         Verb::Ls { quiet, no_trunc, format } => manage::ls(quiet, no_trunc, format.as_deref(), context),
-        Verb::Rm { networks } => manage::rm(&networks, context),
-        Verb::Inspect { networks } => manage::inspect(&networks, context),
-        Verb::Connect { network, container } => manage::connect(&network, &container, context),
-        Verb::Disconnect { network, container } => manage::disconnect(&network, &container, context),
-        Verb::Prune => manage::prune(context),
+        Verb::Rm { force, networks } => manage::rm(force, &networks, context),
+        Verb::Inspect { networks, format, .. } => manage::inspect(&networks, format.as_deref(), context),
+        Verb::Connect { network, container, alias, ip } => {
+            let also = Also { network: String::new(), aliases: alias, ip };
+            manage::connect(&network, &container, also, context)
+        },
+        Verb::Disconnect { network, container, .. } => manage::disconnect(&network, &container, context),
+        Verb::Prune { force } => manage::prune(force, context),
     }
 }
 

@@ -45,7 +45,7 @@ pub(super) fn pull(roots: &Roots, image: &str, context: &mut Context, lines: &mu
     pull_with(Options::default(), roots, image, context, lines)
 }
 
-fn pull_with(
+pub(super) fn pull_with(
     mut options: Options,
     roots: &Roots,
     image: &str,

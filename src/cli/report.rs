@@ -91,6 +91,19 @@ pub(super) fn refused(error: anyhow::Error) -> anyhow::Error {
     }
 }
 
+/// For `exec`, whose program docker calls one that cannot be run, whatever kept it from that.
+pub(super) fn not_run(error: anyhow::Error) -> anyhow::Error {
+    match error.downcast::<Explained>() {
+        Ok(mut explained) => {
+            if explained.exit == Exit::Engine {
+                explained.exit = Exit::NotExecutable;
+            }
+            explained.into()
+        }
+        Err(error) => error,
+    }
+}
+
 /// For what docker answers 125 to whatever was wrong, such as `run`: a failure that has no code of its own.
 pub(super) fn engine(error: anyhow::Error) -> anyhow::Error {
     if is_closed_pipe(&error) {
@@ -150,13 +163,16 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
 /// A command line that clap refused, or `--help` and `--version`, which it also answers this way.
 pub(super) fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
     let asked = !error.use_stderr();
-    if error.print().is_err() {
+    let words: Vec<&str> = command_words(arguments).collect();
+    if let Some((why, hint)) = super::refused::of(error, &words) {
+        let _ = std::io::stderr().write_all(format!("explore: {why}\nhint: {hint}\n").as_bytes());
+    } else if error.print().is_err() {
         return finish(Ok(Exit::Signal(libc::SIGPIPE)));
     }
     if asked {
         return Exit::Ok.into();
     }
-    let mut words = command_words(arguments);
+    let mut words = words.into_iter();
     let like_docker = match (words.next(), words.next()) {
         (Some("volume"), verb) => verb.is_some_and(|verb| LIKE_DOCKER_VOLUME.contains(&verb)),
         (Some("network"), verb) => verb.is_some_and(|verb| LIKE_DOCKER_NETWORK.contains(&verb)),

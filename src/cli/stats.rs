@@ -1,15 +1,17 @@
 //! `stats`: what containers use.
 
+use super::format::Format;
 use super::{Context, explained};
 use crate::exit::Exit;
 use crate::stages::create::{self, Container};
 use crate::stages::exec::{self, Running, Sample, Usage};
 use crate::state::Roots;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::time::Duration;
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "-- stands for what no cgroup counts for this container.")]
+#[command(after_help = "-- stands for what no cgroup counts for this container.\n\
+    Fields of --format: Container ID Name CPUPerc MemUsage MemPerc NetIO BlockIO PIDs.")]
 pub(super) struct Stats {
     /// Those that do not run as well
     #[arg(short, long)]
@@ -20,14 +22,30 @@ pub(super) struct Stats {
     /// Whole IDs
     #[arg(long)]
     no_trunc: bool,
+    /// A line for each: `{{.Name}} {{.MemPerc}}`; `table …` with a heading, `json`
+    #[arg(long, value_name = "TEMPLATE")]
+    format: Option<String>,
     /// Names or IDs; all that run without
     containers: Vec<String>,
 }
+
+/// Headings, and docker's fields of `--format`.
+const COLUMNS: [(&str, &str); 8] = [
+    ("CONTAINER ID", "ID"),
+    ("NAME", "Name"),
+    ("CPU %", "CPUPerc"),
+    ("MEM USAGE / LIMIT", "MemUsage"),
+    ("MEM %", "MemPerc"),
+    ("NET I/O", "NetIO"),
+    ("BLOCK I/O", "BlockIO"),
+    ("PIDS", "PIDs"),
+];
 
 /// Between two looks.
 const PERIOD: Duration = Duration::from_secs(1);
 
 pub(super) fn run(args: &Stats, context: &mut Context) -> anyhow::Result<Exit> {
+    let format = Format::of(args.format.as_deref()).map_err(explained)?;
     let roots = context.container_roots_to_look()?;
     let mut before = look(&roots, args)?;
     loop {
@@ -39,7 +57,7 @@ pub(super) fn run(args: &Stats, context: &mut Context) -> anyhow::Result<Exit> {
             // From the top left corner, over what was there.
             context.screen.print("\x1b[H\x1b[J")?;
         }
-        show(&usages, args, context)?;
+        show(&usages, args, &format, context)?;
         if args.no_stream {
             return Ok(Exit::Ok);
         }
@@ -67,7 +85,7 @@ fn look(roots: &Roots, args: &Stats) -> anyhow::Result<Vec<(Container, Option<Sa
     Ok(found)
 }
 
-fn show(usages: &[(Container, Usage)], args: &Stats, context: &mut Context) -> anyhow::Result<()> {
+fn show(usages: &[(Container, Usage)], args: &Stats, format: &Format, context: &mut Context) -> anyhow::Result<()> {
     if context.screen.json {
         let data: Vec<_> =
             usages.iter().map(|(one, usage)| json!({ "id": one.id, "name": one.name, "usage": usage })).collect();
@@ -75,8 +93,14 @@ fn show(usages: &[(Container, Usage)], args: &Stats, context: &mut Context) -> a
     }
     let id = |one: &Container| if args.no_trunc { one.id.clone() } else { one.id[..12].to_owned() };
     let rows: Vec<[String; 8]> = usages.iter().map(|(one, usage)| row(id(one), one.name.clone(), usage)).collect();
-    let header = ["CONTAINER ID", "NAME", "CPU %", "MEM USAGE / LIMIT", "MEM %", "NET I/O", "BLOCK I/O", "PIDS"];
-    Ok(context.screen.table(header, &rows)?)
+    let fields = |row: &[String; 8]| {
+        let named = COLUMNS.iter().zip(row).map(|((_, name), value)| ((*name).to_owned(), json!(value)));
+        Value::Object(named.chain([("Container".to_owned(), json!(row[0]))]).collect())
+    };
+    if !format.print(&rows.iter().map(fields).collect::<Vec<_>>(), &COLUMNS, context)? {
+        context.screen.table(COLUMNS.map(|(heading, _)| heading), &rows)?;
+    }
+    Ok(())
 }
 
 fn row(id: String, name: String, usage: &Usage) -> [String; 8] {

@@ -1,20 +1,19 @@
-//! `--format`: the simple part of Go's templates, as docker's commands take them. What is not part of it is refused by
-//! name, never printed wrongly.
+//! `--format`: Go's templates, as docker's commands take them. What is not understood is refused by name, never printed
+//! wrongly.
+//!
+//! Left out: `define`, `template`, `block`, `break`, `continue`, functions that nobody needs for a line of text.
 
+mod eval;
+mod function;
+mod parse;
+
+use eval::Scope;
+use parse::{Operand, Part, Pipe};
 use serde_json::Value;
 
 /// A template that was understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Template(Vec<Part>);
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Part {
-    Text(String),
-    /// `{{.A.B}}`
-    Field(Vec<String>),
-    /// `{{json .A.B}}`
-    Json(Vec<String>),
-}
 
 /// What is wrong with a template.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -22,6 +21,9 @@ pub(super) enum TemplateError {
     /// The braces do not match.
     #[error("template parsing error: {0:?} is not closed by }}}}")]
     Open(String),
+    /// `{{if …}}` without its end.
+    #[error("template parsing error: {{{{{0}}}}} has no {{{{end}}}}")]
+    NoEnd(String),
     /// More than explore understands.
     #[error("template parsing error: explore does not understand {{{{{0}}}}}")]
     Unknown(String),
@@ -33,12 +35,19 @@ pub(super) enum TemplateError {
         /// What there is.
         there: String,
     },
+    /// It does not fit what is there.
+    #[error("template: {0}")]
+    Value(String),
 }
 
 impl crate::error::Explain for TemplateError {
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Unknown(_) => Some("{{.Name}}, {{.State.Status}} and {{json .State}} are what it knows".into()),
+            Self::Unknown(_) => Some(
+                "{{.State.Status}}, {{json .State}}, {{range .Mounts}}{{.Source}} {{end}}, {{if .State.Running}}up{{end}}, \
+                 {{index .Config.Labels \"name\"}}: with these words nearly all can be said"
+                    .into(),
+            ),
             _ => None,
         }
     }
@@ -48,38 +57,7 @@ impl std::str::FromStr for Template {
     type Err = TemplateError;
 
     fn from_str(text: &str) -> Result<Self, TemplateError> {
-        let mut parts = Vec::new();
-        let mut rest = text;
-        while let Some((before, after)) = rest.split_once("{{") {
-            let (action, behind) = after.split_once("}}").ok_or_else(|| TemplateError::Open(after.to_owned()))?;
-            parts.push(Part::Text(unescape(before)));
-            parts.push(action_of(action.trim()).ok_or_else(|| TemplateError::Unknown(action.trim().to_owned()))?);
-            rest = behind;
-        }
-        parts.push(Part::Text(unescape(rest)));
-        Ok(Self(parts))
-    }
-}
-
-/// Tabs and newlines may be written as a shell can pass them on.
-fn unescape(text: &str) -> String {
-    text.replace("\\t", "\t").replace("\\n", "\n")
-}
-
-fn action_of(action: &str) -> Option<Part> {
-    if let Some(path) = action.strip_prefix("json ") {
-        return Some(Part::Json(path_of(path.trim())?));
-    }
-    Some(Part::Field(path_of(action)?))
-}
-
-fn path_of(text: &str) -> Option<Vec<String>> {
-    let path = text.strip_prefix('.')?;
-    let good = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    match path.split('.').map(str::to_owned).collect::<Vec<_>>() {
-        _ if path.is_empty() => Some(Vec::new()),
-        names if names.iter().all(|name| good(name)) => Some(names),
-        _ => None,
+        parse::parse(text).map(Self)
     }
 }
 
@@ -87,50 +65,36 @@ impl Template {
     /// The text for one value.
     ///
     /// # Errors
-    /// [`TemplateError::Field`].
+    /// [`TemplateError::Field`], [`TemplateError::Value`].
     pub(super) fn render(&self, value: &Value) -> Result<String, TemplateError> {
         let mut text = String::new();
-        for part in &self.0 {
-            match part {
-                Part::Text(plain) => text.push_str(plain),
-                Part::Field(path) => text.push_str(&as_go_prints(field(value, path)?)),
-                Part::Json(path) => text.push_str(&field(value, path)?.to_string()),
-            }
-        }
+        Scope::of(value).render(&self.0, &mut text)?;
         Ok(text)
     }
 
     /// The heading of a table: the names of the fields in capitals, as docker has them.
     pub(super) fn heading(&self, name: impl Fn(&str) -> String) -> String {
-        let piece = |part: &Part| match part {
-            Part::Text(plain) => plain.clone(),
-            Part::Field(path) | Part::Json(path) => name(path.last().map_or("", String::as_str)),
-        };
-        self.0.iter().map(piece).collect()
+        heading(&self.0, &name)
     }
 }
 
-fn field<'a>(value: &'a Value, path: &[String]) -> Result<&'a Value, TemplateError> {
-    path.iter().try_fold(value, |value, name| {
-        value.get(name).ok_or_else(|| {
-            let names = value.as_object().map(|map| map.keys().cloned().collect::<Vec<_>>().join(", "));
-            TemplateError::Field { field: name.clone(), there: names.unwrap_or_else(|| "none in it".into()) }
-        })
+fn heading(parts: &[Part], name: &dyn Fn(&str) -> String) -> String {
+    let piece = |part: &Part| match part {
+        Part::Text(plain) => plain.clone(),
+        Part::Print(None, pipe) => named(pipe).map(name).unwrap_or_default(),
+        Part::Print(Some(_), _) => String::new(),
+        Part::If(_, then, _) | Part::With(_, then, _) | Part::Range(_, _, then, _) => heading(then, name),
+    };
+    parts.iter().map(piece).collect()
+}
+
+/// The field that a pipe is about.
+fn named(pipe: &Pipe) -> Option<&str> {
+    pipe.iter().flatten().find_map(|operand| match operand {
+        Operand::Dot(path) => path.last().map(String::as_str),
+        Operand::Group(inner, _) => named(inner),
+        _ => None,
     })
-}
-
-/// `[a b]` and `map[a:1]` for lists and objects.
-fn as_go_prints(value: &Value) -> String {
-    match value {
-        Value::Null => "<nil>".to_owned(),
-        Value::String(text) => text.clone(),
-        Value::Array(list) => format!("[{}]", list.iter().map(as_go_prints).collect::<Vec<_>>().join(" ")),
-        Value::Object(map) => {
-            let entries: Vec<String> = map.iter().map(|(name, one)| format!("{name}:{}", as_go_prints(one))).collect();
-            format!("map[{}]", entries.join(" "))
-        }
-        other => other.to_string(),
-    }
 }
 
 #[cfg(test)]
@@ -139,28 +103,65 @@ mod tests {
     use serde_json::json;
 
     fn render(template: &str) -> Result<String, String> {
-        let value = json!({ "Id": "1f", "State": { "Pid": 7, "On": true }, "Env": ["A=1", "B=2"], "No": null });
+        let value = json!({
+            "Id": "1f2e3d", "State": { "Pid": 7, "On": true }, "Env": ["A=1", "B=2"], "No": null, "Labels": "a=1,b=2",
+            "Networks": { "back": { "IP": "10.0.0.2" }, "front": { "IP": "10.1.0.2" } }, "Map": { "80/tcp": [{ "P": "8080" }] },
+        });
         let template: Template = template.parse().map_err(|error: TemplateError| error.to_string())?;
         template.render(&value).map_err(|error| error.to_string())
     }
 
     #[test]
     fn what_is_known_is_printed_as_go_prints_it() {
-        assert_eq!(render("{{.Id}}\\t{{ .State.Pid }} {{.State.On}}"), Ok("1f\t7 true".into()));
-        assert_eq!(render("{{.Env}} {{.State}} {{.No}}"), Ok("[A=1 B=2] map[On:true Pid:7] <nil>".into()));
-        assert_eq!(render("{{json .Env}}"), Ok("[\"A=1\",\"B=2\"]".into()));
+        for (template, text) in [
+            ("{{.Id}}\\t{{ .State.Pid }} {{.State.On}}", "1f2e3d\t7 true"),
+            ("{{.Env}} {{.State}} {{.No}}", "[A=1 B=2] map[On:true Pid:7] <nil>"),
+            ("{{json .Env}}", "[\"A=1\",\"B=2\"]"),
+            ("{{range .Networks}}{{.IP}} {{end}}", "10.0.0.2 10.1.0.2 "),
+            ("{{range $name, $it := .Networks}}{{$name}}={{$it.IP}};{{end}}", "back=10.0.0.2;front=10.1.0.2;"),
+            ("{{range $at, $one := .Env}}{{if $at}},{{end}}{{$one}}{{end}}", "A=1,B=2"),
+            ("{{range .No}}x{{else}}none{{end}}", "none"),
+            ("{{range .Env}}{{println .}}{{end}}", "A=1\nB=2\n"),
+            ("{{if .State.On}}up{{else}}down{{end}}", "up"),
+            ("{{if .State.Nope}}up{{else if eq .Id \"1f2e3d\"}}it{{else}}down{{end}}", "it"),
+            ("{{with .State}}{{.Pid}} {{$.Id}}{{end}}", "7 1f2e3d"),
+            ("{{(index (index .Map \"80/tcp\") 0).P}}", "8080"),
+            ("{{index .Env 1}} {{len .Env}} {{.Id | upper}}", "B=2 2 1F2E3D"),
+            ("{{join .Env \",\"}} {{.Env | json}} {{printf \"%.3s|%-4d|%q\" .Id .State.Pid .Id}}", "A=1,B=2 [\"A=1\",\"B=2\"] 1f2|7   |\"1f2e3d\""),
+            ("a {{- /* b */ -}} c", "ac"),
+            ("{{$x := .Id}}{{truncate $x 2}}", "1f"),
+            ("{{and .State.On (not .No)}} {{or .No \"x\"}} {{ne .Id \"y\"}} {{gt .State.Pid 3}}", "true x true true"),
+            ("{{.Label \"b\"}}", "2"),
+            ("{{title \"so it is\"}} {{split \"a/b\" \"/\"}}", "So It Is [a b]"),
+            ("{{\"}}\"}}", "}}"),
+        ] {
+            assert_eq!(render(template), Ok(text.to_owned()), "{template}");
+        }
     }
 
     #[test]
     fn what_is_not_known_is_named() {
         for (template, says) in [
-            ("{{range .Env}}", "does not understand {{range .Env}}"),
+            ("{{range .Env}}", "{{range .Env}} has no {{end}}"),
+            ("{{end}}", "does not understand {{end}}"),
             ("{{.Id", "is not closed"),
             ("{{.State.Nope}}", "can't evaluate field Nope: there are On, Pid"),
             ("{{Id}}", "does not understand {{Id}}"),
+            ("{{define \"x\"}}{{end}}", "does not understand {{define \"x\"}}"),
+            ("{{index .Env 7}}", "index out of range: 7"),
+            ("{{$x}}", "undefined variable \"$x\""),
+            ("{{range .Id}}{{end}}", "range can't iterate over 1f2e3d"),
+            ("{{}}", "does not understand {{}}"),
+            ("{{(.Id}}", "does not understand {{(.Id}}"),
         ] {
             let told = render(template).unwrap_err();
-            assert!(told.contains(says), "{told}");
+            assert!(told.contains(says), "{template}: {told}");
         }
+    }
+
+    #[test]
+    fn a_heading_is_made_of_the_fields() {
+        let template: Template = "{{.Id}}\\t{{upper .State}}{{if .No}}\\t{{.No}}{{end}}".parse().unwrap();
+        assert_eq!(template.heading(str::to_uppercase), "ID\tSTATE\tNO");
     }
 }

@@ -122,7 +122,7 @@ pub(super) struct Group {
 enum Grouped {
     #[command(flatten)]
     Verb(Box<Verb>),
-    /// Show all that is known of containers and images
+    /// Show all that is known of containers, images, networks and volumes
     Inspect(inspect::Inspect),
     /// Remove all containers that do not run
     Prune(prune::Prune),

@@ -47,6 +47,9 @@ enum Verb {
     },
     /// Show volumes, and where their content is, as JSON
     Inspect {
+        /// A line for each instead: `{{.Mountpoint}}`, or `json`
+        #[arg(short, long, value_name = "TEMPLATE")]
+        format: Option<String>,
         /// Names
         #[arg(required = true)]
         volumes: Vec<String>,
@@ -101,7 +104,10 @@ pub(super) fn run(args: Args, context: &mut Context) -> anyhow::Result<Exit> {
         Verb::Create { driver, .. } if driver != "local" => Err(explained(WrongWord::Driver(driver))),
         Verb::Create { label, name, .. } => create_one(name.as_deref(), &label, context),
         Verb::Ls { quiet, filter, format } => ls(quiet, &filter, format.as_deref(), context),
-        Verb::Inspect { volumes } => inspect(&volumes, context),
+        Verb::Inspect { volumes, format } => {
+            let roots = context.container_roots_to_look()?;
+            super::inspect::show(&volumes, format.as_deref(), context, |name| facts(&roots, name).map_err(explained))
+        }
         Verb::Rm { force, volumes } => rm(force, &volumes, context),
         Verb::Prune { all, force } => prune(all, force, context),
     }
@@ -209,17 +215,9 @@ fn described(roots: &Roots, volume: &Volume) -> serde_json::Value {
     })
 }
 
-/// What is there is shown, also where something else is not.
-fn inspect(names: &[String], context: &mut Context) -> anyhow::Result<Exit> {
-    let roots = context.container_roots_to_look()?;
-    let mut found = Vec::new();
-    let result = each(names, |name| {
-        let volume = volume::find(&roots, name).map_err(explained)?;
-        found.push(described(&roots, &volume));
-        Ok(())
-    });
-    context.screen.print(&(serde_json::to_string_pretty(&found)? + "\n"))?;
-    result
+/// A volume for `inspect`, which is not told what kind of thing it shall show.
+pub(super) fn facts(roots: &Roots, name: &str) -> Result<Value, VolumeError> {
+    Ok(described(roots, &volume::find(roots, name)?))
 }
 
 fn rm(force: bool, names: &[String], context: &mut Context) -> anyhow::Result<Exit> {

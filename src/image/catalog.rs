@@ -202,8 +202,9 @@ fn summary(image: &Image) -> Summary {
 /// it: `Untagged: …`, `Deleted: …`.
 ///
 /// # Errors
-/// [`ImageError::InUse`] where a container stands on it and this is its last name, [`ImageError::Unknown`].
-pub fn remove(roots: &Roots, reference: &str) -> Result<Vec<String>, ImageError> {
+/// [`ImageError::InUse`] where a container stands on it and this is its last name, [`ImageError::Unknown`];
+/// [`ImageError::Names`] for an ID that has several, unless all of them are meant (`force`).
+pub fn remove(roots: &Roots, reference: &str, force: bool) -> Result<Vec<String>, ImageError> {
     let Some(layout) = Layout::existing(&roots.images())? else {
         return Err(ImageError::Unknown { name: reference.to_owned() });
     };
@@ -212,13 +213,26 @@ pub fn remove(roots: &Roots, reference: &str) -> Result<Vec<String>, ImageError>
     // A damaged image can be removed, too: what it was does not matter then.
     let id = manifest(&layout, &descriptor)
         .map_or_else(|_| descriptor.digest().to_string(), |manifest| manifest.config().digest().to_string());
-    let same = |one: &&Descriptor| one.digest() == descriptor.digest();
-    let is_last = layout.index()?.manifests().iter().filter(same).count() == 1;
+    let index = layout.index()?;
+    let mut all: Vec<&Descriptor> = index.manifests().iter().filter(|one| one.digest() == descriptor.digest()).collect();
+    let by_name = Name::parse(reference).is_ok_and(|typed| {
+        typed.digest.is_some() || name.as_deref().and_then(|name| Name::parse(name).ok()).is_some_and(|own| own == typed)
+    });
+    let is_last = all.len() == 1 || !by_name;
     if let Some(container) = container_on(roots, &id).filter(|_| is_last) {
         return Err(ImageError::InUse { name: name.unwrap_or(id), container });
     }
-    layout.untag(&descriptor)?;
-    let mut removed: Vec<String> = name.map(|name| format!("Untagged: {name}")).into_iter().collect();
+    if by_name {
+        all.retain(|one| **one == descriptor);
+    } else if all.len() > 1 && !force {
+        let names = all.iter().filter_map(|one| name_of(one)).map(str::to_owned).collect();
+        return Err(ImageError::Names { id: reference.to_owned(), names });
+    }
+    let mut removed = Vec::new();
+    for one in all {
+        layout.untag(one)?;
+        removed.extend(name_of(one).map(|name| format!("Untagged: {name}")));
+    }
     if is_last {
         removed.push(format!("Deleted: {id}"));
     }

@@ -26,6 +26,14 @@ pub enum ImageError {
         /// What was asked for.
         name: String,
     },
+    /// By its ID it would lose all its names.
+    #[error("unable to delete {id} (must be forced): image has several names")]
+    Names {
+        /// As it was typed.
+        id: String,
+        /// Them.
+        names: Vec<String>,
+    },
     /// The beginning of an ID fits several.
     #[error("{prefix:?} is the beginning of several image IDs")]
     Ambiguous {
@@ -149,6 +157,7 @@ impl Explain for ImageError {
             }
             Self::Digest { .. } | Self::Size { .. } => Some("nothing of it was kept".into()),
             Self::InUse { container, .. } => Some(format!("remove the container first: `explore rm {container}`")),
+            Self::Names { names, .. } => Some(format!("say which of {}, or take them all away with -f", names.join(", "))),
             Self::Choose { path, there, .. } => {
                 let first = there.first().map_or("NAME", String::as_str);
                 Some(format!("its name or its tag stands after the path: {}:{first}", path.display()))

@@ -1,6 +1,6 @@
 //! Which of the images of an index: `linux/amd64`, `linux/arm/v7`. image-spec, image-index.md, "platform".
 
-use oci_spec::image::{Arch, Descriptor, ImageIndex, Os};
+use oci_spec::image::{Arch, Descriptor, ImageConfiguration, ImageIndex, Os};
 use std::fmt;
 
 /// A platform, as `--platform` has it.
@@ -57,6 +57,18 @@ impl std::str::FromStr for Platform {
 }
 
 impl Platform {
+    /// What an image is for, as its configuration says.
+    pub fn of(config: &ImageConfiguration) -> Self {
+        Self { os: config.os().clone(), architecture: config.architecture().clone(), variant: config.variant().clone() }
+    }
+
+    /// Whether an image is for this one. A variant counts only where both name one.
+    pub fn is_of(&self, config: &ImageConfiguration) -> bool {
+        let its = Self::of(config);
+        let variant = self.variant.is_none() || its.variant.is_none() || self.variant == its.variant;
+        self.os == its.os && self.architecture == its.architecture && variant
+    }
+
     /// The descriptor for it among those of an index. Where a variant is wanted, one that says none will do, too.
     pub fn among<'a>(&self, index: &'a ImageIndex) -> Option<&'a Descriptor> {
         let fits = |one: &&Descriptor| {

@@ -6,7 +6,7 @@ use crate::exit::Exit;
 use crate::kernel::netns;
 use crate::stages::create::{self, Container, CreateError, Network};
 use crate::stages::exec::running;
-use crate::stages::network::{self, Connected, Definition, EtcFiles, Lease, Names, NetworkError, Subject};
+use crate::stages::network::{self, Also, Connected, Definition, EtcFiles, Lease, Names, NetworkError, Subject};
 use crate::state::{ProcessIdentity, RecordError, Roots};
 use std::fs::File;
 use std::io;
@@ -157,27 +157,32 @@ pub fn connect(
     roots: &Roots,
     container: &Container,
     definition: &Definition,
+    also: Also,
 ) -> Result<Option<Lease>, ConnectionError> {
     let (Network::Bridge | Network::Named(_)) = &container.network else {
         let (name, mode) = (container.name.clone(), container.network.to_string());
         return Err(ConnectionError::NoCable { name, mode });
     };
     let is_own = container.network.network() == Some(definition.name.as_str());
-    if is_own || container.wish.also.contains(&definition.name) {
+    if is_own || container.wish.also_on(&definition.name).is_some() {
         let text = format!("endpoint with name {} already exists in network {}", container.name, definition.name);
         return Err(NetworkError::Conflict(text).into());
     }
+    if also.ip.is_some() && !definition.is_own() {
+        let text = "user specified IP address is supported on user defined networks only";
+        return Err(NetworkError::Conflict(text.into()).into());
+    }
+    let mut changed = container.clone();
+    changed.wish.also.push(Also { network: definition.name.clone(), ..also });
     let lease = match netns_of(roots, &container.id) {
         Some((netns, holder)) => {
-            Some(network::join(roots, subject(container), definition, netns.as_fd(), Some(holder))?)
+            Some(network::join(roots, subject(&changed), definition, netns.as_fd(), Some(holder))?)
         }
         None => match network::pinned(roots, &container.id) {
-            Some(netns) => Some(network::join(roots, subject(container), definition, netns.as_fd(), None)?),
+            Some(netns) => Some(network::join(roots, subject(&changed), definition, netns.as_fd(), None)?),
             None => None,
         },
     };
-    let mut changed = container.clone();
-    changed.wish.also.push(definition.name.clone());
     create::save(roots, &changed)?;
     Ok(lease)
 }
@@ -188,7 +193,7 @@ pub fn connect(
 /// All of [`ConnectionError`].
 pub fn disconnect(roots: &Roots, container: &Container, definition: &Definition) -> Result<(), ConnectionError> {
     let is_own = container.network.network() == Some(definition.name.as_str());
-    let is_also = container.wish.also.contains(&definition.name);
+    let is_also = container.wish.also_on(&definition.name).is_some();
     match network::leave(roots, &container.id, &definition.name) {
         Err(NetworkError::NotOn { .. }) if is_also => {}
         Err(NetworkError::NotOn { .. }) if is_own => {
@@ -198,7 +203,7 @@ pub fn disconnect(roots: &Roots, container: &Container, definition: &Definition)
     }
     if is_also {
         let mut changed = container.clone();
-        changed.wish.also.retain(|name| *name != definition.name);
+        changed.wish.also.retain(|one| one.network != definition.name);
         create::save(roots, &changed)?;
     }
     Ok(())

@@ -120,12 +120,16 @@ fn mounts(roots: &Roots, one: &Container) -> Vec<Value> {
 
 /// What those mounts show: the names of volumes, the paths of others.
 pub(in crate::cli) fn shown_mounts(one: &Container) -> Vec<String> {
-    let shown = |mount: &MountPoint| match &mount.what {
+    one.mounts.iter().filter_map(shown_mount).collect()
+}
+
+/// The same of one mount.
+pub(in crate::cli) fn shown_mount(mount: &MountPoint) -> Option<String> {
+    match &mount.what {
         What::Bind { source, .. } => Some(source.display().to_string()),
         What::Volume { name, .. } => Some(name.clone()),
         What::Tmpfs { .. } => None,
-    };
-    one.mounts.iter().filter_map(shown).collect()
+    }
 }
 
 fn config(one: &Container, spec: &Spec) -> Value {

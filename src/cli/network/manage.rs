@@ -1,9 +1,11 @@
 //! `explore network create`, `ls`, `rm`, `inspect`, `connect`, `disconnect`, `prune`.
 
 use super::super::format::{self, Format};
+use super::super::prune::agreed;
+use super::super::several::each;
 use super::super::{Context, explained};
 use crate::exit::Exit;
-use crate::stages::network::{self, Definition, Lease, NetworkError, Request, Subnet};
+use crate::stages::network::{self, Also, Definition, Lease, NetworkError, Request, Subnet};
 use crate::stages::{connection, create};
 use crate::state::Roots;
 use serde_json::{Value, json};
@@ -84,27 +86,33 @@ fn fields(one: &Definition, whole: bool) -> Value {
     })
 }
 
-pub(super) fn rm(names: &[String], context: &mut Context) -> anyhow::Result<Exit> {
+/// With `force` one that is not there is no error.
+pub(super) fn rm(force: bool, names: &[String], context: &mut Context) -> anyhow::Result<Exit> {
     let roots = context.container_roots()?;
-    for name in names {
-        let definition = network::find(&roots, name).map_err(explained)?;
+    each(names, |name| {
+        let definition = match network::find(&roots, name) {
+            Err(NetworkError::NoSuchNetwork(_)) if force => return Ok(()),
+            other => other.map_err(explained)?,
+        };
         network::remove(&roots, &definition).map_err(explained)?;
-        context.screen.line(name)?;
-    }
-    Ok(Exit::Ok)
+        Ok(context.screen.line(name)?)
+    })
 }
 
-/// As JSON, with docker's words: that is what `docker network inspect` prints too.
-pub(super) fn inspect(names: &[String], context: &mut Context) -> anyhow::Result<Exit> {
+/// As JSON, with docker's words: that is what `docker network inspect` prints too. What is there is shown, also where
+/// something else is not.
+pub(super) fn inspect(names: &[String], format: Option<&str>, context: &mut Context) -> anyhow::Result<Exit> {
     let roots = context.container_roots_to_look()?;
     let leases = network::leases(&roots).map_err(explained)?;
-    let mut all = Vec::new();
-    for name in names {
+    super::super::inspect::show(names, format, context, |name| {
         let definition = network::find(&roots, name).map_err(explained)?;
-        all.push(described(&roots, &definition, &leases));
-    }
-    context.screen.print(&(serde_json::to_string_pretty(&all)? + "\n"))?;
-    Ok(Exit::Ok)
+        Ok(described(&roots, &definition, &leases))
+    })
+}
+
+/// A network for `inspect`, which is not told what kind of thing it shall show.
+pub(in crate::cli) fn facts(roots: &Roots, name: &str) -> Result<Value, NetworkError> {
+    Ok(described(roots, &network::find(roots, name)?, &network::leases(roots)?))
 }
 
 fn described(roots: &Roots, definition: &Definition, leases: &[Lease]) -> serde_json::Value {
@@ -135,11 +143,11 @@ fn described(roots: &Roots, definition: &Definition, leases: &[Lease]) -> serde_
     })
 }
 
-pub(super) fn connect(network: &str, container: &str, context: &mut Context) -> anyhow::Result<Exit> {
+pub(super) fn connect(network: &str, container: &str, also: Also, context: &mut Context) -> anyhow::Result<Exit> {
     let roots = context.container_roots()?;
     let definition = network::find(&roots, network).map_err(explained)?;
     let container = create::find(&roots, container).map_err(explained)?;
-    let lease = connection::connect(&roots, &container, &definition).map_err(explained)?;
+    let lease = connection::connect(&roots, &container, &definition, also).map_err(explained)?;
     if context.screen.json {
         context.screen.data(&json!({ "schema": 1, "lease": lease }))?;
     }
@@ -154,12 +162,15 @@ pub(super) fn disconnect(network: &str, container: &str, context: &mut Context) 
     Ok(Exit::Ok)
 }
 
-/// Those that no container is made for. Nobody is asked: a record is all that goes.
-pub(super) fn prune(context: &mut Context) -> anyhow::Result<Exit> {
+/// Those that no container is made for.
+pub(super) fn prune(force: bool, context: &mut Context) -> anyhow::Result<Exit> {
+    if !force && !agreed("all custom networks not used by at least one container")? {
+        return Ok(Exit::Ok);
+    }
     let roots = context.container_roots()?;
     let containers = create::list(&roots).map_err(explained)?;
     let is_used = |name: &String| {
-        containers.iter().any(|one| one.network.network() == Some(name) || one.wish.also.contains(name))
+        containers.iter().any(|one| one.network.network() == Some(name) || one.wish.also_on(name).is_some())
     };
     let mut removed = Vec::new();
     for definition in network::list(&roots).map_err(explained)? {

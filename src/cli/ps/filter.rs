@@ -7,6 +7,7 @@ use crate::exit::Exit;
 use crate::image;
 use crate::stages::create::{self, Container, CreateError, Status};
 use crate::stages::exec::Running;
+use crate::stages::network::{Port, publish};
 use crate::state::Roots;
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -56,10 +57,11 @@ pub(in crate::cli) enum FilterError {
 impl Explain for FilterError {
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Name(_) => Some("id, name, status, exited, ancestor, label, before, since, network".into()),
+            Self::Name(_) => Some(NAMES.join(", ")),
             Self::Value { name, .. } if name == "status" => Some(STATES.join(", ")),
             Self::Value { name, .. } if name == "until" => Some("10m, 24h, or 2026-11-24T13:00:00Z".into()),
-            Self::Value { .. } => Some("an exit code is a number".into()),
+            Self::Value { name, .. } if name == "exited" => Some("an exit code is a number".into()),
+            Self::Value { .. } => Some("80, 80/udp, 8000-8080/tcp".into()),
             Self::Container(error) => error.hint(),
         }
     }
@@ -70,7 +72,9 @@ impl Explain for FilterError {
 }
 
 const STATES: [&str; 7] = ["created", "restarting", "running", "removing", "paused", "exited", "dead"];
-const NAMES: [&str; 9] = ["id", "name", "status", "exited", "ancestor", "label", "before", "since", "network"];
+const NAMES: [&str; 12] = [
+    "id", "name", "status", "exited", "ancestor", "label", "before", "since", "network", "volume", "publish", "expose",
+];
 
 impl Filter {
     /// Whether it is about those that do not run as well.
@@ -101,6 +105,7 @@ impl Filter {
         let good = match self.name.as_str() {
             "status" => STATES.contains(&self.value.as_str()),
             "exited" => self.value.parse::<i32>().is_ok(),
+            "publish" | "expose" => publish::ports(&self.value).is_ok(),
             name if NAMES.contains(&name) => true,
             _ => return Err(FilterError::Name(self.name.clone())),
         };
@@ -166,8 +171,19 @@ fn holds(filter: &Filter, known: &Known, one: &Candidate) -> bool {
         ("network", _) => {
             container.network.network() == Some(filter.value.as_str()) || container.network.to_string() == filter.value
         }
+        ("volume", _) => container.mounts.iter().any(|one| {
+            let is_target = one.target.as_os_str() == filter.value.as_str();
+            is_target || crate::cli::inspect::shown_mount(one).is_some_and(|shown| shown == filter.value)
+        }),
+        ("publish", _) => container.wish.publish.iter().any(|one| is_among(one.to, &filter.value)),
+        ("expose", _) => container.wish.exposed.iter().any(|one| is_among(*one, &filter.value)),
         _ => false,
     }
+}
+
+/// `80`, `80/udp`, `80-90/tcp`.
+fn is_among(port: Port, wanted: &str) -> bool {
+    publish::ports(wanted).is_ok_and(|ports| ports.contains(&port))
 }
 
 /// `NAME`, or `NAME=VALUE`.

@@ -2,7 +2,7 @@
 
 use super::{Container, CreateError, Request};
 use crate::image::Image;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// More than this is no file of variables: execve(2) would not take it.
 const LARGEST: u64 = 1 << 20;
@@ -47,14 +47,33 @@ fn of_image(image: &Image) -> Vec<String> {
 }
 
 fn typed(request: &Request) -> Result<Vec<String>, CreateError> {
-    let mut typed = Vec::new();
-    for file in &request.env_files {
-        typed.extend(read(file)?);
-    }
+    let mut typed = variables_in(&request.env_files)?;
     for entry in &request.env {
         typed.push(variable(entry)?);
     }
     Ok(typed)
+}
+
+/// What files of variables list; a name alone is this shell's value, and nothing where it has none.
+///
+/// # Errors
+/// [`CreateError::EnvFile`], [`CreateError::EnvLine`].
+pub fn variables_in(files: &[PathBuf]) -> Result<Vec<String>, CreateError> {
+    let value = |line: String| match line.contains('=') {
+        true => Some(line),
+        false => std::env::var(&line).ok().map(|value| format!("{line}={value}")),
+    };
+    let lines = files.iter().map(|file| read(file)).collect::<Result<Vec<_>, _>>()?;
+    Ok(lines.into_iter().flatten().filter_map(value).collect())
+}
+
+/// What files of labels list: the same form, and a name alone is passed over.
+///
+/// # Errors
+/// As [`variables_in`].
+pub fn labels_in(files: &[PathBuf]) -> Result<Vec<String>, CreateError> {
+    let lines = files.iter().map(|file| read(file)).collect::<Result<Vec<_>, _>>()?;
+    Ok(lines.into_iter().flatten().filter(|line| line.contains('=')).collect())
 }
 
 /// `NAME=VALUE`, or `NAME` alone for this shell's value; where it has none, the name alone, which takes the image's away.
@@ -67,8 +86,8 @@ pub(super) fn variable(typed: &str) -> Result<String, CreateError> {
     }
 }
 
-/// A file of variables, one a line, as docker reads it: no quotes, no expansion; `#` begins a comment at the start of a
-/// line only; a name alone is this shell's value, and nothing where it has none.
+/// A file of variables or labels, one a line, as docker reads it: no quotes, no expansion; `#` begins a comment at the
+/// start of a line only.
 fn read(path: &Path) -> Result<Vec<String>, CreateError> {
     let failed = |source| CreateError::EnvFile { path: path.to_owned(), source };
     let mut bytes = Vec::new();
@@ -92,9 +111,7 @@ fn read(path: &Path) -> Result<Vec<String>, CreateError> {
         if name.contains(char::is_whitespace) {
             return Err(wrong(number, "a name has no spaces"));
         }
-        if let Some(value) = value.map(str::to_owned).or_else(|| std::env::var(name).ok()) {
-            all.push(format!("{name}={value}"));
-        }
+        all.push(value.map_or_else(|| name.to_owned(), |value| format!("{name}={value}")));
     }
     Ok(all)
 }
@@ -111,7 +128,8 @@ mod tests {
             .unwrap();
         assert!(matches!(read(&file), Err(CreateError::EnvLine { line: 4, .. })));
         std::fs::write(&file, "A=1\n  B=two # three\nC=\"x\"\nD=\n#E=1\nNO_SUCH_VARIABLE_HERE\n").unwrap();
-        assert_eq!(read(&file).unwrap(), ["A=1", "B=two # three", "C=\"x\"", "D="]);
+        assert_eq!(labels_in(&[file.clone()]).unwrap().last().unwrap(), "D=");
+        assert_eq!(variables_in(&[file.clone()]).unwrap(), ["A=1", "B=two # three", "C=\"x\"", "D="]);
         for bad in ["=x\n", "a b=c\n", "a b\n"] {
             std::fs::write(&file, bad).unwrap();
             assert!(matches!(read(&file), Err(CreateError::EnvLine { line: 1, .. })), "{bad:?}");

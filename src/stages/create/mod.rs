@@ -33,6 +33,7 @@ pub use crate::stages::network::Mode as Network;
 pub use amount::{bytes, size};
 pub use asked::{Asked, Files};
 pub use config::CAPABILITIES;
+pub use environment::{labels_in, variables_in};
 pub use error::CreateError;
 pub use limits::{DEFAULT_RULES, LimitError, Limits};
 pub use mounts::{

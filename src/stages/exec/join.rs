@@ -109,8 +109,15 @@ fn begin(orders: &Orders, joining: &Joining) -> Result<(Child, Ends), StartFailu
         Ok(child.pid.as_raw())
     })?;
     drop((theirs, stdio));
-    super::supervisor::hear_out(&ours, &mut ends)?;
-    Ok((child, ends))
+    match super::supervisor::hear_out(&ours, &mut ends) {
+        Ok(()) => Ok((child, ends)),
+        Err(failure) => {
+            // Left to this machine's PID 1, which may collect nobody, it would keep the container from ending: a PID
+            // namespace ends when the last of its processes is collected (zap_pid_ns_processes, kernel/pid_namespace.c).
+            let _ = process::wait(child.pid);
+            Err(failure)
+        }
+    }
 }
 
 /// The container's own process, with another command: same capabilities, same environment. Who it is is looked up anew.

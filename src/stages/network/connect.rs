@@ -63,7 +63,7 @@ pub fn set_up(
         }
         disconnect(roots, &mut held, subject.id)?;
     }
-    let names = subject.mode.network().into_iter().chain(subject.wish.also.iter().map(String::as_str));
+    let names = subject.mode.network().into_iter().chain(subject.wish.also.iter().map(|one| one.network.as_str()));
     let networks: Vec<Definition> = names.map(|name| definition::find(roots, name)).collect::<Result<_, _>>()?;
     // Refused before anything is made.
     let leads_out = networks.iter().any(|network| !network.internal);
@@ -218,8 +218,10 @@ fn draw(
         .of(subject.id)
         .any(|lease| held.record.bridges.get(&lease.network).is_some_and(|one| !one.internal));
     let is_first = subject.mode.network() == Some(network.name.as_str());
+    let also = subject.wish.also_on(&network.name);
+    let wanted = if is_first { subject.wish.ip } else { also.and_then(|also| also.ip) };
     let full = || NetworkError::Full { subnet: format!("{}/{}", bridge.gateway, bridge.prefix) };
-    let ip = match subject.wish.ip.filter(|_| is_first) {
+    let ip = match wanted {
         Some(ip) => lease::chosen(ip, network, bridge, &held.record)?,
         None => lease::lowest_free(bridge, &held.record).ok_or_else(full)?,
     };
@@ -233,7 +235,7 @@ fn draw(
         mac: subject.wish.mac.filter(|_| is_first).unwrap_or_else(|| lease::mac_of(ip)),
         host_link: String::new(),
         bridge: bridge.name.clone(),
-        names: if network.is_own() { names(subject, is_first) } else { Vec::new() },
+        names: if network.is_own() { names(subject, &network.name) } else { Vec::new() },
         published: Vec::new(),
         outside: bridge.outside.clone(),
         notes: Vec::new(),
@@ -243,8 +245,9 @@ fn draw(
 }
 
 /// Its name, its aliases, its short ID, its host name: what moby answers to (daemon, buildEndpointDNSNames).
-fn names(subject: Subject<'_>, is_first: bool) -> Vec<String> {
-    let aliases = if is_first { subject.wish.aliases.as_slice() } else { &[] };
+fn names(subject: Subject<'_>, network: &str) -> Vec<String> {
+    let also = subject.wish.also_on(network).map(|also| also.aliases.as_slice()).unwrap_or_default();
+    let aliases = if subject.mode.network() == Some(network) { subject.wish.aliases.as_slice() } else { also };
     let mut all = vec![subject.name.to_owned()];
     all.extend(aliases.iter().cloned());
     all.extend([subject.id.chars().take(12).collect(), subject.hostname.to_owned()]);

@@ -55,7 +55,7 @@ pub use resolver::Resolver;
 pub use sweep::{hand_over, settle};
 pub use undo::undo;
 pub use view::{Forwarding, Nat, View, view};
-pub use wish::{Mode, Wish, parse_host, parse_mac};
+pub use wish::{Also, Mode, Wish, parse_host, parse_mac};
 
 use crate::state::{Journal, Roots};
 use lease::Held;

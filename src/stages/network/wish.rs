@@ -111,10 +111,28 @@ pub struct Wish {
     /// `--domainname`.
     pub domainname: Option<String>,
     /// What `network connect` has added to its network.
-    pub also: Vec<String>,
+    pub also: Vec<Also>,
+}
+
+/// A network that a container is on besides its own.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Also {
+    /// Its name.
+    pub network: String,
+    /// `--alias`: further names there.
+    #[serde(default)]
+    pub aliases: Vec<String>,
+    /// `--ip`.
+    #[serde(default)]
+    pub ip: Option<Ipv4Addr>,
 }
 
 impl Wish {
+    /// What `network connect` has said of a network.
+    pub fn also_on(&self, network: &str) -> Option<&Also> {
+        self.also.iter().find(|one| one.network == network)
+    }
+
     /// Whether it says anything about /etc/resolv.conf.
     pub(super) fn changes_names(&self) -> bool {
         !(self.dns.is_empty() && self.dns_search.is_empty() && self.dns_options.is_empty())

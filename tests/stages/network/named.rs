@@ -139,7 +139,7 @@ fn what_cannot_be_a_network_is_refused_and_nothing_is_written() {
     }
     let left = std::fs::read_dir(learner.state().join("data/networks")).unwrap().count();
     assert_eq!(left, 1, "only the first was made");
-    explore(&learner, "network prune").status(0).stdout("Deleted Networks:\ndeep\n\n");
+    explore(&learner, "network prune -f").status(0).stdout("Deleted Networks:\ndeep\n\n");
 }
 
 #[test]
