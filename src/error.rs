@@ -17,6 +17,19 @@ pub trait Explain: std::error::Error {
     }
 }
 
+/// What went wrong, from the outermost to the cause: as it crosses from one process to another. A cause that repeats the
+/// text before it is left out.
+pub fn chain(error: &dyn std::error::Error) -> Vec<String> {
+    let mut all = vec![error.to_string()];
+    let mut cause = error.source();
+    while let Some(one) = cause {
+        all.push(one.to_string());
+        cause = one.source();
+    }
+    all.dedup();
+    all
+}
+
 impl Explain for crate::kernel::Error {
     fn hint(&self) -> Option<String> {
         crate::kernel::hint(self)

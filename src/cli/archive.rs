@@ -75,7 +75,10 @@ fn load_from(path: &Path, roots: &Roots, context: &mut Context, lines: &mut Line
 
 pub(super) fn save(arguments: &Save, context: &mut Context) -> anyhow::Result<Exit> {
     let roots = context.roots()?;
-    let images = &arguments.images;
+    // A name that is said twice is one image.
+    let mut seen = std::collections::BTreeSet::new();
+    let images: Vec<String> = arguments.images.iter().filter(|one| seen.insert(*one)).cloned().collect();
+    let images = &images;
     if arguments.format == Format::OciDir {
         let Some(folder) = &arguments.output else {
             anyhow::bail!("an OCI layout is a folder; name it with -o");

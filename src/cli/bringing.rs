@@ -18,7 +18,13 @@ use std::path::{Path, PathBuf};
 #[command(next_help_heading = None)]
 pub(super) struct Bringing {
     /// When the image is fetched: `missing` where it is not here, `always`, or `never`
-    #[arg(long, value_name = "WHEN", default_value = "missing", hide_default_value = true, hide_possible_values = true)]
+    #[arg(
+        long,
+        value_name = "WHEN",
+        default_value = "missing",
+        hide_default_value = true,
+        hide_possible_values = true
+    )]
     pull: When,
     /// Print nothing of a pull
     #[arg(short, long)]
@@ -69,7 +75,12 @@ impl Bringing {
         let silent = context.screen.json || self.quiet;
         if Place::parse(wanted).is_some() {
             // What lies there now is meant, not what lay there when it was brought in last.
-            return self.pull(roots, wanted, context, Lines::new(if silent { Shown::Nothing } else { Shown::BarAlone }));
+            return self.pull(
+                roots,
+                wanted,
+                context,
+                Lines::new(if silent { Shown::Nothing } else { Shown::BarAlone }),
+            );
         }
         let found = image::find(roots, wanted);
         let lines = match (&found, self.pull) {
@@ -126,10 +137,12 @@ impl IdFile {
         let Some(path) = path else { return Ok(Self(None)) };
         match File::create_new(path) {
             Ok(file) => Ok(Self(Some((path.to_owned(), file)))),
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Err(super::report::engine(anyhow::anyhow!(
-                "container ID file found, make sure the other container isn't running or delete {}",
-                path.display()
-            ))),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                Err(super::report::engine(anyhow::anyhow!(
+                    "container ID file found, make sure the other container isn't running or delete {}",
+                    path.display()
+                )))
+            }
             Err(error) => Err(super::report::engine(anyhow::anyhow!(
                 "failed to create the container ID file {}: {error}",
                 path.display()

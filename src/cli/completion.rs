@@ -32,6 +32,13 @@ impl Man {
     pub(super) fn run(&self, context: &mut Context) -> anyhow::Result<Exit> {
         std::fs::create_dir_all(&self.folder)?;
         clap_mangen::generate_to(Cli::command().disable_help_subcommand(true), &self.folder)?;
+        if context.screen.json {
+            let names = std::fs::read_dir(&self.folder)?.map(|one| Ok(one?.file_name().to_string_lossy().into_owned()));
+            let mut pages = names.collect::<std::io::Result<Vec<String>>>()?;
+            pages.sort();
+            context.screen.data(&serde_json::json!({ "schema": 1, "folder": self.folder, "pages": pages }))?;
+            return Ok(Exit::Ok);
+        }
         context.screen.line(&self.folder.display().to_string())?;
         Ok(Exit::Ok)
     }

@@ -56,14 +56,22 @@ fn filter(text: &str) -> Result<Filter, String> {
 impl Images {
     fn is_wanted(&self, one: &Summary) -> bool {
         let is_named = self.name.as_deref().is_none_or(|name| refers(name, one));
-        let dangling: Vec<bool> = self.filter.iter().filter_map(|one| match one {
-            Filter::Dangling(wanted) => Some(*wanted),
-            Filter::Reference(_) => None,
-        }).collect();
-        let mut patterns = self.filter.iter().filter_map(|one| match one {
-            Filter::Reference(pattern) => Some(pattern),
-            Filter::Dangling(_) => None,
-        }).peekable();
+        let dangling: Vec<bool> = self
+            .filter
+            .iter()
+            .filter_map(|one| match one {
+                Filter::Dangling(wanted) => Some(*wanted),
+                Filter::Reference(_) => None,
+            })
+            .collect();
+        let mut patterns = self
+            .filter
+            .iter()
+            .filter_map(|one| match one {
+                Filter::Reference(pattern) => Some(pattern),
+                Filter::Dangling(_) => None,
+            })
+            .peekable();
         let is_like = patterns.peek().is_none() || patterns.any(|pattern| refers(pattern, one));
         is_named && is_like && dangling.iter().all(|wanted| (one.repository == "<none>") == *wanted)
     }

@@ -14,7 +14,7 @@ use crate::stages::exec::running;
 use crate::stages::network::{self, Also, Lease};
 use crate::state::Roots;
 use serde_json::json;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
@@ -53,7 +53,10 @@ enum Verb {
         /// Whole IDs
         #[arg(long)]
         no_trunc: bool,
-        /// A line for each, of ID, Name, Driver, Scope, Internal, Labels: `{{.Name}}`; `table …` with a heading, `json`
+        /// Only those of which this holds: name=PART, id=START, label=NAME[=VALUE], driver=bridge, type=custom
+        #[arg(short, long, value_name = "NAME=VALUE", value_parser = manage::Filter::parse)]
+        filter: Vec<manage::Filter>,
+        /// A line for each, of ID, Name, Driver, Scope, IPv6, Internal, Labels: `{{.Name}}`; `table …` with a heading, `json`
         #[arg(long, value_name = "TEMPLATE")]
         format: Option<String>,
     },
@@ -87,6 +90,9 @@ enum Verb {
         /// Its address there, on a network with a --subnet
         #[arg(long, value_name = "ADDRESS")]
         ip: Option<Ipv4Addr>,
+        /// Its address of IPv6 there
+        #[arg(long, value_name = "ADDRESS")]
+        ip6: Option<Ipv6Addr>,
         /// Name or ID of the network
         network: String,
         /// Name or ID of the container
@@ -130,13 +136,15 @@ pub(super) fn run(args: Args, context: &mut Context) -> anyhow::Result<Exit> {
         }
         Verb::Leases => leases(context),
         Verb::Create(args) => manage::create(args, context),
-        Verb::Ls { quiet, no_trunc, format } => manage::ls(quiet, no_trunc, format.as_deref(), context),
+        Verb::Ls { quiet, no_trunc, filter, format } => {
+            manage::ls(quiet, no_trunc, &filter, format.as_deref(), context)
+        }
         Verb::Rm { force, networks } => manage::rm(force, &networks, context),
         Verb::Inspect { networks, format, .. } => manage::inspect(&networks, format.as_deref(), context),
-        Verb::Connect { network, container, alias, ip } => {
-            let also = Also { network: String::new(), aliases: alias, ip };
+        Verb::Connect { network, container, alias, ip, ip6 } => {
+            let also = Also { network: String::new(), aliases: alias, ip, ip6 };
             manage::connect(&network, &container, also, context)
-        },
+        }
         Verb::Disconnect { network, container, .. } => manage::disconnect(&network, &container, context),
         Verb::Prune { force } => manage::prune(force, context),
     }

@@ -30,9 +30,9 @@ pub(super) fn run(args: &Args, context: &mut Context) -> anyhow::Result<Exit> {
         return Ok(Exit::Ok);
     }
     for one in all {
-        let here = format!("{}:{}", one.at, one.port);
+        let here = one.here();
         match args.port {
-            Some(_) => context.screen.line(&here)?,
+            Some(_) => context.screen.line(&here.to_string())?,
             None => context.screen.line(&format!("{}/{} -> {here}", one.to, one.protocol.name()))?,
         }
     }
@@ -63,7 +63,8 @@ pub(super) fn column(leases: &[Lease], exposed: &[network::Port]) -> String {
     }
     let span = |first: u16, more: u16| if more == 0 { first.to_string() } else { format!("{first}-{}", first + more) };
     let text = |(one, more): &(Published, u16)| {
-        format!("{}:{}->{}/{}", one.at, span(one.port, *more), span(one.to, *more), one.protocol.name())
+        let at = if one.at.is_ipv6() { format!("[{}]", one.at) } else { one.at.to_string() };
+        format!("{at}:{}->{}/{}", span(one.port, *more), span(one.to, *more), one.protocol.name())
     };
     let mut texts: Vec<String> = ranges.iter().map(text).collect();
     let hidden =

@@ -17,8 +17,10 @@ use serde_json::{Value, json};
 
 #[derive(Debug, clap::Args)]
 #[allow(clippy::struct_excessive_bools)] // each is a flag of docker's
-#[command(after_help = "Filters: id, name, status, exited, ancestor, label, before, since, network, volume, publish, expose.\n\
-    Fields of --format: ID Image Command CreatedAt RunningFor Ports State Status Size Names Labels Mounts Networks.")]
+#[command(
+    after_help = "Filters: id, name, status, exited, ancestor, label, before, since, network, volume, publish, expose.\n\
+    Fields of --format: ID Image Command CreatedAt RunningFor Ports State Status Size Names Labels Mounts Networks."
+)]
 pub(super) struct Ps {
     /// Those that do not run as well
     #[arg(short, long)]

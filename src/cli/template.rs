@@ -127,7 +127,10 @@ mod tests {
             ("{{with .State}}{{.Pid}} {{$.Id}}{{end}}", "7 1f2e3d"),
             ("{{(index (index .Map \"80/tcp\") 0).P}}", "8080"),
             ("{{index .Env 1}} {{len .Env}} {{.Id | upper}}", "B=2 2 1F2E3D"),
-            ("{{join .Env \",\"}} {{.Env | json}} {{printf \"%.3s|%-4d|%q\" .Id .State.Pid .Id}}", "A=1,B=2 [\"A=1\",\"B=2\"] 1f2|7   |\"1f2e3d\""),
+            (
+                "{{join .Env \",\"}} {{.Env | json}} {{printf \"%.3s|%-4d|%q\" .Id .State.Pid .Id}}",
+                "A=1,B=2 [\"A=1\",\"B=2\"] 1f2|7   |\"1f2e3d\"",
+            ),
             ("a {{- /* b */ -}} c", "ac"),
             ("{{$x := .Id}}{{truncate $x 2}}", "1f"),
             ("{{and .State.On (not .No)}} {{or .No \"x\"}} {{ne .Id \"y\"}} {{gt .State.Pid 3}}", "true x true true"),

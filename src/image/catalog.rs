@@ -214,9 +214,11 @@ pub fn remove(roots: &Roots, reference: &str, force: bool) -> Result<Vec<String>
     let id = manifest(&layout, &descriptor)
         .map_or_else(|_| descriptor.digest().to_string(), |manifest| manifest.config().digest().to_string());
     let index = layout.index()?;
-    let mut all: Vec<&Descriptor> = index.manifests().iter().filter(|one| one.digest() == descriptor.digest()).collect();
+    let mut all: Vec<&Descriptor> =
+        index.manifests().iter().filter(|one| one.digest() == descriptor.digest()).collect();
     let by_name = Name::parse(reference).is_ok_and(|typed| {
-        typed.digest.is_some() || name.as_deref().and_then(|name| Name::parse(name).ok()).is_some_and(|own| own == typed)
+        typed.digest.is_some()
+            || name.as_deref().and_then(|name| Name::parse(name).ok()).is_some_and(|own| own == typed)
     });
     let is_last = all.len() == 1 || !by_name;
     if let Some(container) = container_on(roots, &id).filter(|_| is_last) {

@@ -157,7 +157,9 @@ impl Explain for ImageError {
             }
             Self::Digest { .. } | Self::Size { .. } => Some("nothing of it was kept".into()),
             Self::InUse { container, .. } => Some(format!("remove the container first: `explore rm {container}`")),
-            Self::Names { names, .. } => Some(format!("say which of {}, or take them all away with -f", names.join(", "))),
+            Self::Names { names, .. } => {
+                Some(format!("say which of {}, or take them all away with -f", names.join(", ")))
+            }
             Self::Choose { path, there, .. } => {
                 let first = there.first().map_or("NAME", String::as_str);
                 Some(format!("its name or its tag stands after the path: {}:{first}", path.display()))

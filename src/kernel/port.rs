@@ -3,9 +3,9 @@
 use super::nft::Protocol;
 use super::{Error, Result, netns};
 use nix::sys::socket::{
-    AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, bind, listen, setsockopt, socket, sockopt,
+    AddressFamily, Backlog, SockFlag, SockType, SockaddrStorage, bind, listen, setsockopt, socket, sockopt,
 };
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 /// Binds a port of this network namespace.
@@ -15,7 +15,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 ///
 /// # Errors
 /// EADDRINUSE: another has it. EADDRNOTAVAIL: it is no address of this machine. EACCES: below 1024, and not root.
-pub fn hold(ip: Ipv4Addr, port: u16, protocol: Protocol) -> Result<OwnedFd> {
+pub fn hold(ip: IpAddr, port: u16, protocol: Protocol) -> Result<OwnedFd> {
     bound(ip, port, protocol, 0)
 }
 
@@ -23,36 +23,46 @@ pub fn hold(ip: Ipv4Addr, port: u16, protocol: Protocol) -> Result<OwnedFd> {
 ///
 /// # Errors
 /// As [`hold`].
-pub fn listen_shared(ip: Ipv4Addr, port: u16) -> Result<OwnedFd> {
+pub fn listen_shared(ip: IpAddr, port: u16) -> Result<OwnedFd> {
     let failed = |call: &'static str| move |errno| Error::quiet(call, &format_args!("…"), errno);
-    let socket = open(Protocol::Tcp).map_err(failed("socket"))?;
+    let socket = open(ip, Protocol::Tcp).map_err(failed("socket"))?;
     setsockopt(&socket, sockopt::ReusePort, &true).map_err(failed("setsockopt"))?;
     name(socket, ip, port, Protocol::Tcp, 128)
 }
 
-fn bound(ip: Ipv4Addr, port: u16, protocol: Protocol, backlog: i32) -> Result<OwnedFd> {
-    let socket = open(protocol).map_err(|errno| Error::quiet("socket", &format_args!("AF_INET"), errno))?;
+fn bound(ip: IpAddr, port: u16, protocol: Protocol, backlog: i32) -> Result<OwnedFd> {
+    let socket = open(ip, protocol).map_err(|errno| Error::quiet("socket", &format_args!("AF_INET"), errno))?;
     name(socket, ip, port, protocol, backlog)
 }
 
-fn open(protocol: Protocol) -> nix::Result<OwnedFd> {
+fn open(ip: IpAddr, protocol: Protocol) -> nix::Result<OwnedFd> {
     let kind = match protocol {
         Protocol::Tcp => SockType::Stream,
         Protocol::Udp => SockType::Datagram,
     };
-    socket(AddressFamily::Inet, kind, SockFlag::SOCK_CLOEXEC, None)
+    if ip.is_ipv4() {
+        return socket(AddressFamily::Inet, kind, SockFlag::SOCK_CLOEXEC, None);
+    }
+    let socket = socket(AddressFamily::Inet6, kind, SockFlag::SOCK_CLOEXEC, None)?;
+    // What comes by IPv4 is another socket's (ipv6(7)).
+    setsockopt(&socket, sockopt::Ipv6V6Only, &true)?;
+    Ok(socket)
 }
 
-fn name(held: OwnedFd, ip: Ipv4Addr, port: u16, protocol: Protocol, backlog: i32) -> Result<OwnedFd> {
+fn name(held: OwnedFd, ip: IpAddr, port: u16, protocol: Protocol, backlog: i32) -> Result<OwnedFd> {
     let failed = |call: &'static str| {
         move |errno| {
-            Error::quiet(call, &format_args!("{{sin_port=htons({port}), sin_addr=inet_addr(\"{ip}\")}}"), errno)
+            let shown = match ip {
+                IpAddr::V4(ip) => format!("{{sin_port=htons({port}), sin_addr=inet_addr(\"{ip}\")}}"),
+                IpAddr::V6(ip) => format!("{{sin6_port=htons({port}), inet_pton(AF_INET6, \"{ip}\")}}"),
+            };
+            Error::quiet(call, &format_args!("{shown}"), errno)
         }
     };
     if protocol == Protocol::Tcp {
         setsockopt(&held, sockopt::ReuseAddr, &true).map_err(failed("setsockopt"))?;
     }
-    bind(held.as_raw_fd(), &SockaddrIn::from(SocketAddrV4::new(ip, port))).map_err(failed("bind"))?;
+    bind(held.as_raw_fd(), &SockaddrStorage::from(SocketAddr::new(ip, port))).map_err(failed("bind"))?;
     if protocol == Protocol::Tcp {
         listen(&held, Backlog::new(backlog).map_err(failed("listen"))?).map_err(failed("listen"))?;
     }
@@ -63,11 +73,13 @@ fn name(held: OwnedFd, ip: Ipv4Addr, port: u16, protocol: Protocol, backlog: i32
 ///
 /// # Errors
 /// EADDRNOTAVAIL: it is no address of that namespace. The fork(2) or setns(2) that failed.
-pub fn listen_in(netns: BorrowedFd<'_>, ip: Ipv4Addr, protocol: Protocol, why: &str) -> Result<OwnedFd> {
+pub fn listen_in(netns: BorrowedFd<'_>, ip: IpAddr, protocol: Protocol, why: &str) -> Result<OwnedFd> {
     netns::fetch_from(netns, why, || bound(ip, 0, protocol, 16))
 }
 
 /// The port that a socket is bound to.
 pub fn number_of(socket: &OwnedFd) -> Option<u16> {
-    nix::sys::socket::getsockname::<SockaddrIn>(socket.as_raw_fd()).ok().map(|address| address.port())
+    nix::sys::socket::getsockname::<SockaddrStorage>(socket.as_raw_fd()).ok().and_then(|address| {
+        address.as_sockaddr_in().map(|one| one.port()).or(address.as_sockaddr_in6().map(|one| one.port()))
+    })
 }

@@ -168,7 +168,7 @@ pub fn connect(
         let text = format!("endpoint with name {} already exists in network {}", container.name, definition.name);
         return Err(NetworkError::Conflict(text).into());
     }
-    if also.ip.is_some() && !definition.is_own() {
+    if (also.ip.is_some() || also.ip6.is_some()) && !definition.is_own() {
         let text = "user specified IP address is supported on user defined networks only";
         return Err(NetworkError::Conflict(text.into()).into());
     }

@@ -57,14 +57,7 @@ pub struct There {
 impl There {
     /// Of an error that knows what helps.
     pub(super) fn of<E: Explain>(error: &E) -> Self {
-        let mut chain = vec![error.to_string()];
-        let mut cause = error.source();
-        while let Some(one) = cause {
-            chain.push(one.to_string());
-            cause = one.source();
-        }
-        chain.dedup();
-        Self { chain, hint: error.hint(), code: error.exit().code() }
+        Self { chain: crate::error::chain(error), hint: error.hint(), code: error.exit().code() }
     }
 }
 

@@ -17,7 +17,11 @@ fn a_flag_of_dockers_that_is_not_here_says_why_and_what_helps() {
         (&["container", "run", "--link", "a:b", "demo"], 125, "explore: no --link: links are docker's old way"),
         (&["run", "--log-driver", "syslog", "demo"], 125, "explore: no --log-driver syslog: what a container says"),
         (&["update", "--restart=no", "x"], 125, "explore: no --restart: no daemon"),
-        (&["network", "create", "--ip-range", "10.0.0.0/24", "net"], 125, "explore: no --ip-range: addresses are given"),
+        (
+            &["network", "create", "--ip-range", "10.0.0.0/24", "net"],
+            125,
+            "explore: no --ip-range: addresses are given",
+        ),
         (&["pull", "-a", "demo"], 125, "explore: no -a: one name is fetched"),
         (&["build", "."], 2, "explore: no build: explore does not build images"),
         (&["login"], 2, "explore: no login: explore keeps no passwords"),
@@ -32,9 +36,15 @@ fn a_flag_of_dockers_that_is_not_here_says_why_and_what_helps() {
 /// docker run --help lists each flag of docker's; where docker is installed, none of them is unknown here.
 #[test]
 fn no_flag_of_docker_run_is_unknown() {
-    require!("cli::dockers_words::flags", crate::support::has_program("docker"), "it asks docker's client for its flags");
+    require!(
+        "cli::dockers_words::flags",
+        crate::support::has_program("docker"),
+        "it asks docker's client for its flags"
+    );
     let learner = Learner::new();
-    for (command, ours) in [("run", "run"), ("create", "create"), ("exec", "exec"), ("start", "start"), ("logs", "logs")] {
+    for (command, ours) in
+        [("run", "run"), ("create", "create"), ("exec", "exec"), ("start", "start"), ("logs", "logs")]
+    {
         let help = learner.program("docker", [command, "--help"]).run().status(0).out;
         let flags = help.split_whitespace().filter(|word| word.starts_with("--") && word.len() > 2);
         for flag in flags.map(|word| word.trim_end_matches(',')).filter(|flag| *flag != "--help") {
@@ -54,7 +64,8 @@ fn the_host_name_the_file_of_the_id_and_the_labels_of_a_file_are_as_docker_has_t
     file("variables", "X=from-the-file\n");
     learner.explore(["pull", "-q", "demo"]).run().status(0);
     learner.explore(["run", "--rm", "-h", "harbour", "demo", "hostname"]).run().status(0).stdout("harbour\n");
-    let made = ["run", "-d", "--name", "box", "--cidfile", "id", "--label-file", "labels", "-l", "c=3", "demo", "sleep"];
+    let made =
+        ["run", "-d", "--name", "box", "--cidfile", "id", "--label-file", "labels", "-l", "c=3", "demo", "sleep"];
     let id = learner.explore(made).arg("1000").run().status(0).out;
     assert_eq!(std::fs::read_to_string(learner.work().join("id")).unwrap(), id.trim_end());
     learner
@@ -63,7 +74,11 @@ fn the_host_name_the_file_of_the_id_and_the_labels_of_a_file_are_as_docker_has_t
         .fails(125, "container ID file found, make sure the other container isn't running or delete id");
     learner.explore(["run", "--rm", "--cidfile", "none", "-w", "relative", "demo", "true"]).run().status(125);
     assert!(!learner.work().join("none").exists(), "there was no container");
-    let labels = learner.explore(["inspect", "-f", "{{.Config.Labels.a}} {{index .Config.Labels \"c\"}} {{len .Config.Labels}}"]);
+    let labels = learner.explore([
+        "inspect",
+        "-f",
+        "{{.Config.Labels.a}} {{index .Config.Labels \"c\"}} {{len .Config.Labels}}",
+    ]);
     let shown = labels.arg("box").run().status(0).out;
     assert!(shown.starts_with("1 3 "), "{shown}");
     let of_file = learner.explore(["exec", "--env-file", "variables", "-e", "Y=2", "box", "sh", "-c", "echo $X $Y"]);
@@ -84,12 +99,15 @@ fn what_is_joined_and_when_an_image_is_fetched_is_said_by_flags() {
     learner.explore(["run", "--rm", "-a", "stderr"]).args(both).run().status(0).stdout("").stderr("err\n");
     let again = learner.explore(["run", "--rm", "--pull=always"]).args(both).run().status(0).stdout("out\n");
     again.stderr_has("Pulling from demo");
+    learner.explore(["run", "--rm", "-q", "--platform", "linux/s390x"]).args(both).run().fails(
+        125,
+        "image demo:latest was found, but it is not for the platform that was asked for: wanted linux/s390x",
+    );
     learner
-        .explore(["run", "--rm", "-q", "--platform", "linux/s390x"])
+        .explore(["run", "-d", "-a", "stdout"])
         .args(both)
         .run()
-        .fails(125, "image demo:latest was found, but it is not for the platform that was asked for: wanted linux/s390x");
-    learner.explore(["run", "-d", "-a", "stdout"]).args(both).run().fails(1, "cannot specify both --attach and --detach");
+        .fails(1, "cannot specify both --attach and --detach");
 }
 
 /// Docker's StdinOnce: the input of one that was made with -d is nobody's to end.
@@ -165,6 +183,9 @@ fn networks_are_joined_under_further_names_and_at_chosen_addresses() {
     explore("network connect --alias store --ip 10.81.0.77 back one").status(0);
     explore("exec two getent hosts store").status(0).stdout_has("10.81.0.77");
     explore("network inspect -f {{.Name}} back").status(0).stdout("back\n");
+    explore("network ls -f name=ba --format {{.Name}}").status(0).stdout("back\n");
+    explore("network ls -f type=builtin --format {{.Name}}").status(0).stdout("bridge\n");
+    explore("network ls -f scope=local").status(125);
     // It is so at the next start as well.
     explore("restart -t 0 one").status(0);
     explore("exec two getent hosts store").status(0).stdout_has("10.81.0.77");

@@ -5,6 +5,7 @@ mod faults;
 mod lab;
 mod named;
 mod published;
+mod six;
 mod strangers;
 mod surroundings;
 

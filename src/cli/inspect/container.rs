@@ -213,7 +213,6 @@ fn endpoint(roots: &Roots, network: &str) -> Value {
         "IPAddress": "",
         "IPPrefixLen": 0,
         "MacAddress": "",
-        // Networks of ours have no IPv6.
         "IPv6Gateway": "",
         "GlobalIPv6Address": "",
         "GlobalIPv6PrefixLen": 0,
@@ -228,6 +227,11 @@ fn of_lease(roots: &Roots, lease: &Lease) -> Value {
     all["IPAddress"] = json!(lease.ip);
     all["IPPrefixLen"] = json!(lease.prefix);
     all["MacAddress"] = json!(mac.join(":"));
+    if let Some(six) = &lease.six {
+        all["IPv6Gateway"] = json!(six.gateway);
+        all["GlobalIPv6Address"] = json!(six.ip);
+        all["GlobalIPv6PrefixLen"] = json!(six.prefix);
+    }
     if !lease.names.is_empty() {
         all["DNSNames"] = json!(lease.names);
     }

@@ -1,7 +1,7 @@
 //! The flags of `create` and `run` that speak of the network, named as docker names them.
 
 use crate::stages::network::{Mode, Port, Publish, Wish, parse_host, parse_mac, publish};
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// Everything after `Network` in `explore run --help`.
 #[derive(Debug, clap::Args)]
@@ -24,6 +24,9 @@ pub(in crate::cli) struct NetworkFlags {
     /// Its address, on a network with a --subnet
     #[arg(long, value_name = "ADDRESS", help_heading = "Network")]
     ip: Option<Ipv4Addr>,
+    /// Its address of IPv6, on a network with --ipv6
+    #[arg(long, value_name = "ADDRESS", help_heading = "Network")]
+    ip6: Option<Ipv6Addr>,
     /// Its address on the wire
     #[arg(long, value_name = "ADDRESS", value_parser = parse_mac, help_heading = "Network")]
     mac_address: Option<[u8; 6]>,
@@ -63,6 +66,7 @@ impl NetworkFlags {
             exposed: self.expose.into_iter().flat_map(|listed| listed.0).collect(),
             aliases: self.network_alias,
             ip: self.ip,
+            ip6: self.ip6,
             mac: self.mac_address,
             dns: self.dns,
             dns_search: self.dns_search,

@@ -5,21 +5,24 @@ use super::super::prune::agreed;
 use super::super::several::each;
 use super::super::{Context, explained};
 use crate::exit::Exit;
-use crate::stages::network::{self, Also, Definition, Lease, NetworkError, Request, Subnet};
+use crate::stages::network::{self, Also, Definition, Lease, NetworkError, Request, Subnet, SubnetOfSix};
 use crate::stages::{connection, create};
 use crate::state::Roots;
 use serde_json::{Value, json};
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv6Addr};
 
 /// Make a network: a bridge of its own, on which containers find each other by name
 #[derive(Debug, clap::Args)]
 pub(super) struct Create {
-    /// Its addresses, such as 10.9.0.0/24; ones that nobody uses without
+    /// Its addresses, such as 10.9.0.0/24, or with --ipv6 fd00:9::/64; ones that nobody uses without
     #[arg(long)]
-    subnet: Option<String>,
+    subnet: Vec<String>,
     /// The bridge's address, which its containers have as gateway
     #[arg(long, value_name = "ADDRESS")]
-    gateway: Option<Ipv4Addr>,
+    gateway: Vec<IpAddr>,
+    /// Addresses of IPv6 as well
+    #[arg(long)]
+    ipv6: bool,
     /// No way out, and none in
     #[arg(long)]
     internal: bool,
@@ -34,16 +37,16 @@ pub(super) struct Create {
 }
 
 pub(super) fn create(args: Create, context: &mut Context) -> anyhow::Result<Exit> {
-    let subnet = args.subnet.as_deref().map(str::parse::<Subnet>).transpose();
-    let subnet = subnet.map_err(|text| explained(NetworkError::Conflict(text)))?;
+    let (subnet, six) = ranges(&args).map_err(|text| explained(NetworkError::Conflict(text)))?;
     let roots = context.container_roots()?;
     let labels = args.label.iter().map(|label| label.split_once('=').unwrap_or((label, "")));
     let request = Request {
         name: args.name,
         subnet,
-        gateway: args.gateway,
+        gateway: args.gateway.iter().find_map(|one| if let IpAddr::V4(ip) = one { Some(*ip) } else { None }),
         internal: args.internal,
         labels: labels.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        six,
     };
     let made = network::create(&roots, &request).map_err(explained)?;
     if context.screen.json {
@@ -54,12 +57,79 @@ pub(super) fn create(args: Create, context: &mut Context) -> anyhow::Result<Exit
     Ok(Exit::Ok)
 }
 
+/// A range of each family at most, as `--subnet` and `--gateway` say it in any order.
+#[allow(clippy::type_complexity)] // it is two ranges, of which one may have no beginning
+fn ranges(args: &Create) -> Result<(Option<Subnet>, Option<(Option<SubnetOfSix>, Option<Ipv6Addr>)>), String> {
+    let is_six = |text: &&String| text.split('/').next().is_some_and(|ip| ip.parse::<Ipv6Addr>().is_ok());
+    let (six, four): (Vec<&String>, Vec<&String>) = args.subnet.iter().partition(is_six);
+    let gateways: Vec<Ipv6Addr> =
+        args.gateway.iter().filter_map(|one| if let IpAddr::V6(ip) = one { Some(*ip) } else { None }).collect();
+    let fours = args.gateway.len() - gateways.len();
+    if six.len() > 1 || four.len() > 1 || gateways.len() > 1 || fours > 1 {
+        return Err("a network has one range of IPv4 and one of IPv6 here, and one gateway in each".into());
+    }
+    if !args.ipv6 && (!six.is_empty() || !gateways.is_empty()) {
+        return Err("addresses of IPv6 are for a network with --ipv6".into());
+    }
+    let subnet = four.first().map(|text| text.parse()).transpose()?;
+    let six = six.first().map(|text| text.parse()).transpose()?;
+    Ok((subnet, args.ipv6.then_some((six, gateways.first().copied()))))
+}
+
 const COLUMNS: [(&str, &str); 4] = [("NETWORK ID", "ID"), ("NAME", "Name"), ("DRIVER", "Driver"), ("SCOPE", "Scope")];
 
-pub(super) fn ls(quiet: bool, no_trunc: bool, format: Option<&str>, context: &mut Context) -> anyhow::Result<Exit> {
+/// What must hold of a network.
+#[derive(Debug, Clone)]
+pub(super) struct Filter {
+    name: String,
+    value: String,
+}
+
+impl Filter {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let (name, value) = text.split_once('=').ok_or("bad format of filter (expected name=value)")?;
+        let is_known = match name {
+            "name" | "id" | "label" | "driver" => true,
+            "type" => ["custom", "builtin"].contains(&value),
+            _ => false,
+        };
+        let wrong = || format!("invalid filter '{text}'; there are name, id, label, driver, type=custom, type=builtin");
+        if is_known { Ok(Self { name: name.into(), value: value.into() }) } else { Err(wrong()) }
+    }
+
+    fn holds(&self, one: &Definition) -> bool {
+        match self.name.as_str() {
+            "name" => one.name.contains(&self.value),
+            "id" => one.id.starts_with(&self.value),
+            "driver" => self.value == "bridge",
+            "type" => one.is_own() == (self.value == "custom"),
+            _ => match self.value.split_once('=') {
+                Some((name, value)) => one.labels.get(name).is_some_and(|found| found == value),
+                None => one.labels.contains_key(&self.value),
+            },
+        }
+    }
+}
+
+/// Of several filters of one name one is enough; but for labels, which must all be there.
+fn is_wanted(one: &Definition, filters: &[Filter]) -> bool {
+    filters.iter().all(|filter| {
+        let mut same = filters.iter().filter(|other| other.name == filter.name);
+        if filter.name == "label" { filter.holds(one) } else { same.any(|other| other.holds(one)) }
+    })
+}
+
+pub(super) fn ls(
+    quiet: bool,
+    no_trunc: bool,
+    filters: &[Filter],
+    format: Option<&str>,
+    context: &mut Context,
+) -> anyhow::Result<Exit> {
     let format = Format::of(format).map_err(explained)?;
     let roots = context.container_roots_to_look()?;
-    let all = network::list(&roots).map_err(explained)?;
+    let mut all = network::list(&roots).map_err(explained)?;
+    all.retain(|one| is_wanted(one, filters));
     if context.screen.json {
         context.screen.data(&all)?;
         return Ok(Exit::Ok);
@@ -82,6 +152,7 @@ fn fields(one: &Definition, whole: bool) -> Value {
         "Driver": "bridge",
         "Scope": "local",
         "Internal": one.internal.to_string(),
+        "IPv6": one.six.is_some().to_string(),
         "Labels": labels.join(","),
     })
 }
@@ -119,14 +190,21 @@ fn described(roots: &Roots, definition: &Definition, leases: &[Lease]) -> serde_
     let on: Vec<&Lease> = leases.iter().filter(|lease| lease.network == definition.name).collect();
     let subnet = definition.subnet.or_else(|| on.first().map(|lease| lease.subnet()));
     let gateway = definition.gateway.or_else(|| on.first().map(|lease| lease.gateway));
-    let config: Vec<_> = subnet.iter().map(|subnet| json!({ "Subnet": subnet, "Gateway": gateway })).collect();
+    let mut config: Vec<_> = subnet.iter().map(|subnet| json!({ "Subnet": subnet, "Gateway": gateway })).collect();
+    config.extend(definition.six.map(|range| json!({ "Subnet": range.subnet, "Gateway": range.gateway })));
     let name = |id: &str| create::find(roots, id).map_or_else(|_| String::new(), |container| container.name);
     let mac = |lease: &Lease| lease.mac.map(|byte| format!("{byte:02x}")).join(":");
     let containers: serde_json::Map<String, serde_json::Value> = on
         .iter()
         .map(|lease| {
             let address = format!("{}/{}", lease.ip, lease.prefix);
-            let one = json!({ "Name": name(&lease.container), "MacAddress": mac(lease), "IPv4Address": address });
+            let six = lease.six.as_ref().map(|six| format!("{}/{}", six.ip, six.prefix)).unwrap_or_default();
+            let one = json!({
+                "Name": name(&lease.container),
+                "MacAddress": mac(lease),
+                "IPv4Address": address,
+                "IPv6Address": six,
+            });
             (lease.container.clone(), one)
         })
         .collect();
@@ -136,6 +214,8 @@ fn described(roots: &Roots, definition: &Definition, leases: &[Lease]) -> serde_
         "Created": definition.created,
         "Scope": "local",
         "Driver": "bridge",
+        "EnableIPv4": true,
+        "EnableIPv6": definition.six.is_some(),
         "IPAM": { "Driver": "default", "Config": config },
         "Internal": definition.internal,
         "Containers": containers,

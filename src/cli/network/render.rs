@@ -114,7 +114,7 @@ impl Page {
 
     fn end(mut self, lease: &Lease) -> String {
         for one in &lease.published {
-            self.row("published", &format!("{}:{} -> {}/{}", one.at, one.port, one.to, one.protocol.name()));
+            self.row("published", &format!("{} -> {}/{}", one.here(), one.to, one.protocol.name()));
         }
         match &lease.outside {
             Outside::Reachable => self.row("beyond", "what this machine reaches, with its address"),

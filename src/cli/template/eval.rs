@@ -6,8 +6,8 @@ use serde_json::Value;
 
 /// Go's own functions and those that docker adds (templates/templates.go of its client).
 pub(super) const FUNCTIONS: [&str; 22] = [
-    "json", "join", "split", "upper", "lower", "title", "pad", "truncate", "len", "index", "print", "println", "printf",
-    "eq", "ne", "lt", "le", "gt", "ge", "and", "or", "not",
+    "json", "join", "split", "upper", "lower", "title", "pad", "truncate", "len", "index", "print", "println",
+    "printf", "eq", "ne", "lt", "le", "gt", "ge", "and", "or", "not",
 ];
 
 /// What names stand for, at one place of a template.

@@ -10,9 +10,8 @@ type Found = Result<Value, TemplateError>;
 pub(super) fn call(name: &str, arguments: &[Value]) -> Found {
     let wrong = || TemplateError::Value(format!("wrong number or kind of arguments for {name}"));
     let text = |at: usize| arguments.get(at).and_then(Value::as_str).ok_or_else(wrong);
-    let number = |at: usize| {
-        arguments.get(at).and_then(Value::as_u64).and_then(|it| usize::try_from(it).ok()).ok_or_else(wrong)
-    };
+    let number =
+        |at: usize| arguments.get(at).and_then(Value::as_u64).and_then(|it| usize::try_from(it).ok()).ok_or_else(wrong);
     let first = arguments.first();
     Ok(match name {
         "json" => first.ok_or_else(wrong)?.to_string().into(),
@@ -71,7 +70,9 @@ fn index(value: &Value, path: &[Value]) -> Found {
             (Value::Object(map), Value::String(name)) => map.get(name).cloned().unwrap_or(Value::Null),
             (Value::Array(list), Value::Number(at)) => {
                 let found = at.as_u64().and_then(|at| list.get(usize::try_from(at).ok()?));
-                found.cloned().ok_or_else(|| TemplateError::Value(format!("error calling index: index out of range: {at}")))?
+                found
+                    .cloned()
+                    .ok_or_else(|| TemplateError::Value(format!("error calling index: index out of range: {at}")))?
             }
             (Value::Null, _) => return Err(TemplateError::Value("error calling index: index of untyped nil".into())),
             (other, _) => {

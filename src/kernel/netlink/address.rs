@@ -3,7 +3,7 @@
 use super::Socket;
 use crate::kernel::Result;
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
-use netlink_packet_route::address::{AddressAttribute, AddressMessage, AddressScope};
+use netlink_packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage, AddressScope};
 use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
 };
@@ -66,63 +66,83 @@ impl Socket {
     /// # Errors
     /// The request that failed.
     pub fn routes(&mut self, why: &str) -> Result<Vec<Route>> {
+        self.routes_of(AddressFamily::Inet, "rtm_family=AF_INET", why)
+    }
+
+    /// The same of IPv6.
+    ///
+    /// # Errors
+    /// The request that failed.
+    pub fn routes_of_six(&mut self, why: &str) -> Result<Vec<Route>> {
+        self.routes_of(AddressFamily::Inet6, "rtm_family=AF_INET6", why)
+    }
+
+    fn routes_of(&mut self, family: AddressFamily, shown: &str, why: &str) -> Result<Vec<Route>> {
         let mut message = RouteMessage::default();
-        message.header.address_family = AddressFamily::Inet;
-        let found = self.list(&RouteNetlinkMessage::GetRoute(message), "rtm_family=AF_INET", why)?;
+        message.header.address_family = family;
+        let found = self.list(&RouteNetlinkMessage::GetRoute(message), shown, why)?;
         Ok(found.into_iter().filter_map(route_of).collect())
     }
 
-    /// Gives a link an IPv4 address. The kernel adds the route to its network by itself.
+    /// Gives a link an address. The kernel adds the route to its network by itself. One of IPv6 can be used at once: that
+    /// nobody else has it is known, and not asked for a second long (IFA_F_NODAD).
     ///
     /// # Errors
     /// EEXIST: it has that address. ENODEV: there is no such link.
-    pub fn add_address(&mut self, link: u32, ip: Ipv4Addr, prefix: u8, why: &str) -> Result<()> {
-        let (message, shown) = address_message(link, ip, prefix);
+    pub fn add_address(&mut self, link: u32, ip: impl Into<IpAddr>, prefix: u8, why: &str) -> Result<()> {
+        let (message, shown) = address_message(link, ip.into(), prefix);
         self.change(NLM_F_CREATE | NLM_F_EXCL, RouteNetlinkMessage::NewAddress(message), &shown, why)
     }
 
-    /// Takes an IPv4 address away, and with it the route to its network.
+    /// Takes an address away, and with it the route to its network.
     ///
     /// # Errors
     /// EADDRNOTAVAIL: the link does not have it.
-    pub fn remove_address(&mut self, link: u32, ip: Ipv4Addr, prefix: u8, why: &str) -> Result<()> {
-        let (message, shown) = address_message(link, ip, prefix);
+    pub fn remove_address(&mut self, link: u32, ip: impl Into<IpAddr>, prefix: u8, why: &str) -> Result<()> {
+        let (message, shown) = address_message(link, ip.into(), prefix);
         self.change(0, RouteNetlinkMessage::DelAddress(message), &shown, why)
     }
 
-    /// Sends everything that no other route names to `gateway`.
+    /// Sends everything of its family that no other route names to `gateway`.
     ///
     /// # Errors
     /// EEXIST: there is a default route. ENETUNREACH: the gateway is in no network of ours, or its link is down.
-    pub fn add_default_route(&mut self, gateway: Ipv4Addr, why: &str) -> Result<()> {
+    pub fn add_default_route(&mut self, gateway: impl Into<IpAddr>, why: &str) -> Result<()> {
+        let gateway = gateway.into();
         let mut message = RouteMessage::default();
         message.header = RouteHeader {
-            address_family: AddressFamily::Inet,
+            address_family: family_of(gateway),
             table: RouteHeader::RT_TABLE_MAIN,
             protocol: RouteProtocol::Boot,
             scope: RouteScope::Universe,
             kind: RouteType::Unicast,
             ..RouteHeader::default()
         };
-        message.attributes = vec![RouteAttribute::Gateway(RouteAddress::Inet(gateway))];
+        message.attributes = vec![RouteAttribute::Gateway(gateway.into())];
         let shown = format!("rtm_dst_len=0, gateway={gateway}");
         self.change(NLM_F_CREATE | NLM_F_EXCL, RouteNetlinkMessage::NewRoute(message), &shown, why)
     }
 }
 
-fn address_message(link: u32, ip: Ipv4Addr, prefix: u8) -> (AddressMessage, String) {
+fn family_of(ip: IpAddr) -> AddressFamily {
+    if ip.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 }
+}
+
+fn address_message(link: u32, ip: IpAddr, prefix: u8) -> (AddressMessage, String) {
     let mut message = AddressMessage::default();
-    message.header.family = AddressFamily::Inet;
+    message.header.family = family_of(ip);
     message.header.prefix_len = prefix;
     message.header.scope = AddressScope::Universe;
     message.header.index = link;
-    let broadcast = Ipv4Addr::from(u32::from(ip) | u32::MAX.checked_shr(u32::from(prefix)).unwrap_or(0));
-    message.attributes = vec![
-        // "Local" is the address; "address" would be the other side of a point-to-point link (rtnetlink(7)).
-        AddressAttribute::Local(ip.into()),
-        AddressAttribute::Address(ip.into()),
-        AddressAttribute::Broadcast(broadcast),
-    ];
+    // "Local" is the address; "address" would be the other side of a point-to-point link (rtnetlink(7)).
+    message.attributes = vec![AddressAttribute::Local(ip), AddressAttribute::Address(ip)];
+    match ip {
+        IpAddr::V4(ip) => {
+            let hosts = u32::MAX.checked_shr(u32::from(prefix)).unwrap_or(0);
+            message.attributes.push(AddressAttribute::Broadcast(Ipv4Addr::from(u32::from(ip) | hosts)));
+        }
+        IpAddr::V6(_) => message.header.flags = AddressHeaderFlags::Nodad,
+    }
     (message, format!("ifa_index={link}, local={ip}, ifa_prefixlen={prefix}"))
 }
 

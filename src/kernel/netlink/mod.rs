@@ -9,7 +9,7 @@
 //! change our own namespace to configure another: a short-lived child joins it, opens a socket and hands that back
 //! ([`Socket::open_in`]).
 //!
-//! Left out: multicast groups (`ip monitor`), IPv6 configuration, traffic control. The packets are taken apart by the
+//! Left out: multicast groups (`ip monitor`), traffic control. The packets are taken apart by the
 //! `netlink-packet-*` crates; the conversation is ours, blocking and without threads.
 
 mod address;

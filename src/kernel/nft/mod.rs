@@ -23,7 +23,8 @@
 //! }
 //! ```
 //!
-//! and one for each container that publishes ports ([`PortTable`]). A change is a **batch**: all of it happens, or
+//! and one for each container that publishes ports ([`PortTable`]). A table of IPv6 says `ip6` wherever this one says `ip`;
+//! its name ends in `_v6`, which is how its family is known here. A change is a **batch**: all of it happens, or
 //! none. Tables of others are read, never touched; removing a table of ours removes everything in it. Left out: sets
 //! and maps.
 
@@ -96,12 +97,12 @@ impl Socket {
         self.batch(wanted.messages(), wanted.table, why)
     }
 
-    /// The comment of the `ip` table of this name; `None` where there is no such table, empty where it has none.
+    /// The comment of the table of this name; `None` where there is no such table, empty where it has none.
     ///
     /// # Errors
     /// The request that failed for any other reason.
     pub fn comment_of(&mut self, table: &str, why: &str) -> Result<Option<String>> {
-        let ask = table_message(NfTablesMessage::GetTable, vec![TableAttribute::Name(table.to_owned())]);
+        let ask = table_message(table, NfTablesMessage::GetTable, vec![TableAttribute::Name(table.to_owned())]);
         let found = match self.ask(ask, NLM_F_ACK, &format!("NFT_MSG_GETTABLE, {table:?}"), why) {
             Err(error) if error.errno() == Errno::ENOENT => return Ok(None),
             other => other?,
@@ -113,12 +114,12 @@ impl Socket {
         Ok(comment)
     }
 
-    /// Removes an `ip` table and all that is in it.
+    /// Removes a table and all that is in it.
     ///
     /// # Errors
     /// ENOENT: there is none.
     pub fn remove(&mut self, table: &str, why: &str) -> Result<()> {
-        let message = table_message(NfTablesMessage::DeleteTable, vec![TableAttribute::Name(table.to_owned())]);
+        let message = table_message(table, NfTablesMessage::DeleteTable, vec![TableAttribute::Name(table.to_owned())]);
         self.batch(vec![message], table, why)
     }
 
@@ -196,6 +197,10 @@ fn control(inner: ControlMessage) -> Message {
     NetlinkMessage::from(NetfilterMessage::new(header, inner))
 }
 
-fn table_message(kind: fn(TableMessage) -> NfTablesMessage, attributes: Vec<TableAttribute>) -> Message {
-    message(NetfilterProtoFamily::IPv4, kind(TableMessage { attributes }))
+fn family_of(table: &str) -> NetfilterProtoFamily {
+    if table.ends_with("_v6") { NetfilterProtoFamily::IPv6 } else { NetfilterProtoFamily::IPv4 }
+}
+
+fn table_message(table: &str, kind: fn(TableMessage) -> NfTablesMessage, attributes: Vec<TableAttribute>) -> Message {
+    message(family_of(table), kind(TableMessage { attributes }))
 }

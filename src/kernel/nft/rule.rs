@@ -6,7 +6,7 @@ use netlink_packet_netfilter::nftables::{
     Bitwise, Cmp, DataAttribute, Expressions, Immediate, Meta, MetaKey, Operator, Payload, Register, Verdict,
     VerdictAttribute,
 };
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// Verdicts, which are also a chain's policies (linux/netfilter.h).
 const NF_DROP: u32 = 0;
@@ -18,9 +18,10 @@ const NFT_CT_STATUS: u32 = 2;
 const ESTABLISHED_OR_RELATED: u32 = 0b110;
 /// `ct status dnat`: somebody's rule has given the connection another destination (IPS_DST_NAT, same file).
 const DNAT: u32 = 1 << 5;
-/// Where the two addresses stand in an IPv4 header (RFC 791), and the destination port in one of TCP or UDP.
-const SOURCE: u32 = 12;
-const DESTINATION: u32 = 16;
+/// Where the two addresses stand in a header of IPv4 (RFC 791) and of IPv6 (RFC 8200), and the destination port in one of
+/// TCP or UDP.
+const SOURCE: [u32; 2] = [12, 8];
+const DESTINATION: [u32; 2] = [16, 24];
 const PORT: u32 = 2;
 /// NFT_PAYLOAD_NETWORK_HEADER and NFT_PAYLOAD_TRANSPORT_HEADER.
 const NETWORK_HEADER: u32 = 1;
@@ -32,13 +33,13 @@ pub(super) struct Rule(pub(super) Vec<Expressions>);
 
 #[allow(clippy::wrong_self_convention)] // a builder: each word of the rule adds to it
 impl Rule {
-    /// `ip saddr NETWORK`
-    pub(super) fn from(self, network: (Ipv4Addr, u8)) -> Self {
+    /// `ip saddr NETWORK`, or `ip6 saddr NETWORK`
+    pub(super) fn from(self, network: (IpAddr, u8)) -> Self {
         self.address(SOURCE, network)
     }
 
     /// `ip daddr NETWORK`
-    pub(super) fn to(self, network: (Ipv4Addr, u8)) -> Self {
+    pub(super) fn to(self, network: (IpAddr, u8)) -> Self {
         self.address(DESTINATION, network)
     }
 
@@ -97,18 +98,19 @@ impl Rule {
     }
 
     /// `counter dnat to ADDRESS:PORT`
-    pub(super) fn dnat(self, (ip, port): (Ipv4Addr, u16)) -> Self {
+    pub(super) fn dnat(self, (ip, port): (IpAddr, u16)) -> Self {
         let put = |register, bytes: Vec<u8>| {
             Expressions::Immediate(vec![
                 Immediate::DestinationRegister(register),
                 Immediate::Data(DataAttribute::Value(bytes)),
             ])
         };
-        // NFTA_NAT_TYPE = 1 (NFT_NAT_DNAT = 1), NFTA_NAT_FAMILY = 2 (NFPROTO_IPV4 = 2), NFTA_NAT_REG_ADDR_MIN = 3,
-        // NFTA_NAT_REG_PROTO_MIN = 5 (linux/netfilter/nf_tables.h).
-        let nat = [number(1, 1), number(2, 2), number(3, Register::Reg1.into()), number(5, Register::Reg2.into())];
+        // NFTA_NAT_TYPE = 1 (NFT_NAT_DNAT = 1), NFTA_NAT_FAMILY = 2 (NFPROTO_IPV4 = 2, NFPROTO_IPV6 = 10),
+        // NFTA_NAT_REG_ADDR_MIN = 3, NFTA_NAT_REG_PROTO_MIN = 5 (linux/netfilter/nf_tables.h).
+        let family = if ip.is_ipv4() { 2 } else { 10 };
+        let nat = [number(1, 1), number(2, family), number(3, Register::Reg1.into()), number(5, Register::Reg2.into())];
         self.counted().and([
-            put(Register::Reg1, ip.octets().to_vec()),
+            put(Register::Reg1, bytes_of(ip)),
             put(Register::Reg2, port.to_be_bytes().to_vec()),
             expression("nat", nat.to_vec()),
         ])
@@ -123,11 +125,14 @@ impl Rule {
         self.and([expression("counter", Vec::new())])
     }
 
-    /// Loads an address of the IPv4 header and compares what the prefix leaves of it.
-    fn address(self, offset: u32, (network, prefix): (Ipv4Addr, u8)) -> Self {
-        let mask = u32::MAX.checked_shl(32 - u32::from(prefix.min(32))).unwrap_or(0);
-        let equal = compare(Operator::Equal, network.octets().to_vec());
-        self.and([load(NETWORK_HEADER, offset, 4), masked(mask.to_be_bytes()), equal])
+    /// Loads an address of the header and compares what the prefix leaves of it.
+    fn address(self, offsets: [u32; 2], (network, prefix): (IpAddr, u8)) -> Self {
+        let bytes = bytes_of(network);
+        let (offset, length) = if network.is_ipv4() { (offsets[0], 4) } else { (offsets[1], 16) };
+        let ones = |at: usize| u8::try_from(usize::from(prefix).saturating_sub(at * 8).min(8)).unwrap_or(8);
+        let mask = (0..bytes.len()).map(|at| u8::MAX.checked_shl(8 - u32::from(ones(at))).unwrap_or(0)).collect();
+        let equal = compare(Operator::Equal, bytes);
+        self.and([load(NETWORK_HEADER, offset, length), masked(mask), equal])
     }
 
     fn link(self, key: MetaKey, operator: Operator, name: &str) -> Self {
@@ -142,7 +147,7 @@ impl Rule {
     fn conntrack(self, key: u32, bits: u32, operator: Operator) -> Self {
         // NFTA_CT_DREG = 1, NFTA_CT_KEY = 2
         let ask = expression("ct", vec![number(1, Register::Reg1.into()), number(2, key)]);
-        self.and([ask, masked(bits.to_ne_bytes()), compare(operator, vec![0; 4])])
+        self.and([ask, masked(bits.to_ne_bytes().to_vec()), compare(operator, vec![0; 4])])
     }
 
     fn verdict(self, code: u32) -> Self {
@@ -163,13 +168,21 @@ fn load(header: u32, offset: u32, length: u32) -> Expressions {
     ])
 }
 
-fn masked(mask: [u8; 4]) -> Expressions {
+fn bytes_of(ip: IpAddr) -> Vec<u8> {
+    match ip {
+        IpAddr::V4(ip) => ip.octets().to_vec(),
+        IpAddr::V6(ip) => ip.octets().to_vec(),
+    }
+}
+
+fn masked(mask: Vec<u8>) -> Expressions {
+    let length = if mask.len() == 4 { 4 } else { 16 };
     Expressions::Bitwise(vec![
         Bitwise::SourceRegister(Register::Reg1),
         Bitwise::DestinationRegister(Register::Reg1),
-        Bitwise::Length(4),
-        Bitwise::Mask(DataAttribute::Value(mask.to_vec())),
-        Bitwise::Xor(DataAttribute::Value(vec![0; 4])),
+        Bitwise::Length(length),
+        Bitwise::Xor(DataAttribute::Value(vec![0; mask.len()])),
+        Bitwise::Mask(DataAttribute::Value(mask)),
     ])
 }
 

@@ -1,18 +1,18 @@
 //! The tables that we make, from their names to their rules.
 
 use super::rule::{NF_ACCEPT, Rule, comment};
-use super::{Message, message, table_message};
+use super::{Message, family_of, message, table_message};
 use netlink_packet_core::{NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL};
-use netlink_packet_netfilter::NetfilterProtoFamily;
 use netlink_packet_netfilter::nftables::{
     ChainAttribute, ChainMessage, Hook, HookNumber, InetHookNumber, NfTablesMessage, Operator, RuleAttribute,
     RuleMessage, TableAttribute,
 };
 use serde::{Deserialize, Serialize};
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// All that this machine calls itself.
-const LOOPBACK: (Ipv4Addr, u8) = (Ipv4Addr::new(127, 0, 0, 0), 8);
+const LOOPBACK: (IpAddr, u8) = (IpAddr::V4(Ipv4Addr::new(127, 0, 0, 0)), 8);
+const LOOPBACK_OF_SIX: (IpAddr, u8) = (IpAddr::V6(Ipv6Addr::LOCALHOST), 128);
 
 /// The table of a network of ours: what may pass, and with which address.
 #[derive(Debug, Clone, Copy)]
@@ -22,7 +22,7 @@ pub struct NetworkTable<'a> {
     /// Written into table and rules as comment: by it we know them again.
     pub mark: &'a str,
     /// The network whose packets get the address of the link they leave by.
-    pub network: (Ipv4Addr, u8),
+    pub network: (IpAddr, u8),
     /// The link behind which that network is: packets that leave by it stay as they are.
     pub bridge: &'a str,
     /// Links by which only answers may come in to be forwarded.
@@ -64,12 +64,12 @@ impl Protocol {
 pub struct Forwarded {
     /// TCP or UDP.
     pub protocol: Protocol,
-    /// At which address of this machine; at each of them where it is 0.0.0.0.
-    pub at: Ipv4Addr,
+    /// At which address of this machine; at each of them where it is 0.0.0.0 or ::.
+    pub at: IpAddr,
     /// Which port of it.
     pub port: u16,
     /// Where it leads.
-    pub to: (Ipv4Addr, u16),
+    pub to: (IpAddr, u16),
 }
 
 /// The table of the ports that one container publishes:
@@ -118,6 +118,7 @@ const POSTROUTING: Place =
 impl NetworkTable<'_> {
     pub(super) fn messages(&self) -> Vec<Message> {
         let (own, is, not) = (self.bridge, Operator::Equal, Operator::NotEqual);
+        let loopback = if self.network.0.is_ipv4() { LOOPBACK } else { LOOPBACK_OF_SIX };
         let mut all = vec![new_table(self.table, self.mark), new_chain(self.table, &FORWARD)];
         if self.internal {
             all.push(self.rule(&FORWARD, Rule::default().enters_by(is, own).leaves_by(not, own).drop()));
@@ -131,14 +132,14 @@ impl NetworkTable<'_> {
         all.extend(self.answers_only.iter().map(|link| self.answers_only_rule(link)));
         // Connections from this machine's loopback may leave by the bridge (see `stages::network`); none may come.
         all.push(new_chain(self.table, &GUARD));
-        all.push(self.rule(&GUARD, Rule::default().enters_by(is, own).to(LOOPBACK).drop()));
+        all.push(self.rule(&GUARD, Rule::default().enters_by(is, own).to(loopback).drop()));
         all.push(new_chain(self.table, &POSTROUTING));
         all.push(self.rule(&POSTROUTING, Rule::default().from(self.network).leaves_by(not, own).masquerade()));
         // A neighbour, or the container itself, that asks for a published port of this machine: the answer must come
         // back this way to be translated, and not straight over the bridge.
         let turned = Rule::default().from(self.network).leaves_by(is, own).was_redirected().masquerade();
         all.push(self.rule(&POSTROUTING, turned));
-        all.push(self.rule(&POSTROUTING, Rule::default().from(LOOPBACK).leaves_by(is, own).masquerade()));
+        all.push(self.rule(&POSTROUTING, Rule::default().from(loopback).leaves_by(is, own).masquerade()));
         all
     }
 
@@ -167,14 +168,18 @@ impl PortTable<'_> {
 
     fn rule(&self, place: &Place, port: &Forwarded) -> Message {
         let rule = Rule::default();
-        let at = if port.at.is_unspecified() { rule.to_this_machine() } else { rule.to((port.at, 32)) };
+        let at = if port.at.is_unspecified() {
+            rule.to_this_machine()
+        } else {
+            rule.to((port.at, if port.at.is_ipv4() { 32 } else { 128 }))
+        };
         new_rule(self.table, self.mark, place, at.to_port(port.protocol.number(), port.port).dnat(port.to))
     }
 }
 
 fn new_table(table: &str, mark: &str) -> Message {
     let attributes = vec![TableAttribute::Name(table.to_owned()), TableAttribute::UserData(comment(mark))];
-    let mut message = table_message(NfTablesMessage::NewTable, attributes);
+    let mut message = table_message(table, NfTablesMessage::NewTable, attributes);
     message.header.flags |= NLM_F_CREATE | NLM_F_EXCL;
     message
 }
@@ -190,7 +195,7 @@ fn new_chain(table: &str, place: &Place) -> Message {
             Hook::Priority(place.priority.cast_unsigned()),
         ]),
     ];
-    let mut message = message(NetfilterProtoFamily::IPv4, NfTablesMessage::NewChain(ChainMessage { attributes }));
+    let mut message = message(family_of(table), NfTablesMessage::NewChain(ChainMessage { attributes }));
     message.header.flags |= NLM_F_CREATE | NLM_F_EXCL;
     message
 }
@@ -202,7 +207,7 @@ fn new_rule(table: &str, mark: &str, place: &Place, rule: Rule) -> Message {
         RuleAttribute::Expressions(rule.0.into_iter().map(Into::into).collect()),
         RuleAttribute::UserData(comment(mark)),
     ];
-    let mut message = message(NetfilterProtoFamily::IPv4, NfTablesMessage::NewRule(RuleMessage { attributes }));
+    let mut message = message(family_of(table), NfTablesMessage::NewRule(RuleMessage { attributes }));
     message.header.flags |= NLM_F_CREATE | NLM_F_APPEND;
     message
 }

@@ -35,7 +35,7 @@ pub(super) fn vxlan(_: &Roots) -> Answer {
 pub(super) fn nf_tables(_: &Roots) -> Answer {
     as_this_user("a table that masquerades was made in a new network namespace", || {
         unshare(&[Kind::Net])?;
-        let network = (Ipv4Addr::new(192, 0, 2, 0), 24);
+        let network = (Ipv4Addr::new(192, 0, 2, 0).into(), 24);
         let wanted = nft::NetworkTable {
             table: "trial",
             mark: "trial",

@@ -62,13 +62,7 @@ impl StartFailure {
 
     /// Of an error that knows what helps.
     pub(super) fn of<E: Explain>(error: &E) -> Self {
-        let mut chain = vec![error.to_string()];
-        let mut cause = error.source();
-        while let Some(one) = cause {
-            chain.push(one.to_string());
-            cause = one.source();
-        }
-        Self::Told { chain, hint: error.hint(), code: Exit::Engine.code() }
+        Self::Told { chain: crate::error::chain(error), hint: error.hint(), code: Exit::Engine.code() }
     }
 }
 

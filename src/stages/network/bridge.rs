@@ -3,14 +3,14 @@
 
 use super::definition::{self, Definition, Subnet};
 use super::lease::{BridgeRecord, Held, Outside};
-use super::mark::{Marks, is_ours, mac_of_alias};
-use super::{NetworkError, forward, subnet, undo};
+use super::mark::{Marks, comment_of_table, is_ours, mac_of_alias};
+use super::{NetworkError, forward, six, subnet, undo};
 use crate::kernel::netlink::{Address, Bridge, Change, Link, Route, Socket, Which};
 use crate::kernel::nft;
 use crate::stages::keeper;
 use crate::state::{Claim, Effect, Journal, Roots};
 use nix::errno::Errno;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// How often another state may take the network that we wanted before we give up.
 const ROUNDS: usize = 8;
@@ -79,13 +79,39 @@ fn standing(record: &BridgeRecord, socket: &mut Socket) -> Result<Option<u32>, N
 
 /// Somebody may have flushed all rules of the machine; the journal still has the entry of our table.
 fn mend_rules(marks: &Marks, network: &Definition, record: &mut BridgeRecord) -> Result<(), NetworkError> {
-    let found = match nft::Socket::open()
-        .and_then(|mut socket| socket.comment_of(&marks.table(network), "are our rules still there"))
-    {
-        Err(error) if lacks_filter(error.errno()) => return Ok(()),
-        other => other.map_err(|source| NetworkError::Look { what: "packet filter", source })?,
-    };
-    if found.is_none() { make_table(marks, network, record) } else { Ok(()) }
+    for family in Family::of(network) {
+        let found = match nft::Socket::open()
+            .and_then(|mut socket| socket.comment_of(&family.table(marks, network), "are our rules still there"))
+        {
+            Err(error) if lacks_filter(error.errno()) => return Ok(()),
+            other => other.map_err(|source| NetworkError::Look { what: "packet filter", source })?,
+        };
+        if found.is_none() {
+            make_table(marks, network, record, family)?;
+        }
+    }
+    Ok(())
+}
+
+/// Each has a table of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Family {
+    Four,
+    Six,
+}
+
+impl Family {
+    /// Those that a network has.
+    fn of(network: &Definition) -> &'static [Self] {
+        if network.six.is_some() { &[Self::Four, Self::Six] } else { &[Self::Four] }
+    }
+
+    fn table(self, marks: &Marks, network: &Definition) -> String {
+        match self {
+            Self::Four => marks.table(network),
+            Self::Six => marks.table_of_six(network),
+        }
+    }
 }
 
 /// A way out may have come since the bridge was made: a cable plugged in, a VPN. Forwarding is switched on there now,
@@ -103,13 +129,13 @@ fn follow_uplinks(
     let look = |what| move |source| NetworkError::Look { what, source };
     let links = socket.links("has a way out come or gone").map_err(look("links"))?;
     let routes = socket.routes("where do they lead").map_err(look("routes"))?;
-    let mut new = uplinks(&links, &routes);
+    let mut new = ways_out(network, &links, &routes, socket)?;
     let no_route = Outside::NoUplink(NO_ROUTE.into());
-    if new.is_empty() && record.outside == Outside::Reachable {
-        record.outside = no_route;
-        return Ok(());
+    let is_cut_off = forward::of_family(&new, false).is_empty();
+    if is_cut_off && record.outside == Outside::Reachable {
+        record.outside = no_route.clone();
     }
-    if !new.is_empty() && record.outside == no_route {
+    if !is_cut_off && record.outside == no_route {
         record.outside = Outside::Reachable;
     }
     new.retain(|link| !record.forwards.contains(link));
@@ -128,13 +154,18 @@ fn follow_uplinks(
     socket
         .set_link(Which::Index(index), change, "more links forward because of it")
         .map_err(|source| NetworkError::Bridge { name: record.name.clone(), source })?;
-    let (table, mark) = (marks.table(network), marks.table_comment(network));
-    let wanted = table_of(&table, &mark, record);
-    let ruled = nft::Socket::open().and_then(|mut filter| {
-        let mut rule = |link: &String| filter.add_answers_only(&wanted, link, "only answers come in by this link");
-        switches.iter().try_for_each(|switch| rule(&switch.link))
-    });
-    ruled.map_err(|source| NetworkError::Nat { name: table.clone(), source })?;
+    let new: Vec<String> = switches.iter().map(|switch| switch.link.clone()).collect();
+    for family in Family::of(network) {
+        let table = family.table(&marks, network);
+        let mark = comment_of_table(&table).unwrap_or_default();
+        let wanted = table_of(&table, &mark, network, record, *family, &[]);
+        let ruled = nft::Socket::open().and_then(|mut filter| {
+            let links = forward::of_family(&new, *family == Family::Six);
+            let mut rule = |link: &String| filter.add_answers_only(&wanted, link, "only answers come in by this link");
+            links.iter().try_for_each(|link| rule(link))
+        });
+        ruled.map_err(|source| NetworkError::Nat { name: table.clone(), source })?;
+    }
     if let Err(why) = forward::switch_on(&record.name, &switches) {
         record.outside = Outside::NoUplink(why);
     }
@@ -155,8 +186,8 @@ fn make(roots: &Roots, held: &Held, network: &Definition, socket: &mut Socket) -
     keeper::outside::wait(roots);
     let links = socket.links("which links are there").map_err(look("links"))?;
     let routes = socket.routes("where do they lead, and which networks are taken").map_err(look("routes"))?;
-    let uplinks = if network.internal { Vec::new() } else { uplinks(&links, &routes) };
-    let switches = forward::needed(&uplinks, socket)?;
+    let ways = ways_out(network, &links, &routes, socket)?;
+    let switches = forward::needed(&ways, socket)?;
     let forwards: Vec<String> = switches.iter().map(|switch| switch.link.clone()).collect();
     for switch in &switches {
         journal.announce(&claim, switch.effect())?;
@@ -170,7 +201,8 @@ fn make(roots: &Roots, held: &Held, network: &Definition, socket: &mut Socket) -
         let reserved = reserved(roots, held)?;
         take_network(&marks, held.record.last_gateway, &reserved, &name, index, &routes, socket)?
     };
-    let outside = match (network.internal, uplinks.is_empty()) {
+    six::give_bridge(network, &name, index, socket)?;
+    let outside = match (network.internal, forward::of_family(&ways, false).is_empty()) {
         (true, _) => Outside::NoUplink(format!("{} is an internal network", network.name)),
         (false, true) => Outside::NoUplink(NO_ROUTE.into()),
         (false, false) => Outside::Reachable,
@@ -182,17 +214,43 @@ fn make(roots: &Roots, held: &Held, network: &Definition, socket: &mut Socket) -
     {
         record.outside = Outside::NoUplink(why);
     }
-    journal.announce(&claim, Effect::NftTable { name: marks.table(network) })?;
-    make_table(&marks, network, &mut record)?;
+    for family in Family::of(network) {
+        journal.announce(&claim, Effect::NftTable { name: family.table(&marks, network) })?;
+        make_table(&marks, network, &mut record, family)?;
+    }
     Ok(record)
+}
+
+/// What must forward for this network: links by which this machine reaches others, for IPv6 under a name of its own.
+fn ways_out(
+    network: &Definition,
+    links: &[Link],
+    routes: &[Route],
+    socket: &mut Socket,
+) -> Result<Vec<String>, NetworkError> {
+    if network.internal {
+        return Ok(Vec::new());
+    }
+    let mut all = uplinks(links, routes);
+    if network.six.is_some() {
+        let routes = socket.routes_of_six("where do they lead, for IPv6");
+        let routes = routes.map_err(|source| NetworkError::Look { what: "routes", source })?;
+        let others: Vec<(u32, String)> =
+            links.iter().filter(|one| is_of_others(one)).map(|one| (one.index, one.name.clone())).collect();
+        all.extend(six::switches(&routes, &others));
+    }
+    Ok(all)
+}
+
+fn is_of_others(link: &Link) -> bool {
+    !link.loopback && !link.alias.as_deref().is_some_and(|alias| alias.starts_with("explore:"))
 }
 
 /// Links over which this machine reaches others, by name.
 fn uplinks(links: &[Link], routes: &[Route]) -> Vec<String> {
     let leads_away = |link: &Link| {
         let is_way = routes.iter().any(|route| route.unicast && route.link == Some(link.index));
-        let ours = link.alias.as_deref().is_some_and(|alias| alias.starts_with("explore:"));
-        is_way && !link.loopback && !ours
+        is_way && is_of_others(link)
     };
     links.iter().filter(|link| leads_away(link)).map(|link| link.name.clone()).collect()
 }
@@ -279,22 +337,34 @@ fn take_fixed(
     Ok(gateway)
 }
 
-fn table_of<'a>(table: &'a str, mark: &'a str, record: &'a BridgeRecord) -> nft::NetworkTable<'a> {
+fn table_of<'a>(
+    table: &'a str,
+    mark: &'a str,
+    network: &Definition,
+    record: &'a BridgeRecord,
+    family: Family,
+    answers_only: &'a [String],
+) -> nft::NetworkTable<'a> {
     let subnet = Subnet::around(record.gateway, record.prefix);
-    nft::NetworkTable {
-        table,
-        mark,
-        network: (subnet.ip, subnet.prefix),
-        bridge: &record.name,
-        answers_only: &record.forwards,
-        internal: record.internal,
-    }
+    let network = match network.six.filter(|_| family == Family::Six) {
+        Some(range) => (IpAddr::V6(range.subnet.ip), range.subnet.prefix),
+        None => (IpAddr::V4(subnet.ip), subnet.prefix),
+    };
+    nft::NetworkTable { table, mark, network, bridge: &record.name, answers_only, internal: record.internal }
 }
 
-fn make_table(marks: &Marks, network: &Definition, record: &mut BridgeRecord) -> Result<(), NetworkError> {
-    let (table, mark) = (marks.table(network), marks.table_comment(network));
+fn make_table(
+    marks: &Marks,
+    network: &Definition,
+    record: &mut BridgeRecord,
+    family: &Family,
+) -> Result<(), NetworkError> {
+    let table = family.table(marks, network);
+    let mark = comment_of_table(&table).unwrap_or_default();
     let why = "outside, our containers have the host's address";
-    match nft::Socket::open().and_then(|mut socket| socket.create(&table_of(&table, &mark, record), why)) {
+    let answers_only = forward::of_family(&record.forwards, *family == Family::Six);
+    let wanted = table_of(&table, &mark, network, record, *family, &answers_only);
+    match nft::Socket::open().and_then(|mut socket| socket.create(&wanted, why)) {
         Ok(()) => Ok(()),
         Err(error) if error.errno() == Errno::EEXIST => Err(NetworkError::Foreign { what: "table", name: table }),
         // A kernel without it is no reason to have no network at all.

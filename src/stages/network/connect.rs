@@ -6,12 +6,12 @@ use super::lease::{self, BridgeRecord, Held, Lease, Published};
 use super::mark::{self, Marks, comment_of_table, mac_of_alias};
 use super::publish::{self, Publish};
 use super::wish::{Mode, Wish};
-use super::{NetworkError, disconnect, firewall, remove_shared, undo};
+use super::{NetworkError, disconnect, firewall, remove_shared, six, undo};
 use crate::kernel::netlink::{Change, Socket, VethEnd, Which};
 use crate::kernel::{nft, sysctl};
 use crate::state::{Claim, Effect, Journal, ProcessIdentity, Roots};
 use nix::errno::Errno;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
 
@@ -66,9 +66,10 @@ pub fn set_up(
     let names = subject.mode.network().into_iter().chain(subject.wish.also.iter().map(|one| one.network.as_str()));
     let networks: Vec<Definition> = names.map(|name| definition::find(roots, name)).collect::<Result<_, _>>()?;
     // Refused before anything is made.
-    let leads_out = networks.iter().any(|network| !network.internal);
-    let wanted = if leads_out { wanted_ports(subject.wish) } else { Vec::new() };
-    let (published, ports) = publish::take(&wanted, &held.record)?;
+    let way_out = networks.iter().find(|network| !network.internal);
+    let wanted = if way_out.is_some() { wanted_ports(subject.wish) } else { Vec::new() };
+    let six = way_out.is_some_and(|network| network.six.is_some());
+    let (published, ports) = publish::take(&wanted, six, &held.record)?;
     let made = connect_all(roots, &mut held, subject, &networks, published, netns, holder);
     if made.is_err() {
         // The error that made it fail is the one to tell; what stays is in the journal.
@@ -82,7 +83,7 @@ fn wanted_ports(wish: &Wish) -> Vec<Publish> {
     let mut all = wish.publish.clone();
     let others = wish.exposed.iter().filter(|port| wish.publish.iter().all(|one| one.to != **port));
     if wish.publish_all {
-        all.extend(others.map(|to| Publish { at: Ipv4Addr::UNSPECIFIED, from: None, to: *to }));
+        all.extend(others.map(|to| Publish { at: Ipv4Addr::UNSPECIFIED.into(), from: None, to: *to }));
     }
     all
 }
@@ -184,6 +185,9 @@ fn connect(
     let bridge = bridge::ensure(roots, held, network, &mut socket)?;
     let (mut lease, leads_out) = draw(held, subject, network, &bridge, holder)?;
     lease.notes = firewall::for_containers(&lease)?;
+    if lease.six.is_some() {
+        lease.notes.extend(six::why_not_out(&bridge));
+    }
     // Recorded before it is made: a kill from here on leaves a lease without a cable, never a cable without a lease.
     keep(held, &lease)?;
     let claim = Claim { owner: subject.id.to_owned(), holder };
@@ -219,7 +223,11 @@ fn draw(
         .any(|lease| held.record.bridges.get(&lease.network).is_some_and(|one| !one.internal));
     let is_first = subject.mode.network() == Some(network.name.as_str());
     let also = subject.wish.also_on(&network.name);
-    let wanted = if is_first { subject.wish.ip } else { also.and_then(|also| also.ip) };
+    let (wanted, wanted_of_six) = if is_first {
+        (subject.wish.ip, subject.wish.ip6)
+    } else {
+        also.map_or((None, None), |also| (also.ip, also.ip6))
+    };
     let full = || NetworkError::Full { subnet: format!("{}/{}", bridge.gateway, bridge.prefix) };
     let ip = match wanted {
         Some(ip) => lease::chosen(ip, network, bridge, &held.record)?,
@@ -235,6 +243,7 @@ fn draw(
         mac: subject.wish.mac.filter(|_| is_first).unwrap_or_else(|| lease::mac_of(ip)),
         host_link: String::new(),
         bridge: bridge.name.clone(),
+        six: six::draw(wanted_of_six, network, &held.record)?,
         names: if network.is_own() { names(subject, &network.name) } else { Vec::new() },
         published: Vec::new(),
         outside: bridge.outside.clone(),
@@ -259,8 +268,6 @@ fn names(subject: Subject<'_>, network: &str) -> Vec<String> {
 /// Redirects the ports, and lets this machine's loopback use them too.
 fn publish_ports(roots: &Roots, claim: &Claim, lease: &Lease) -> Result<(), NetworkError> {
     let name = Marks::of(roots).port_table(&claim.owner);
-    let mark = comment_of_table(&name).unwrap_or_default();
-    let ports: Vec<nft::Forwarded> = lease.published.iter().map(|one| one.forwarded(lease.ip)).collect();
     let setting = Path::new("/proc/sys/net/ipv4/conf").join(&lease.bridge).join("route_localnet");
     let failed = |source| NetworkError::Publish { name: name.clone(), source };
     // The bridge and the cable are ours, and their settings go with them: nothing to announce.
@@ -272,8 +279,24 @@ fn publish_ports(roots: &Roots, claim: &Claim, lease: &Lease) -> Result<(), Netw
     Socket::open()
         .and_then(|mut socket| socket.set_hairpin(&lease.host_link, "it may visit its own published ports"))
         .map_err(failed)?;
-    Journal::at(roots.journal()).announce(claim, Effect::NftTable { name: name.clone() })?;
-    let wanted = nft::PortTable { table: &name, mark: &mark, ports: &ports };
+    redirect(roots, claim, &name, lease, lease.ip.into())?;
+    match &lease.six {
+        Some(six) => redirect(roots, claim, &format!("{name}_v6"), lease, six.ip.into()),
+        None => Ok(()),
+    }
+}
+
+/// The ports of one family, in a table of their own.
+fn redirect(roots: &Roots, claim: &Claim, name: &str, lease: &Lease, to: IpAddr) -> Result<(), NetworkError> {
+    let of_family = lease.published.iter().filter(|one| one.at.is_ipv4() == to.is_ipv4());
+    let ports: Vec<nft::Forwarded> = of_family.map(|one| one.forwarded(to)).collect();
+    if ports.is_empty() {
+        return Ok(());
+    }
+    let mark = comment_of_table(name).unwrap_or_default();
+    let failed = |source| NetworkError::Publish { name: name.to_owned(), source };
+    Journal::at(roots.journal()).announce(claim, Effect::NftTable { name: name.to_owned() })?;
+    let wanted = nft::PortTable { table: name, mark: &mark, ports: &ports };
     let published = nft::Socket::open()
         .and_then(|mut socket| socket.publish(&wanted, "ports of this machine lead to the container"));
     published.map_err(failed)
@@ -326,10 +349,22 @@ fn configure(netns: BorrowedFd<'_>, lease: &Lease, leads_out: bool) -> crate::ke
     let own = Which::Name(&lease.interface);
     socket.loopback_up("127.0.0.1 works")?;
     // The cable is plugged in at the other end already: once up, it would have its IPv6 address at once.
-    let silent = Change { no_ipv6_address: true, ..Change::default() };
-    socket.set_link(own, silent, "no IPv6 address of its own")?;
+    if lease.six.is_none() {
+        let silent = Change { no_ipv6_address: true, ..Change::default() };
+        socket.set_link(own, silent, "no IPv6 address of its own")?;
+    }
     socket.set_link(own, Change { up: true, ..Change::default() }, "the container's end is switched on")?;
     let index = socket.link_named(&lease.interface, "which number did it get")?.map_or(0, |link| link.index);
     socket.add_address(index, lease.ip, lease.prefix, "the container's address")?;
-    if leads_out { socket.add_default_route(lease.gateway, "everything else goes to the bridge") } else { Ok(()) }
+    if let Some(six) = &lease.six {
+        socket.add_address(index, six.ip, six.prefix, "the container's address of IPv6")?;
+    }
+    if !leads_out {
+        return Ok(());
+    }
+    socket.add_default_route(lease.gateway, "everything else goes to the bridge")?;
+    match &lease.six {
+        Some(six) => socket.add_default_route(six.gateway, "the same for IPv6"),
+        None => Ok(()),
+    }
 }

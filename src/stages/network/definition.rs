@@ -3,13 +3,14 @@
 
 use super::lease::Held;
 use super::mark::Marks;
+use super::six::{RangeOfSix, SubnetOfSix};
 use super::{NetworkError, subnet};
 use crate::kernel::netlink::Socket;
 use crate::state::{Roots, read_record, write_record};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 
 /// The network of every container that names none.
@@ -38,6 +39,9 @@ pub struct Definition {
     pub internal: bool,
     /// `--label`.
     pub labels: BTreeMap<String, String>,
+    /// `--ipv6`: its addresses of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub six: Option<RangeOfSix>,
 }
 
 /// A range of addresses: `172.30.7.0/24`.
@@ -121,6 +125,8 @@ pub struct Request {
     pub internal: bool,
     /// `--label`.
     pub labels: BTreeMap<String, String>,
+    /// `--ipv6`, with its `--subnet` and `--gateway`.
+    pub six: Option<(Option<SubnetOfSix>, Option<Ipv6Addr>)>,
 }
 
 /// As docker has it for containers and networks alike.
@@ -143,6 +149,7 @@ impl Definition {
             chosen: false,
             internal: false,
             labels: BTreeMap::new(),
+            six: None,
         }
     }
 
@@ -225,9 +232,11 @@ pub fn create(roots: &Roots, request: &Request) -> Result<Definition, NetworkErr
     if !subnet.can_give(gateway) {
         return Err(NetworkError::Conflict(format!("no matching subnet for gateway {gateway}")));
     }
+    let id = random_id().map_err(NetworkError::Random)?;
+    let six = request.six.map(|(subnet, gateway)| range_of_six(subnet, gateway, &id, &others)).transpose()?;
     let definition = Definition {
         schema: 1,
-        id: random_id().map_err(NetworkError::Random)?,
+        id,
         name: request.name.clone(),
         created: std::time::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs()),
         subnet: Some(subnet),
@@ -235,6 +244,7 @@ pub fn create(roots: &Roots, request: &Request) -> Result<Definition, NetworkErr
         chosen: request.subnet.is_some(),
         internal: request.internal,
         labels: request.labels.clone(),
+        six,
     };
     let made = |source| crate::state::RecordError::Write { path: folder(roots), source };
     std::fs::create_dir_all(folder(roots)).map_err(made)?;
@@ -283,6 +293,24 @@ fn refuse_overlap(subnet: Subnet, held: &Held, others: &[Definition]) -> Result<
     match defined.chain(standing).find(|(other, _)| other.meets(subnet)) {
         Some((_, network)) => Err(NetworkError::Overlaps { subnet: subnet.to_string(), network }),
         None => Ok(()),
+    }
+}
+
+/// The addresses that were asked for, or drawn ones, where neither another network nor this machine has them.
+fn range_of_six(
+    subnet: Option<SubnetOfSix>,
+    gateway: Option<Ipv6Addr>,
+    id: &str,
+    others: &[Definition],
+) -> Result<RangeOfSix, NetworkError> {
+    if subnet.is_none() && gateway.is_some() {
+        return Err(NetworkError::Conflict("a gateway needs a --subnet that it is in".into()));
+    }
+    let range = RangeOfSix::of(subnet.unwrap_or_else(|| SubnetOfSix::drawn(id)), gateway)?;
+    let met = others.iter().find(|one| one.six.is_some_and(|other| other.subnet.meets(range.subnet)));
+    match met {
+        Some(other) => Err(NetworkError::Overlaps { subnet: range.subnet.to_string(), network: other.name.clone() }),
+        None => Ok(range),
     }
 }
 

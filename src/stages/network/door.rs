@@ -23,7 +23,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 use std::io;
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -116,7 +116,7 @@ pub fn behind(doors: &[Door], wanted: &[Publish]) -> Vec<Publish> {
 
 /// Several sockets may listen at one port where all of them say so (SO_REUSEPORT), as the old doors of a container do
 /// and its new ones, for the moment between. A first one that does not say so finds out whether anybody is there.
-fn listen(at: Ipv4Addr, number: u16, before: Before) -> kernel::Result<OwnedFd> {
+fn listen(at: IpAddr, number: u16, before: Before) -> kernel::Result<OwnedFd> {
     if before == Before::Free {
         drop(port::hold(at, number, Protocol::Tcp)?);
     }
@@ -155,7 +155,7 @@ impl Doors {
             let kept: Vec<Option<RawFd>> =
                 doors.iter().map(|door| &door.socket).chain([&listening]).map(|one| Some(one.as_raw_fd())).collect();
             process::close_all_but(&kept);
-            serve(doors, ip, &listening);
+            serve(doors, ip.into(), &listening);
             0
         })
         .map_err(NetworkError::Doors)?;
@@ -173,7 +173,7 @@ impl Doors {
 }
 
 /// Until the pipe ends; a thread for each connection.
-fn serve(doors: &[Door], ip: Ipv4Addr, alive: &OwnedFd) {
+fn serve(doors: &[Door], ip: IpAddr, alive: &OwnedFd) {
     let own = |door: &Door| door.socket.try_clone().map(|socket| (TcpListener::from(socket), door.wish.to));
     let doors: Vec<(TcpListener, Port)> = doors.iter().filter_map(|door| own(door).ok()).collect();
     let busy = Arc::new(AtomicUsize::new(0));

@@ -5,6 +5,7 @@ use crate::exit::Exit;
 use crate::kernel;
 use crate::state::RecordError;
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 /// Why a container has no network, or still has one.
@@ -91,18 +92,21 @@ pub enum NetworkError {
     #[error("cannot draw a random ID")]
     Random(#[source] io::Error),
     /// Another container of ours publishes there.
-    #[error("Bind for {ip}:{port} failed: port is already allocated")]
+    #[error("Bind for {} failed: port is already allocated", SocketAddr::new(*ip, *port))]
     PortAllocated {
         /// The address of this machine.
-        ip: std::net::Ipv4Addr,
+        ip: IpAddr,
         /// The port.
         port: u16,
     },
     /// Another program has the port, or it cannot be had.
-    #[error("failed to bind host port {ip}:{port}/{}: {}", protocol.name(), super::publish::reason(source.errno()))]
+    #[error(
+        "failed to bind host port {}/{}: {}",
+        SocketAddr::new(*ip, *port), protocol.name(), super::publish::reason(source.errno())
+    )]
     PortInUse {
         /// The address of this machine.
-        ip: std::net::Ipv4Addr,
+        ip: IpAddr,
         /// The port.
         port: u16,
         /// TCP or UDP.

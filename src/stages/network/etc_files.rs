@@ -74,6 +74,9 @@ fn hosts(names: &Names<'_>) -> String {
     let short = hostname.split_once('.').map(|(short, _)| format!(" {short}")).unwrap_or_default();
     for lease in names.leases {
         let _ = writeln!(text, "{}\t{hostname}{short}", lease.ip);
+        if let Some(six) = &lease.six {
+            let _ = writeln!(text, "{}\t{hostname}{short}", six.ip);
+        }
     }
     text
 }

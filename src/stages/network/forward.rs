@@ -30,8 +30,30 @@ impl Switch {
     }
 }
 
+/// The setting of a link, or, with what [`of_six`] adds to its name, that for IPv6.
 pub(super) fn setting(link: &str) -> PathBuf {
-    Path::new("/proc/sys/net/ipv4/conf").join(link).join("forwarding")
+    match link.strip_suffix(SIX) {
+        Some(link) => Path::new("/proc/sys/net/ipv6/conf").join(link).join("force_forwarding"),
+        None => Path::new("/proc/sys/net/ipv4/conf").join(link).join("forwarding"),
+    }
+}
+
+/// What names the setting of a link for IPv6, here and in the alias of a bridge. No link has a name with a slash.
+const SIX: &str = "/6";
+
+/// See [`SIX`].
+pub(super) fn of_six(link: &str) -> String {
+    format!("{link}{SIX}")
+}
+
+/// The links of one family among those that forward for us.
+pub(super) fn of_family(forwards: &[String], six: bool) -> Vec<String> {
+    let one = |link: &String| match (link.strip_suffix(SIX), six) {
+        (Some(name), true) => Some(name.to_owned()),
+        (None, false) => Some(link.clone()),
+        _ => None,
+    };
+    forwards.iter().filter_map(one).collect()
 }
 
 /// Which of the uplinks do not forward of their own: they are off, or on only for another state of `explore`.
@@ -59,10 +81,13 @@ pub(super) fn switch_on(bridge: &str, switches: &[Switch]) -> Result<(), String>
     let on = |path: &Path, why: &str| {
         sysctl::write(path, "1", why).map_err(|error| format!("forwarding cannot be switched on: {error}"))
     };
-    let own = setting(bridge);
-    // A new link has the value of `default`, which is 1 on a router.
-    if sysctl::read(&own).is_ok_and(|value| value == "0") {
-        on(&own, "what comes in by the bridge may go on")?;
+    let families = [bridge.to_owned(), of_six(bridge)];
+    let six = switches.iter().any(|switch| switch.link.ends_with(SIX));
+    for own in families.iter().take(if six { 2 } else { 1 }).map(|name| setting(name)) {
+        // A new link has the value of `default`, which is 1 on a router.
+        if sysctl::read(&own).is_ok_and(|value| value == "0") {
+            on(&own, "what comes in by the bridge may go on")?;
+        }
     }
     switches.iter().try_for_each(|switch| on(&switch.path, "the answers that come in by the uplink may go on"))
 }
@@ -75,7 +100,9 @@ pub(super) fn put_back(path: &Path, before: &str, after: &str) -> Result<(), Net
     if sysctl::read(path).ok().as_deref() != Some(after) {
         return Ok(());
     }
-    if sysctl::read(Path::new("/proc/sys/net/ipv4/ip_forward")).is_ok_and(|value| value == "1") {
+    let for_all = path.starts_with("/proc/sys/net/ipv4")
+        && sysctl::read(Path::new("/proc/sys/net/ipv4/ip_forward")).is_ok_and(|value| value == "1");
+    if for_all {
         return Ok(());
     }
     let mut socket = Socket::open().map_err(|source| NetworkError::Look { what: "links", source })?;

@@ -2,11 +2,12 @@
 
 use super::NetworkError;
 use super::definition::{Definition, Subnet};
+use super::six::LeaseOfSix;
 use crate::kernel::nft::{Forwarded, Protocol};
 use crate::state::{Lock, ProcessIdentity, Roots, read_record, write_record};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 /// What a container has been given on one network.
@@ -30,6 +31,9 @@ pub struct Lease {
     pub host_link: String,
     /// The switch that it is plugged into.
     pub bridge: String,
+    /// What it has of IPv6, on a network that was made with `--ipv6`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub six: Option<LeaseOfSix>,
     /// By what the others of its network can call it; empty on the default network, which has no names.
     pub names: Vec<String>,
     /// Ports of this machine that lead to it.
@@ -61,21 +65,27 @@ pub struct Published {
     pub to: u16,
     /// TCP or UDP.
     pub protocol: Protocol,
-    /// At which address of this machine; 0.0.0.0 for all.
-    pub at: Ipv4Addr,
+    /// At which address of this machine; 0.0.0.0 for all of IPv4, :: for all of IPv6.
+    pub at: IpAddr,
     /// This machine's port.
     pub port: u16,
 }
 
 impl Published {
     /// Whether somebody who wants this port at this address cannot have it.
-    pub(super) fn holds(&self, at: Ipv4Addr, port: u16, protocol: Protocol) -> bool {
-        let same_address = self.at == at || self.at.is_unspecified() || at.is_unspecified();
+    pub(super) fn holds(&self, at: IpAddr, port: u16, protocol: Protocol) -> bool {
+        let is_all = self.at.is_unspecified() || at.is_unspecified();
+        let same_address = self.at == at || (is_all && self.at.is_ipv4() == at.is_ipv4());
         self.port == port && self.protocol == protocol && same_address
     }
 
-    pub(super) fn forwarded(&self, ip: Ipv4Addr) -> Forwarded {
+    pub(super) fn forwarded(&self, ip: IpAddr) -> Forwarded {
         Forwarded { protocol: self.protocol, at: self.at, port: self.port, to: (ip, self.to) }
+    }
+
+    /// The address and the port of this machine, as one writes them: `0.0.0.0:80`, `[::]:80`.
+    pub fn here(&self) -> SocketAddr {
+        SocketAddr::new(self.at, self.port)
     }
 }
 
@@ -218,6 +228,7 @@ pub(super) mod tests {
             mac: [0; 6],
             host_link: String::new(),
             bridge: "explore0".into(),
+            six: None,
             names: Vec::new(),
             published: Vec::new(),
             outside: Outside::Reachable,
@@ -264,7 +275,8 @@ pub(super) mod tests {
         let holds = |one: &str, other: &str| at(one).holds(other.parse().unwrap(), 8080, Protocol::Tcp);
         assert!(holds("0.0.0.0", "127.0.0.1") && holds("127.0.0.1", "0.0.0.0") && holds("127.0.0.1", "127.0.0.1"));
         assert!(!holds("127.0.0.1", "127.0.0.2"));
-        assert!(!at("0.0.0.0").holds(Ipv4Addr::UNSPECIFIED, 8080, Protocol::Udp));
+        assert!(!holds("0.0.0.0", "::") && holds("::", "::1") && !holds("::1", "0.0.0.0"));
+        assert!(!at("0.0.0.0").holds(Ipv4Addr::UNSPECIFIED.into(), 8080, Protocol::Udp));
     }
 
     #[test]

@@ -65,6 +65,11 @@ impl Marks {
         }
     }
 
+    /// The same for IPv6: the end of its name says so ([`crate::kernel::nft`]).
+    pub(super) fn table_of_six(&self, network: &Definition) -> String {
+        format!("{}_v6", self.table(network))
+    }
+
     /// The table of the ports that a container publishes.
     pub(super) fn port_table(&self, container_id: &str) -> String {
         format!("explore_{}_ports_{}", self.tag, container_id.get(..12).unwrap_or(container_id))

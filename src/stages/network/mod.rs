@@ -23,7 +23,8 @@
 //! copies bytes in a process a port instead; its `--userland-proxy=false` does what we do.
 //!
 //! **Networks are apart**: what comes from another network, or from outside by way of a machine that forwards, enters
-//! only where a port is published. Left out: IPv6 (the links get no address of it), SCTP, `--link`.
+//! only where a port is published. IPv6 is there where it was asked for ([`six`]); otherwise the links get no address of it.
+//! Left out: SCTP, `--link`.
 
 mod bridge;
 mod connect;
@@ -38,6 +39,7 @@ mod mark;
 mod pin;
 pub mod publish;
 mod resolver;
+mod six;
 mod subnet;
 mod sweep;
 mod undo;
@@ -52,6 +54,7 @@ pub use lease::{Lease, Outside, Published};
 pub use pin::{pin, pinned, unpin};
 pub use publish::{Port, Publish};
 pub use resolver::Resolver;
+pub use six::{LeaseOfSix, RangeOfSix, SubnetOfSix};
 pub use sweep::{hand_over, settle};
 pub use undo::undo;
 pub use view::{Forwarding, Nat, View, view};

@@ -11,7 +11,7 @@ use crate::kernel::port;
 use nix::errno::Errno;
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::OwnedFd;
 use std::str::FromStr;
 
@@ -38,8 +38,8 @@ impl fmt::Display for Port {
 /// One port that is to be published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Publish {
-    /// At which address of this machine; 0.0.0.0 for all.
-    pub at: Ipv4Addr,
+    /// At which address of this machine; 0.0.0.0 for all, :: for all of IPv6.
+    pub at: IpAddr,
     /// Which of its ports may be taken, first and last; `None`: whichever is free.
     pub from: Option<(u16, u16)>,
     /// The container's.
@@ -61,15 +61,15 @@ pub fn ports(text: &str) -> Result<Vec<Port>, String> {
 /// # Errors
 /// A sentence, in docker's words (docker/go-connections, nat/nat.go).
 pub fn parse(text: &str) -> Result<Vec<Publish>, String> {
-    if text.contains('[') {
-        return Err(format!("{text}: containers have no IPv6 address here, and nothing is published at one"));
-    }
     let mut parts = text.rsplitn(3, ':');
     let container = parts.next().unwrap_or_default();
     let host = parts.next().unwrap_or_default();
-    let at = match parts.next().unwrap_or_default() {
-        "" => Ipv4Addr::UNSPECIFIED,
-        ip => ip.parse().map_err(|_| format!("invalid IP address: {ip}"))?,
+    let ip = parts.next().unwrap_or_default();
+    let wrong_ip = || format!("invalid IP address: {ip}");
+    let at = match ip.strip_prefix('[').map(|ip| ip.strip_suffix(']').ok_or_else(wrong_ip)).transpose()? {
+        Some(ip) => IpAddr::V6(ip.parse().map_err(|_| wrong_ip())?),
+        None if ip.is_empty() => Ipv4Addr::UNSPECIFIED.into(),
+        None => ip.parse().map_err(|_| wrong_ip())?,
     };
     if container.is_empty() || container.starts_with('/') {
         return Err(format!("no port specified: {text}<empty>"));
@@ -113,35 +113,56 @@ fn range_of(text: &str) -> Option<(u16, u16)> {
 ///
 /// # Errors
 /// [`NetworkError::PortAllocated`], [`NetworkError::PortInUse`]: nothing is held then.
-pub(super) fn take(wanted: &[Publish], record: &Record) -> Result<(Vec<Published>, Vec<OwnedFd>), NetworkError> {
+pub(super) fn take(
+    wanted: &[Publish],
+    six: bool,
+    record: &Record,
+) -> Result<(Vec<Published>, Vec<OwnedFd>), NetworkError> {
     let (mut published, mut held): (Vec<Published>, Vec<OwnedFd>) = (Vec::new(), Vec::new());
     for wish in wanted {
+        if wish.at.is_ipv6() && !six {
+            let text = format!("-p at {} needs a container with IPv6: a network that was made with --ipv6", wish.at);
+            return Err(NetworkError::Conflict(text));
+        }
+        // At all addresses means those of IPv6 too, where the container has one: the same port there.
+        let all = six && wish.at == IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        let at: Vec<IpAddr> = [wish.at].into_iter().chain(all.then_some(Ipv6Addr::UNSPECIFIED.into())).collect();
         let others = || record.leases.iter().flat_map(|lease| &lease.published);
-        let is_taken = |port| others().chain(&published).any(|one| one.holds(wish.at, port, wish.to.protocol));
-        let (port, socket) = take_one(wish, is_taken)?;
-        published.push(Published { protocol: wish.to.protocol, at: wish.at, port, to: wish.to.number });
-        held.push(socket);
+        let is_taken = |ip, port| others().chain(&published).any(|one| one.holds(ip, port, wish.to.protocol));
+        let (port, sockets) = take_one(wish, &at, is_taken)?;
+        published.extend(at.iter().map(|at| Published {
+            protocol: wish.to.protocol,
+            at: *at,
+            port,
+            to: wish.to.number,
+        }));
+        held.extend(sockets);
     }
     Ok((published, held))
 }
 
 /// The first port of those that will do; what was wrong with the first of them, where none does.
-fn take_one(wish: &Publish, is_taken: impl Fn(u16) -> bool) -> Result<(u16, OwnedFd), NetworkError> {
-    let (ip, protocol) = (wish.at, wish.to.protocol);
+fn take_one(
+    wish: &Publish,
+    at: &[IpAddr],
+    is_taken: impl Fn(IpAddr, u16) -> bool,
+) -> Result<(u16, Vec<OwnedFd>), NetworkError> {
+    let protocol = wish.to.protocol;
     let (first, last) = wish.from.unwrap_or_else(local_range);
+    let one = |ip: IpAddr, port: u16| {
+        if is_taken(ip, port) {
+            return Err(NetworkError::PortAllocated { ip, port });
+        }
+        port::hold(ip, port, protocol).map_err(|source| NetworkError::PortInUse { ip, port, protocol, source })
+    };
     let mut failure = None;
     for port in first..=last {
-        let error = if is_taken(port) {
-            NetworkError::PortAllocated { ip, port }
-        } else {
-            match port::hold(ip, port, protocol) {
-                Ok(socket) => return Ok((port, socket)),
-                Err(source) => NetworkError::PortInUse { ip, port, protocol, source },
-            }
-        };
-        failure.get_or_insert(error);
+        match at.iter().map(|ip| one(*ip, port)).collect() {
+            Ok(sockets) => return Ok((port, sockets)),
+            Err(error) => _ = failure.get_or_insert(error),
+        }
     }
-    Err(failure.unwrap_or(NetworkError::PortAllocated { ip, port: first }))
+    Err(failure.unwrap_or(NetworkError::PortAllocated { ip: wish.at, port: first }))
 }
 
 /// Holds again what `network up` has published and could not hold, since that command has ended.
@@ -201,6 +222,8 @@ mod tests {
         assert_eq!(parsed("127.0.0.1:5353:53/udp"), ["127.0.0.1:5353-5353:53/udp"]);
         assert_eq!(parsed("8000-8001:80-81"), ["0.0.0.0:8000-8000:80/tcp", "0.0.0.0:8001-8001:81/tcp"]);
         assert_eq!(parsed("8000-8010:80"), ["0.0.0.0:8000-8010:80/tcp"]);
+        assert_eq!(parsed("[::1]:8080:80"), ["::1:8080-8080:80/tcp"]);
+        assert_eq!(parsed("[::]::53/udp"), ["::::53/udp"]);
         assert_eq!(parsed("80-81"), ["0.0.0.0::80/tcp", "0.0.0.0::81/tcp"]);
     }
 
@@ -216,6 +239,8 @@ mod tests {
             ("+1:80", "invalid hostPort: +1"),
             ("80:80/icmp", "invalid proto: icmp"),
             ("1.2.3:80:80", "invalid IP address: 1.2.3"),
+            ("[::1:80:80", "invalid IP address: [::1"),
+            ("[1.2.3.4]:80:80", "invalid IP address: [1.2.3.4]"),
             ("1-2:80-82", "invalid ranges specified for container and host Ports: 80-82 and 1-2"),
             ("9-8:80", "invalid hostPort: 9-8"),
         ] {

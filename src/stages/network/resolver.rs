@@ -7,9 +7,10 @@
 //!
 //! The sockets have a port of their own, and the packet filter *of that namespace* sends what goes to port 53 there: a
 //! program inside may have port 53 for itself. The rules end with the namespace, and the process with its supervisor,
-//! which holds the other end of a pipe. Left out: caching, DNSSEC, anything but A, AAAA and PTR for containers.
+//! which holds the other end of a pipe. Left out: caching, DNSSEC, anything but A, AAAA and PTR for containers, and PTR for
+//! addresses of IPv6.
 
-use super::lease::{Record, read};
+use super::lease::{Lease, Record, read};
 use super::mark::comment_of_table;
 use super::{NetworkError, Wish, etc_files};
 use crate::kernel::nft::{self, Forwarded, PortTable, Protocol};
@@ -18,7 +19,7 @@ use crate::narrate::{self, Role};
 use crate::state::{Claim, Effect, Journal, ProcessIdentity, Roots};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::Pid;
-use simple_dns::rdata::{A, PTR, RData};
+use simple_dns::rdata::{A, AAAA, PTR, RData};
 use simple_dns::{CLASS, Name, Packet, PacketFlag, QTYPE, RCODE, ResourceRecord, TYPE};
 use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
@@ -56,7 +57,7 @@ impl Resolver {
     /// [`NetworkError::Resolver`].
     pub fn start(roots: &Roots, claim: &Claim, netns: BorrowedFd<'_>, wish: &Wish) -> Result<Self, NetworkError> {
         let why = "the container's name server listens there";
-        let open = |protocol| port::listen_in(netns, RESOLVER, protocol, why).map_err(NetworkError::Resolver);
+        let open = |protocol| port::listen_in(netns, RESOLVER.into(), protocol, why).map_err(NetworkError::Resolver);
         let (datagrams, connections) = (open(Protocol::Udp)?, open(Protocol::Tcp)?);
         redirect(netns, [(&datagrams, Protocol::Udp), (&connections, Protocol::Tcp)])?;
         let failed = |errno| NetworkError::Resolver(crate::kernel::Error::quiet("pipe2", &format_args!("…"), errno));
@@ -90,9 +91,9 @@ fn redirect(netns: BorrowedFd<'_>, sockets: [(&OwnedFd, Protocol); 2]) -> Result
     let mark = comment_of_table(table).unwrap_or_default();
     let ports = sockets.map(|(socket, protocol)| Forwarded {
         protocol,
-        at: RESOLVER,
+        at: RESOLVER.into(),
         port: DOMAIN,
-        to: (RESOLVER, port::number_of(socket).unwrap_or(DOMAIN)),
+        to: (RESOLVER.into(), port::number_of(socket).unwrap_or(DOMAIN)),
     });
     nft::Socket::open_in(netns, "the packet filter of the container's network namespace")
         .and_then(|mut filter| {
@@ -178,7 +179,13 @@ impl Server {
         let name = asked.qname.to_string().trim_end_matches('.').to_ascii_lowercase();
         let by_address = by_address(&record, &self.container, &name);
         let found = by_name(&record, &self.container, &name);
-        let mut known: Vec<RData<'_>> = found.into_iter().map(|ip| RData::A(A { address: ip.into() })).collect();
+        let mut known: Vec<RData<'_>> = found
+            .into_iter()
+            .map(|ip| match ip {
+                IpAddr::V4(ip) => RData::A(A { address: ip.into() }),
+                IpAddr::V6(ip) => RData::AAAA(AAAA { address: ip.into() }),
+            })
+            .collect();
         if let Some(host) = &by_address {
             known.push(RData::PTR(PTR(Name::new(host).ok()?)));
         }
@@ -187,9 +194,10 @@ impl Server {
         }
         let wanted = |data: &RData<'_>| match asked.qtype {
             QTYPE::TYPE(TYPE::A) => matches!(data, RData::A(_)),
+            QTYPE::TYPE(TYPE::AAAA) => matches!(data, RData::AAAA(_)),
             QTYPE::TYPE(TYPE::PTR) => matches!(data, RData::PTR(_)),
             QTYPE::ANY => true,
-            // It has no address of IPv6, no mail server, …: an answer without entries, and no error.
+            // It has no mail server, …: an answer without entries, and no error. So where it has no IPv6.
             _ => false,
         };
         let mut reply = reply_to(&packet);
@@ -235,14 +243,19 @@ impl Server {
 }
 
 /// Addresses of the containers that share a network with this one and go by that name, with or without the network's.
-fn by_name(record: &Record, container: &str, name: &str) -> BTreeSet<Ipv4Addr> {
+fn by_name(record: &Record, container: &str, name: &str) -> BTreeSet<IpAddr> {
     let networks: Vec<&str> = record.of(container).map(|lease| lease.network.as_str()).collect();
     let shared = record.leases.iter().filter(|lease| networks.contains(&lease.network.as_str()));
     let is_meant = |one: &String, network: &str| {
         let one = one.to_ascii_lowercase();
         name == one || name.strip_suffix(&network.to_ascii_lowercase()) == Some(&format!("{one}."))
     };
-    shared.filter(|lease| lease.names.iter().any(|one| is_meant(one, &lease.network))).map(|lease| lease.ip).collect()
+    let found = shared.filter(|lease| lease.names.iter().any(|one| is_meant(one, &lease.network)));
+    let addresses = |lease: &Lease| {
+        let six = lease.six.as_ref().map(|six| IpAddr::V6(six.ip));
+        [IpAddr::V4(lease.ip)].into_iter().chain(six)
+    };
+    found.flat_map(addresses).collect()
 }
 
 /// `2.0.30.172.in-addr.arpa` as `name.network`, as moby answers it.
@@ -308,7 +321,6 @@ fn write_message(stream: &mut TcpStream, message: &[u8]) -> io::Result<()> {
 mod tests {
     use super::super::lease::tests::lease;
     use super::*;
-    use crate::stages::network::Lease;
 
     fn record() -> Record {
         let on = |container: &str, network: &str, ip: &str, names: &[&str]| Lease {

@@ -6,6 +6,7 @@ use crate::kernel::netlink::{Address, Link, Route, Socket};
 use crate::kernel::{netns, nft, sysctl};
 use crate::state::Roots;
 use serde::Serialize;
+use std::net::IpAddr;
 use std::os::fd::BorrowedFd;
 
 /// The network of one container.
@@ -84,7 +85,9 @@ fn inside(netns: BorrowedFd<'_>) -> crate::kernel::Result<Inside> {
     let mut socket = Socket::open_in(netns, "to look into the container's network namespace")?;
     let mut routes = socket.routes("the container's routes")?;
     // 255 is `local`: the kernel's own list of what is for this machine.
-    routes.retain(|route| route.table != 255);
+    routes.extend(socket.routes_of_six("those of IPv6")?);
+    let is_of_link = |route: &Route| matches!(route.destination, Some(IpAddr::V6(ip)) if ip.is_unicast_link_local() || ip.is_multicast());
+    routes.retain(|route| route.table != 255 && !is_of_link(route) && route.unicast);
     Ok((socket.links("the container's links")?, socket.addresses("the container's addresses")?, routes))
 }
 
@@ -105,7 +108,9 @@ fn nat(roots: &Roots, lease: &Lease) -> crate::kernel::Result<Option<Nat>> {
 fn forwarding(lease: &Lease, forwards: &[String]) -> Vec<Forwarding> {
     let one = |link: &String, ours| {
         let value = sysctl::read(&forward::setting(link)).ok()?;
-        Some(Forwarding { name: format!("net.ipv4.conf.{link}.forwarding"), value, ours })
+        let setting = forward::setting(link);
+        let name = setting.strip_prefix("/proc/sys").unwrap_or(&setting).to_string_lossy();
+        Some(Forwarding { name: name.trim_start_matches('/').replace('/', "."), value, ours })
     };
     let bridge = one(&lease.bridge, false).into_iter();
     bridge.chain(forwards.iter().filter_map(|link| one(link, true))).collect()

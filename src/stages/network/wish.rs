@@ -4,7 +4,7 @@ use super::publish::Publish;
 use super::{NetworkError, Port};
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 /// `--network`.
@@ -98,6 +98,8 @@ pub struct Wish {
     pub aliases: Vec<String>,
     /// `--ip`.
     pub ip: Option<Ipv4Addr>,
+    /// `--ip6`.
+    pub ip6: Option<Ipv6Addr>,
     /// `--mac-address`.
     pub mac: Option<[u8; 6]>,
     /// `--dns`: name servers instead of this machine's.
@@ -125,6 +127,9 @@ pub struct Also {
     /// `--ip`.
     #[serde(default)]
     pub ip: Option<Ipv4Addr>,
+    /// `--ip6`.
+    #[serde(default)]
+    pub ip6: Option<Ipv6Addr>,
 }
 
 impl Wish {
@@ -168,7 +173,7 @@ impl Wish {
             _ => {}
         }
         let is_named = matches!(mode, Mode::Named(_));
-        if self.ip.is_some() && !is_named {
+        if (self.ip.is_some() || self.ip6.is_some()) && !is_named {
             return Err(NetworkError::Conflict(
                 "user specified IP address is supported on user defined networks only".into(),
             ));
