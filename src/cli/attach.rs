@@ -32,8 +32,6 @@ pub(super) struct Wanted {
     pub(super) keys: Option<DetachKeys>,
     /// `--sig-proxy`: signals for us are for it.
     pub(super) pass_signals: bool,
-    /// The end of our input is the end of its own: only of one that was made to be watched (docker's StdinOnce).
-    pub(super) ends_input: bool,
     /// `-a`: whether its output comes out here, and its errors.
     pub(super) output: [bool; 2],
 }
@@ -152,7 +150,7 @@ pub(super) fn attach(attachment: &Attachment, wanted: &Wanted) -> anyhow::Result
         let ready = ready(attachment, &signals, input == Input::Open);
         let signal = if ready[1] { pass_signals(attachment, &signals, wanted) } else { None };
         if ready[2] {
-            input = pass_input(attachment, watch.as_mut(), wanted.ends_input);
+            input = pass_input(attachment, watch.as_mut());
         }
         let left = signal.map(Left::Signal).or((input == Input::Left).then_some(Left::Detached));
         if let Some(left) = left {
@@ -262,15 +260,13 @@ fn send_size(attachment: &Attachment, wanted: &Wanted) {
 }
 
 /// Our input to the container.
-fn pass_input(attachment: &Attachment, watch: Option<&mut Watch<'_>>, ends: bool) -> Input {
+fn pass_input(attachment: &Attachment, watch: Option<&mut Watch<'_>>) -> Input {
     let mut buffer = [0; 16 * 1024];
     let length = match nix::unistd::read(std::io::stdin(), &mut buffer) {
         Err(Errno::EINTR | Errno::EAGAIN) => return Input::Open,
         Ok(length) if length > 0 => length,
         _ => {
-            if ends {
-                let _ = message::send(&attachment.socket, &FromClient::InputEnded);
-            }
+            let _ = message::send(&attachment.socket, &FromClient::InputEnded);
             return Input::Ended;
         }
     };

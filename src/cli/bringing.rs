@@ -82,15 +82,16 @@ impl Bringing {
                 Lines::new(if silent { Shown::Nothing } else { Shown::BarAlone }),
             );
         }
-        let found = image::find(roots, wanted);
-        let lines = match (&found, self.pull) {
-            (_, When::Always) => Lines::new(if silent { Shown::Nothing } else { Shown::Stderr }),
-            (Err(ImageError::NotFound { .. }), When::Never) => return Err(explained(found.unwrap_err())),
-            (Err(ImageError::NotFound { name }), _) => Lines::for_missing(name, silent),
-            (Ok(image), _) if self.is_other(image) => Lines::new(if silent { Shown::Nothing } else { Shown::Stderr }),
-            _ => {
-                if let Ok(image) = &found {
-                    self.warn(image)?;
+        let told = || Lines::new(if silent { Shown::Nothing } else { Shown::Stderr });
+        let lines = match image::find(roots, wanted) {
+            _ if self.pull == When::Always => told(),
+            Err(error @ ImageError::NotFound { .. }) if self.pull == When::Never => return Err(explained(error)),
+            Err(ImageError::NotFound { name }) => Lines::for_missing(&name, silent),
+            Ok(image) if self.is_other(&image) => told(),
+            found => {
+                // What else is wrong with it is said where it is used.
+                if let Ok(image) = found {
+                    self.warn(&image)?;
                 }
                 return Ok(wanted.to_owned());
             }

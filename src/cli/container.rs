@@ -94,7 +94,7 @@ pub(super) struct Attaching {
 impl Attaching {
     pub(super) fn wanted(&self, input: bool, terminal: bool) -> Wanted {
         let keys = Some(self.detach_keys.clone().unwrap_or_default());
-        Wanted { input, terminal, keys, pass_signals: self.sig_proxy, ends_input: true, output: [true; 2] }
+        Wanted { input, terminal, keys, pass_signals: self.sig_proxy, output: [true; 2] }
     }
 }
 
@@ -222,7 +222,6 @@ pub(super) fn start(args: &Start, context: &mut Context) -> anyhow::Result<Exit>
     for (name, doors) in args.containers.iter().zip(&doors) {
         let container = create::find(&roots, name).map_err(explained)?;
         let wanted = args.attaching.wanted(args.interactive && container.interactive, container.terminal);
-        let wanted = Wanted { ends_input: container.asked.attached, ..wanted };
         attach::check(&wanted)?;
         let attached = args.attach || args.interactive;
         if attached {

@@ -79,7 +79,6 @@ fn in_container(args: Args, context: &mut Context) -> anyhow::Result<Exit> {
         terminal: args.tty,
         keys: Some(args.detach_keys.unwrap_or_default()),
         pass_signals: true,
-        ends_input: true,
         output: [true; 2],
     };
     attach::check(&wanted)?;

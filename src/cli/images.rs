@@ -117,8 +117,8 @@ pub(super) struct History {
     #[arg(long)]
     no_trunc: bool,
     /// Taken, and changes nothing: times and sizes are for people
-    #[arg(short = 'H', long, num_args = 0..=1, require_equals = true, value_name = "BOOL")]
-    human: Option<Option<bool>>,
+    #[arg(short = 'H', long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    human: Option<bool>,
     /// A line for each step, of ID CreatedSince CreatedAt CreatedBy Size Comment
     #[arg(long, value_name = "TEMPLATE")]
     format: Option<String>,

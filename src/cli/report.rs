@@ -95,7 +95,7 @@ pub(super) fn refused(error: anyhow::Error) -> anyhow::Error {
 pub(super) fn not_run(error: anyhow::Error) -> anyhow::Error {
     match error.downcast::<Explained>() {
         Ok(mut explained) => {
-            if explained.exit == Exit::Engine {
+            if explained.exit.code() == Exit::Engine.code() {
                 explained.exit = Exit::NotExecutable;
             }
             explained.into()

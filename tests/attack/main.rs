@@ -22,6 +22,11 @@
 //! | CVE-2021-41190 | `images::liars::a_manifest_that_is_not_…`; here `wire::a_document_…` |
 //! | CVE-2020-15157 | `images::liars::a_token_does_not_follow_…`; here `wire` (the peer) |
 //! | lying registry | `images::liars` |
+//! | CVE-2022-29162, 2022-24769 | `stages::privileges`, `stages::safety::root_inside_has_…`: run and exec |
+//! | CVE-2026-30892, 2016-3697 | `stages::program` (`--user` in all its forms), `stages::user` |
+//! | CVE-2022-0492 | `stages::privileges`, and there with the guards off |
+//! | CVE-2017-5226 | `stages::privileges` (TIOCSTI), and there without a terminal of its own |
+//! | a neighbour's way in by IPv6 | `stages::network::six::a_published_port_…`, and there without our rules |
 //! | exhaustion | here `exhaustion` |
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail by panic")]
 

@@ -62,7 +62,8 @@ fn ps_prints_what_a_template_names_and_refuses_what_it_does_not_know() {
         serde_json::from_str(&explore(&learner, &["ps", "-a", "--no-trunc", "--format", "json"])).unwrap();
     assert_eq!((line["ID"].as_str(), line["Names"].as_str()), (Some(id.trim()), Some("box")));
     learner.explore(["ps", "-a", "--format", "{{.Colour}}"]).run().fails(1, "can't evaluate field Colour");
-    learner.explore(["ps", "--format", "{{range .}}x{{end}}"]).run().fails(1, "does not understand {{range .}}");
+    learner.explore(["ps", "--format", "{{template .}}"]).run().fails(1, "does not understand {{template .}}");
+    learner.explore(["ps", "--format", "{{range .}}x"]).run().fails(1, "{{range .}} has no {{end}}");
     let sized = explore(&learner, &["ps", "-a", "-s"]);
     assert!(sized.lines().next().unwrap().ends_with("SIZE") && sized.contains("0B (virtual "), "{sized}");
     assert_eq!(explore(&learner, &["container", "ls", "-aq"]), format!("{}\n", &id[..12]));

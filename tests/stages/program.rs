@@ -83,7 +83,7 @@ fn exec_is_the_containers_user_or_another_one_of_its_files_as_they_are_now() {
     let late = "echo late:x:55:56::/late: >>/etc/passwd";
     learner.explore(["exec", "-u", "root", "box", "sh", "-c", late]).run().status(0);
     assert_eq!(exec(&["-u", "late"]), ["55", "56", "56", "/late", NONE, ALL]);
-    learner.explore(["exec", "-u", "nosuch", "box", "true"]).run().fails(125, "unable to find user nosuch");
+    learner.explore(["exec", "-u", "nosuch", "box", "true"]).run().fails(126, "unable to find user nosuch");
     // And the same names decide when it starts again.
     let change = "sed -i s/:1000:1001:/:2000:2001:/ /etc/passwd || true; echo ann:x:2000:2001::/: >/etc/passwd";
     learner.explore(["exec", "-u", "0", "box", "sh", "-c", change]).run().status(0);

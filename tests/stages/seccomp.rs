@@ -228,7 +228,7 @@ fn a_kernel_without_filters_is_named_and_what_helps_too() {
     let told = learner.explore(run).wrapped_by(lacking).run().fails(125, "cannot filter its system calls: seccomp(");
     assert!(told.err.contains("--security-opt seccomp=unconfined"), "{}", told.shown());
     background(&learner, "box", "sleep 1000");
-    learner.explore(["exec", "box", "true"]).wrapped_by(lacking).run().fails(125, "cannot filter its system calls");
+    learner.explore(["exec", "box", "true"]).wrapped_by(lacking).run().fails(126, "cannot filter its system calls");
     learner.explore(["rm", "-f", "box"]).run().status(0);
     let unconfined = ["run", "--rm", "--network", "none", "--security-opt", "seccomp=unconfined", "demo", "true"];
     learner.explore(unconfined).wrapped_by(lacking).run().status(0).stderr("");

@@ -22,7 +22,6 @@ pub(in crate::cli) fn run(args: &Attach, context: &mut Context) -> anyhow::Resul
     let roots = context.container_roots_to_look()?;
     let container = create::find(&roots, &args.container).map_err(explained)?;
     let wanted = args.attaching.wanted(container.interactive && !args.no_stdin, container.terminal);
-    let wanted = super::Wanted { ends_input: container.asked.attached, ..wanted };
     super::check(&wanted)?;
     super::hold_signals()?;
     let attachment = exec::attach(&roots, &container).map_err(explained)?;

@@ -208,8 +208,7 @@ impl Walk<'_> {
         if self.live && self.command.interactive {
             self.print(invitation)?;
             let terminal = self.command.terminal;
-            let wanted =
-                Wanted { input: true, terminal, keys: None, pass_signals: true, ends_input: true, output: [true; 2] };
+            let wanted = Wanted { input: true, terminal, keys: None, pass_signals: true, output: [true; 2] };
             return match attach::attach(attachment, &wanted)? {
                 Left::Ended(ended) => Ok((Vec::new(), ended)),
                 // There are no keys for that here.

@@ -59,9 +59,8 @@ fn typed(request: &Request) -> Result<Vec<String>, CreateError> {
 /// # Errors
 /// [`CreateError::EnvFile`], [`CreateError::EnvLine`].
 pub fn variables_in(files: &[PathBuf]) -> Result<Vec<String>, CreateError> {
-    let value = |line: String| match line.contains('=') {
-        true => Some(line),
-        false => std::env::var(&line).ok().map(|value| format!("{line}={value}")),
+    let value = |line: String| {
+        if line.contains('=') { Some(line) } else { std::env::var(&line).ok().map(|value| format!("{line}={value}")) }
     };
     let lines = files.iter().map(|file| read(file)).collect::<Result<Vec<_>, _>>()?;
     Ok(lines.into_iter().flatten().filter_map(value).collect())

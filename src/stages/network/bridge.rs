@@ -87,7 +87,7 @@ fn mend_rules(marks: &Marks, network: &Definition, record: &mut BridgeRecord) ->
             other => other.map_err(|source| NetworkError::Look { what: "packet filter", source })?,
         };
         if found.is_none() {
-            make_table(marks, network, record, family)?;
+            make_table(marks, network, record, *family)?;
         }
     }
     Ok(())
@@ -216,7 +216,7 @@ fn make(roots: &Roots, held: &Held, network: &Definition, socket: &mut Socket) -
     }
     for family in Family::of(network) {
         journal.announce(&claim, Effect::NftTable { name: family.table(&marks, network) })?;
-        make_table(&marks, network, &mut record, family)?;
+        make_table(&marks, network, &mut record, *family)?;
     }
     Ok(record)
 }
@@ -357,13 +357,13 @@ fn make_table(
     marks: &Marks,
     network: &Definition,
     record: &mut BridgeRecord,
-    family: &Family,
+    family: Family,
 ) -> Result<(), NetworkError> {
     let table = family.table(marks, network);
     let mark = comment_of_table(&table).unwrap_or_default();
     let why = "outside, our containers have the host's address";
-    let answers_only = forward::of_family(&record.forwards, *family == Family::Six);
-    let wanted = table_of(&table, &mark, network, record, *family, &answers_only);
+    let answers_only = forward::of_family(&record.forwards, family == Family::Six);
+    let wanted = table_of(&table, &mark, network, record, family, &answers_only);
     match nft::Socket::open().and_then(|mut socket| socket.create(&wanted, why)) {
         Ok(()) => Ok(()),
         Err(error) if error.errno() == Errno::EEXIST => Err(NetworkError::Foreign { what: "table", name: table }),

@@ -11,22 +11,19 @@
 //! packet filter does to headers, it does by reading and writing, as docker-proxy and rootlesskit do. The container
 //! takes our bridge for its client. Left out: UDP, and `-P`.
 
+use super::beside::{Beside, Crew, Task};
 use super::lease::Lease;
 use super::publish::{Publish, local_range};
 use super::{Mode, NetworkError, Port, Wish};
 use crate::kernel::nft::Protocol;
 use crate::kernel::{self, port, process};
-use crate::narrate::{self, Role};
-use crate::state::{Claim, Effect, Journal, ProcessIdentity, Roots};
+use crate::state::{Claim, Roots};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// How long the container is waited for.
@@ -125,11 +122,7 @@ fn listen(at: IpAddr, number: u16, before: Before) -> kernel::Result<OwnedFd> {
 
 /// The process that answers at the doors of a container.
 #[derive(Debug)]
-pub struct Doors {
-    /// While it is open, the process runs.
-    alive: OwnedFd,
-    process: Pid,
-}
+pub struct Doors(Beside);
 
 impl Doors {
     /// Begins to answer, for a container that has an address. Nothing where there are no doors.
@@ -146,29 +139,16 @@ impl Doors {
         if doors.is_empty() {
             return Ok(None);
         }
-        let failed = |errno| NetworkError::Doors(kernel::Error::quiet("pipe2", &format_args!("…"), errno));
-        let (listening, alive) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).map_err(failed)?;
-        let ip = lease.ip;
-        let child = process::fork(Role::Helper, "a process that answers at the ports out here", || {
-            narrate::silence();
-            process::set_name(c"explore: doors");
-            let kept: Vec<Option<RawFd>> =
-                doors.iter().map(|door| &door.socket).chain([&listening]).map(|one| Some(one.as_raw_fd())).collect();
-            process::close_all_but(&kept);
-            serve(doors, ip.into(), &listening);
-            0
-        })
-        .map_err(NetworkError::Doors)?;
-        if let Some(identity) = ProcessIdentity::of(child.as_raw()) {
-            Journal::at(roots.journal()).announce(claim, Effect::Process(identity))?;
-        }
-        Ok(Some(Self { alive, process: child }))
+        let kept: Vec<RawFd> = doors.iter().map(|door| door.socket.as_raw_fd()).collect();
+        let why = "a process that answers at the ports out here";
+        let task = Task { name: c"explore: doors", why, kept: &kept, failed: NetworkError::Doors };
+        let ip = lease.ip.into();
+        Beside::start(roots, claim, task, |alive| serve(doors, ip, alive)).map(|beside| Some(Self(beside)))
     }
 
     /// Ends it, and waits for that.
     pub fn stop(self) {
-        drop(self.alive);
-        let _ = process::wait(self.process);
+        self.0.stop();
     }
 }
 
@@ -176,9 +156,9 @@ impl Doors {
 fn serve(doors: &[Door], ip: IpAddr, alive: &OwnedFd) {
     let own = |door: &Door| door.socket.try_clone().map(|socket| (TcpListener::from(socket), door.wish.to));
     let doors: Vec<(TcpListener, Port)> = doors.iter().filter_map(|door| own(door).ok()).collect();
-    let busy = Arc::new(AtomicUsize::new(0));
+    let crew = Crew::of_at_most(AT_ONCE);
     loop {
-        let full = busy.load(Ordering::Relaxed) >= AT_ONCE;
+        let full = crew.is_full();
         let mut all = vec![PollFd::new(alive.as_fd(), PollFlags::POLLIN)];
         all.extend(doors.iter().filter(|_| !full).map(|(door, _)| PollFd::new(door.as_fd(), PollFlags::POLLIN)));
         let soon = if full { PollTimeout::from(20_u8) } else { PollTimeout::NONE };
@@ -191,24 +171,17 @@ fn serve(doors: &[Door], ip: IpAddr, alive: &OwnedFd) {
         }
         for ((door, to), _) in doors.iter().zip(&ready[1..]).filter(|(_, ready)| **ready) {
             match door.accept() {
-                Ok((client, _)) => aside(&busy, client, (ip, to.number).into()),
+                // A client whose container does not answer is told so by the end of its connection.
+                Ok((client, _)) => {
+                    _ = crew.begin({
+                        let to = SocketAddr::new(ip, to.number);
+                        move || drop(lead(&client, to))
+                    })
+                }
                 // Without descriptors left: the client waits in the queue.
                 Err(_) => std::thread::sleep(Duration::from_millis(20)),
             }
         }
-    }
-}
-
-fn aside(busy: &Arc<AtomicUsize>, client: TcpStream, to: SocketAddr) {
-    busy.fetch_add(1, Ordering::Relaxed);
-    let done = Arc::clone(busy);
-    let begun = std::thread::Builder::new().stack_size(128 * 1024).spawn(move || {
-        // A client whose container does not answer is told so by the end of its connection.
-        let _ = lead(&client, to);
-        done.fetch_sub(1, Ordering::Relaxed);
-    });
-    if begun.is_err() {
-        busy.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -26,6 +26,7 @@
 //! only where a port is published. IPv6 is there where it was asked for ([`six`]); otherwise the links get no address of it.
 //! Left out: SCTP, `--link`.
 
+mod beside;
 mod bridge;
 mod connect;
 mod definition;

@@ -10,15 +10,14 @@
 //! which holds the other end of a pipe. Left out: caching, DNSSEC, anything but A, AAAA and PTR for containers, and PTR for
 //! addresses of IPv6.
 
+use super::beside::{Beside, Crew, Task};
 use super::lease::{Lease, Record, read};
 use super::mark::comment_of_table;
 use super::{NetworkError, Wish, etc_files};
 use crate::kernel::nft::{self, Forwarded, PortTable, Protocol};
-use crate::kernel::{port, process};
-use crate::narrate::{self, Role};
-use crate::state::{Claim, Effect, Journal, ProcessIdentity, Roots};
+use crate::kernel::port;
+use crate::state::{Claim, Roots};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::unistd::Pid;
 use simple_dns::rdata::{A, AAAA, PTR, RData};
 use simple_dns::{CLASS, Name, Packet, PacketFlag, QTYPE, RCODE, ResourceRecord, TYPE};
 use std::collections::BTreeSet;
@@ -26,7 +25,6 @@ use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// Where a container finds it.
@@ -44,11 +42,7 @@ const TTL: u32 = 600;
 
 /// A name server that runs.
 #[derive(Debug)]
-pub struct Resolver {
-    /// While it is open, the server runs.
-    alive: OwnedFd,
-    process: Pid,
-}
+pub struct Resolver(Beside);
 
 impl Resolver {
     /// Starts the name server of a container that is on a named network. It must have its loopback.
@@ -60,29 +54,17 @@ impl Resolver {
         let open = |protocol| port::listen_in(netns, RESOLVER.into(), protocol, why).map_err(NetworkError::Resolver);
         let (datagrams, connections) = (open(Protocol::Udp)?, open(Protocol::Tcp)?);
         redirect(netns, [(&datagrams, Protocol::Udp), (&connections, Protocol::Tcp)])?;
-        let failed = |errno| NetworkError::Resolver(crate::kernel::Error::quiet("pipe2", &format_args!("…"), errno));
-        let (listening, alive) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).map_err(failed)?;
-        let kept = [Some(datagrams.as_raw_fd()), Some(connections.as_raw_fd()), Some(listening.as_raw_fd())];
+        let kept = [datagrams.as_raw_fd(), connections.as_raw_fd()];
         let server =
             Server { roots: roots.clone(), container: claim.owner.clone(), upstream: etc_files::upstream(wish) };
-        let child = process::fork(Role::Helper, "a process that answers for names", move || {
-            narrate::silence();
-            process::set_name(c"explore: resolver");
-            process::close_all_but(&kept);
-            server.serve(datagrams, connections, &listening);
-            0
-        })
-        .map_err(NetworkError::Resolver)?;
-        if let Some(identity) = ProcessIdentity::of(child.as_raw()) {
-            Journal::at(roots.journal()).announce(claim, Effect::Process(identity))?;
-        }
-        Ok(Self { alive, process: child })
+        let why = "a process that answers for names";
+        let task = Task { name: c"explore: resolver", why, kept: &kept, failed: NetworkError::Resolver };
+        Beside::start(roots, claim, task, move |alive| server.serve(datagrams, connections, alive)).map(Self)
     }
 
     /// Ends it, and waits for that.
     pub fn stop(self) {
-        drop(self.alive);
-        let _ = process::wait(self.process);
+        self.0.stop();
     }
 }
 
@@ -114,7 +96,7 @@ impl Server {
     /// Until the pipe ends. A question of which we know the answer is answered at once; others get a thread each.
     fn serve(self, datagrams: OwnedFd, connections: OwnedFd, alive: &OwnedFd) {
         let (datagrams, connections) = (Arc::new(UdpSocket::from(datagrams)), TcpListener::from(connections));
-        let (server, busy) = (Arc::new(self), Arc::new(AtomicUsize::new(0)));
+        let (server, crew) = (Arc::new(self), Crew::of_at_most(AT_ONCE));
         loop {
             let mut all = [
                 PollFd::new(datagrams.as_fd(), PollFlags::POLLIN),
@@ -129,16 +111,16 @@ impl Server {
                 return;
             }
             if asked {
-                server.hear(&datagrams, &busy);
+                server.hear(&datagrams, &crew);
             }
             if connected && let Ok((stream, _)) = connections.accept() {
                 let server = Arc::clone(&server);
-                aside(&busy, move || drop(server.converse(stream)));
+                crew.begin(move || drop(server.converse(stream)));
             }
         }
     }
 
-    fn hear(self: &Arc<Self>, socket: &Arc<UdpSocket>, busy: &Arc<AtomicUsize>) {
+    fn hear(self: &Arc<Self>, socket: &Arc<UdpSocket>, crew: &Crew) {
         let mut room = [0; LARGEST];
         let Ok((length, from)) = socket.recv_from(&mut room) else { return };
         let question = room[..length].to_vec();
@@ -147,7 +129,7 @@ impl Server {
             return;
         }
         let (server, refusal, out) = (Arc::clone(self), failure(&question), Arc::clone(socket));
-        let begun = aside(busy, move || {
+        let begun = crew.begin(move || {
             let answer = server.ask_by_datagram(&question).or_else(|| failure(&question));
             if let Some(answer) = answer {
                 let _ = out.send_to(&answer, from);
@@ -285,23 +267,6 @@ fn failure(question: &[u8]) -> Option<Vec<u8>> {
     let mut reply = reply_to(&packet);
     *reply.rcode_mut() = RCODE::ServerFailure;
     reply.build_bytes_vec_compressed().ok()
-}
-
-/// Runs `work` beside the server, unless too much runs already.
-fn aside(busy: &Arc<AtomicUsize>, work: impl FnOnce() + Send + 'static) -> bool {
-    if busy.fetch_add(1, Ordering::Relaxed) >= AT_ONCE {
-        busy.fetch_sub(1, Ordering::Relaxed);
-        return false;
-    }
-    let done = Arc::clone(busy);
-    let begun = std::thread::Builder::new().stack_size(128 * 1024).spawn(move || {
-        work();
-        done.fetch_sub(1, Ordering::Relaxed);
-    });
-    if begun.is_err() {
-        busy.fetch_sub(1, Ordering::Relaxed);
-    }
-    begun.is_ok()
 }
 
 fn read_message(stream: &mut TcpStream) -> io::Result<Vec<u8>> {

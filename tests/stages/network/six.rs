@@ -83,9 +83,10 @@ fn a_network_with_ipv6_gives_an_address_a_route_and_a_way_out() {
     require!("stages::network::six", can(), ROOT);
     let lab = lab();
     let (id, container) = up(&lab, "");
-    let format =
-        "{{range.NetworkSettings.Networks}}{{.GlobalIPv6Address}}/{{.GlobalIPv6PrefixLen}},{{.IPv6Gateway}}{{end}}";
-    assert_eq!(explore(&lab.learner, &format!("inspect -f {format} {id}")), format!("{BOX}/64,{GATEWAY}\n"));
+    let six = "{{.GlobalIPv6Address}}/{{.GlobalIPv6PrefixLen}} {{.IPv6Gateway}}";
+    let format = format!("{{{{range .NetworkSettings.Networks}}}}{six}{{{{end}}}}");
+    let told = lab.learner.explore(["inspect", "-f", &format, &id]).run().status(0);
+    assert_eq!(told.out, format!("{BOX}/64 {GATEWAY}\n"));
     let shown = lab.learner.explore(["network", "inspect", "six"]).run().status(0).json();
     assert_eq!(shown[0]["EnableIPv6"], true);
     assert_eq!(shown[0]["IPAM"]["Config"][1]["Subnet"], "fd00:9::/64");
@@ -143,7 +144,8 @@ fn forwarding_of_ipv6_is_switched_on_by_link_and_put_back() {
     };
     let (before, state) = (settings(), HostState::of(&lab.learner));
     explore(&lab.learner, "network create --ipv6 six");
-    let drawn = explore(&lab.learner, "network inspect -f {{(index.IPAM.Config(1)).Subnet}} six");
+    let format = "{{(index .IPAM.Config 1).Subnet}}";
+    let drawn = lab.learner.explore(["network", "inspect", "-f", format, "six"]).run().status(0).out;
     assert!(drawn.starts_with("fd") && drawn.ends_with("::/64\n"), "{drawn}");
     let (id, _) = up(&lab, "");
     let changed: Vec<String> = settings().lines().filter(|line| !before.contains(line)).map(str::to_owned).collect();

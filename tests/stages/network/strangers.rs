@@ -71,7 +71,7 @@ fn a_network_that_is_in_use_is_not_taken() {
     let [a, b, c, _] = first.octets();
     lab.on_the_host(|| {
         let mut socket = Socket::open().unwrap();
-        socket.add_address(1, [a, b, c, 77].into(), 32, WHY).unwrap();
+        socket.add_address(1, std::net::IpAddr::from([a, b, c, 77]), 32, WHY).unwrap();
     });
     let second = lab.up(0);
     assert_ne!(second.octets()[..3], [a, b, c], "{second} meets an address of the host");
