@@ -185,7 +185,9 @@ fn run_checked(args: Run, wanted: &Wanted, context: &mut Context) -> anyhow::Res
     let container = match create::create_as(&roots, &request, id).map_err(explained) {
         Ok(container) => container,
         Err(error) => {
-            ahead.map(exec::Ahead::dismiss);
+            if let Some(ahead) = ahead {
+                ahead.dismiss();
+            }
             return Err(error);
         }
     };
