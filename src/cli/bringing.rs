@@ -91,7 +91,7 @@ impl Bringing {
             found => {
                 // What else is wrong with it is said where it is used.
                 if let Ok(image) = found {
-                    self.warn(&image)?;
+                    Self::warn(&image)?;
                 }
                 return Ok(wanted.to_owned());
             }
@@ -109,7 +109,7 @@ impl Bringing {
             let (name, found) = (image.reference, Platform::of(&image.config));
             return Err(explained(OtherPlatform { name, wanted, found }));
         }
-        self.warn(&image)?;
+        Self::warn(&image)?;
         Ok(image.reference)
     }
 
@@ -119,7 +119,7 @@ impl Bringing {
     }
 
     /// The kernel will refuse its programs, in words that do not say why.
-    fn warn(&self, image: &image::Image) -> std::io::Result<()> {
+    fn warn(image: &image::Image) -> std::io::Result<()> {
         let here = Platform::default();
         if here.is_of(&image.config) {
             return Ok(());

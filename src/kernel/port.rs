@@ -3,7 +3,8 @@
 use super::nft::Protocol;
 use super::{Error, Result, netns};
 use nix::sys::socket::{
-    AddressFamily, Backlog, SockFlag, SockType, SockaddrStorage, bind, listen, setsockopt, socket, sockopt,
+    AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, SockaddrIn6, SockaddrStorage, bind, listen, setsockopt,
+    socket, sockopt,
 };
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
@@ -80,6 +81,6 @@ pub fn listen_in(netns: BorrowedFd<'_>, ip: IpAddr, protocol: Protocol, why: &st
 /// The port that a socket is bound to.
 pub fn number_of(socket: &OwnedFd) -> Option<u16> {
     nix::sys::socket::getsockname::<SockaddrStorage>(socket.as_raw_fd()).ok().and_then(|address| {
-        address.as_sockaddr_in().map(|one| one.port()).or(address.as_sockaddr_in6().map(|one| one.port()))
+        address.as_sockaddr_in().map(SockaddrIn::port).or(address.as_sockaddr_in6().map(SockaddrIn6::port))
     })
 }

@@ -4,6 +4,7 @@ use super::TemplateError;
 use super::eval::{as_go_prints, is_true};
 use serde_json::Value;
 use std::cmp::Ordering;
+use std::fmt::Write;
 
 type Found = Result<Value, TemplateError>;
 
@@ -121,7 +122,7 @@ fn printf(format: &str, arguments: &[Value]) -> String {
             continue;
         }
         let Some(value) = arguments.next() else {
-            text.push_str(&format!("%!{verb}(MISSING)"));
+            let _ = write!(text, "%!{verb}(MISSING)");
             continue;
         };
         let shown = if verb == 'q' { Value::from(as_go_prints(value)).to_string() } else { as_go_prints(value) };

@@ -85,10 +85,9 @@ fn end_of(text: &str) -> Option<usize> {
             _ if escaped => escaped = false,
             Some('"') if one == '\\' => escaped = true,
             Some(mark) if one == mark => quote = None,
-            Some(_) => {}
             None if one == '"' || one == '`' => quote = Some(one),
             None if text[at..].starts_with("}}") => return Some(at),
-            None => {}
+            _ => {}
         }
     }
     None

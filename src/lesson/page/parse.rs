@@ -186,10 +186,8 @@ impl Walk {
     fn start(&mut self, reading: &mut Reading<'_>, tag: Tag<'_>, range: &Range<usize>) {
         match tag {
             Tag::CodeBlock(CodeBlockKind::Fenced(info)) => self.fence(reading, &info, range),
-            Tag::CodeBlock(CodeBlockKind::Indented) => {
-                if reading.text[range.clone()].trim_start().starts_with("```") {
-                    reading.fault(range.start, "a block at the left margin", "one that is indented, and would not run");
-                }
+            Tag::CodeBlock(CodeBlockKind::Indented) if reading.text[range.clone()].trim_start().starts_with("```") => {
+                reading.fault(range.start, "a block at the left margin", "one that is indented, and would not run");
             }
             Tag::Heading { level, id, .. } => self.heading(reading, level, id.as_deref(), range),
             Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. } => {

@@ -127,8 +127,8 @@ mod tests {
             .unwrap();
         assert!(matches!(read(&file), Err(CreateError::EnvLine { line: 4, .. })));
         std::fs::write(&file, "A=1\n  B=two # three\nC=\"x\"\nD=\n#E=1\nNO_SUCH_VARIABLE_HERE\n").unwrap();
-        assert_eq!(labels_in(&[file.clone()]).unwrap().last().unwrap(), "D=");
-        assert_eq!(variables_in(&[file.clone()]).unwrap(), ["A=1", "B=two # three", "C=\"x\"", "D="]);
+        assert_eq!(labels_in(std::slice::from_ref(&file)).unwrap().last().unwrap(), "D=");
+        assert_eq!(variables_in(std::slice::from_ref(&file)).unwrap(), ["A=1", "B=two # three", "C=\"x\"", "D="]);
         for bad in ["=x\n", "a b=c\n", "a b\n"] {
             std::fs::write(&file, bad).unwrap();
             assert!(matches!(read(&file), Err(CreateError::EnvLine { line: 1, .. })), "{bad:?}");

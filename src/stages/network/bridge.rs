@@ -161,8 +161,8 @@ fn follow_uplinks(
         let wanted = table_of(&table, &mark, network, record, *family, &[]);
         let ruled = nft::Socket::open().and_then(|mut filter| {
             let links = forward::of_family(&new, *family == Family::Six);
-            let mut rule = |link: &String| filter.add_answers_only(&wanted, link, "only answers come in by this link");
-            links.iter().try_for_each(|link| rule(link))
+            let rule = |link: &String| filter.add_answers_only(&wanted, link, "only answers come in by this link");
+            links.iter().try_for_each(rule)
         });
         ruled.map_err(|source| NetworkError::Nat { name: table.clone(), source })?;
     }

@@ -176,7 +176,7 @@ fn serve(doors: &[Door], ip: IpAddr, alive: &OwnedFd) {
                     _ = crew.begin({
                         let to = SocketAddr::new(ip, to.number);
                         move || drop(lead(&client, to))
-                    })
+                    });
                 }
                 // Without descriptors left: the client waits in the queue.
                 Err(_) => std::thread::sleep(Duration::from_millis(20)),
