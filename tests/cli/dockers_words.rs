@@ -183,7 +183,7 @@ fn networks_are_joined_under_further_names_and_at_chosen_addresses() {
     explore("network connect --alias store --ip 10.81.0.77 back one").status(0);
     explore("exec two getent hosts store").status(0).stdout_has("10.81.0.77");
     explore("network inspect -f {{.Name}} back").status(0).stdout("back\n");
-    explore("network ls -f name=ba --format {{.Name}}").status(0).stdout("back\n");
+    explore("network ls -f name=ack --format {{.Name}}").status(0).stdout("back\n");
     explore("network ls -f type=builtin --format {{.Name}}").status(0).stdout("bridge\n");
     explore("network ls -f scope=local").status(125);
     // It is so at the next start as well.

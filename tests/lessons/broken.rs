@@ -121,7 +121,7 @@ fn a_container_that_is_not_there_is_missed_where_it_is_named() {
 fn a_file_that_is_no_text_is_named_and_the_others_are_read() {
     let learner = Learner::new();
     let folder = page(&learner, "text");
-    std::fs::write(folder.join("latin.md"), b"---\ntitle: caf\xe9\n---\n").unwrap();
+    std::fs::write(folder.join("latin.md"), b"---\ntitle: \xe9\n---\n").unwrap();
     std::fs::write(folder.join("README.md"), "# No lesson").unwrap();
     let output = learner.explore(["lesson", "check", "--read-only"]).arg(&folder).run().status(1);
     assert!(output.out.contains("latin.md:2:11: expected UTF-8, found the byte 0xe9"), "{}", output.shown());

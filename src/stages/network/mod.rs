@@ -23,7 +23,7 @@
 //! copies bytes in a process a port instead; its `--userland-proxy=false` does what we do.
 //!
 //! **Networks are apart**: what comes from another network, or from outside by way of a machine that forwards, enters
-//! only where a port is published. IPv6 is there where it was asked for ([`six`]); otherwise the links get no address of it.
+//! only where a port is published. IPv6 is there where it was asked for (`six`); otherwise the links get no address of it.
 //! Left out: SCTP, `--link`.
 
 mod beside;
