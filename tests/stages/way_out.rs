@@ -3,12 +3,15 @@
 
 use crate::support::{HostState, Learner, eventually, has_program, is_root, require};
 use explore::kernel::netns;
+use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, setns};
+use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -33,6 +36,15 @@ fn ip(words: &str) {
     assert!(Command::new("ip").args(words.split(' ')).status().unwrap().success(), "ip {words}");
 }
 
+/// The device by which both programs get packets is everybody's where udev runs (systemd, 50-udev-default.rules), and
+/// root's alone where it does not: the machine of a test is of the usual kind.
+fn give_everybody_tun(node: &Path) {
+    mknod(node, SFlag::S_IFCHR, Mode::empty(), makedev(10, 200)).unwrap();
+    std::fs::set_permissions(node, PermissionsExt::from_mode(0o666)).unwrap();
+    let nothing = None::<&Path>;
+    mount(Some(node), "/dev/net/tun", nothing, MsFlags::MS_BIND, nothing).unwrap();
+}
+
 /// An ordinary user on a machine with a cable to 198.51.100.1, where somebody listens; one more listens on its loopback.
 fn learner() -> Learner {
     learner_and_far().0
@@ -50,9 +62,13 @@ fn learner_and_far() -> (Learner, OwnedFd) {
         ip("link set far0 up");
         TcpListener::bind((Ipv4Addr::new(198, 51, 100, 1), 80)).unwrap()
     });
+    let tun = learner.everything().join("tun");
     let near = learner.at_machine(|| {
+        give_everybody_tun(&tun);
         ip("link set lo up");
         ip("address add 198.51.100.2/24 dev up0");
+        // Without an address of its own drawing: IPv6 tries it for a second, and the machine would not be at rest.
+        ip("link set up0 addrgenmode none");
         ip("link set up0 up");
         ip("route add default via 198.51.100.1");
         TcpListener::bind((Ipv4Addr::LOCALHOST, 81)).unwrap()
