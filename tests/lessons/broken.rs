@@ -124,7 +124,7 @@ fn a_file_that_is_no_text_is_named_and_the_others_are_read() {
     std::fs::write(folder.join("latin.md"), b"---\ntitle: \xe9\n---\n").unwrap();
     std::fs::write(folder.join("README.md"), "# No lesson").unwrap();
     let output = learner.explore(["lesson", "check", "--read-only"]).arg(&folder).run().status(1);
-    assert!(output.out.contains("latin.md:2:11: expected UTF-8, found the byte 0xe9"), "{}", output.shown());
+    assert!(output.out.contains("latin.md:2:8: expected UTF-8, found the byte 0xe9"), "{}", output.shown());
     output.stdout_has("1 lesson read, 1 fault");
 }
 
