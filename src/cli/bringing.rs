@@ -151,12 +151,14 @@ impl IdFile {
         }
     }
 
-    /// There is a container.
+    /// There is a container. What could not be written whole is removed again, as docker does.
     pub(super) fn keep(mut self, id: &str) -> anyhow::Result<()> {
-        match self.0.take() {
-            Some((_, mut file)) => Ok(file.write_all(id.as_bytes())?),
-            None => Ok(()),
-        }
+        let Some((path, file)) = &mut self.0 else { return Ok(()) };
+        file.write_all(id.as_bytes()).map_err(|error| {
+            anyhow::anyhow!("failed to write the container ID to the file {}: {error}", path.display())
+        })?;
+        self.0 = None;
+        Ok(())
     }
 }
 

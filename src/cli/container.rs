@@ -182,38 +182,32 @@ fn run_checked(args: Run, wanted: &Wanted, context: &mut Context) -> anyhow::Res
     let id = create::random_id().map_err(create::CreateError::Random).map_err(explained)?;
     // It begins while we write the container down: both take a while, and most machines have two processors.
     let ahead = exec::ahead(&roots, &id, !args.detach, &doors).map_err(explained)?;
-    let container = match create::create_as(&roots, &request, id).map_err(explained) {
-        Ok(container) => container,
-        Err(error) => {
-            if let Some(ahead) = ahead {
-                ahead.dismiss();
-            }
-            return Err(error);
-        }
-    };
-    file.keep(&container.id)?;
-    if !args.detach {
-        attach::hold_signals()?;
+    let container = create::create_as(&roots, &request, id).map_err(explained)?;
+    let begun = file.keep(&container.id).and_then(|()| begin(ahead, &roots, &container, !args.detach, &doors));
+    if begun.is_err() && container.remove {
+        // It never ran; the first error is the one to tell.
+        let _ = exit::remove(&roots, &container, true, exit::Volumes::Anonymous);
     }
-    let started = match ahead {
-        Some(ahead) => ahead.start(&container),
-        None => exec::start(&roots, &container, !args.detach, &doors),
-    };
-    let attachment = match started {
-        Ok(attachment) => attachment,
-        Err(error) => {
-            if container.remove {
-                // It never ran; the first error is the one to tell.
-                let _ = exit::remove(&roots, &container, true, exit::Volumes::Anonymous);
-            }
-            return Err(explained(error));
-        }
-    };
+    let attachment = begun?;
     if args.detach {
         context.screen.line(&container.id)?;
         return Ok(Exit::Ok);
     }
     Ok(attach::attach(&attachment, wanted)?.exit())
+}
+
+/// Starts what has been written down.
+fn begin(
+    ahead: exec::Ahead,
+    roots: &Roots,
+    container: &Container,
+    attached: bool,
+    doors: &[Door],
+) -> anyhow::Result<exec::Attachment> {
+    if attached {
+        attach::hold_signals()?;
+    }
+    ahead.start(roots, container, attached, doors).map_err(explained)
 }
 
 pub(super) fn start(args: &Start, context: &mut Context) -> anyhow::Result<Exit> {

@@ -1,7 +1,7 @@
 //! Stage 6 and what leads there: `stop`, `wait`, `logs`, `ps`, `rm`, and the same container a second time.
 
 use crate::containers::{background, learner, learners};
-use crate::support::{Learner, eventually};
+use crate::support::{HostState, Learner, eventually, has_program, is_root, require};
 use serde_json::Value;
 
 /// What `ps` knows of a container: its record, and how it runs.
@@ -222,4 +222,39 @@ fn two_starts_of_one_container_start_it_once() {
         let all: Vec<String> = answers.iter().map(crate::support::Output::shown).collect();
         assert_eq!(started, 1, "{}\n{}", all.join("\n"), inside.shown());
     }
+}
+
+/// Between the container's record and its start something can still fail: then its supervisor waits already.
+#[test]
+fn what_fails_after_a_container_of_rm_was_made_leaves_no_container_no_process_and_no_half_of_a_file() {
+    require!("stages::lifecycle::made", is_root() && has_program("strace"), "mounts a disk that is full; strace(1)");
+    let learner = learner();
+    let full = learner.work().join("full");
+    std::fs::create_dir(&full).unwrap();
+    let disk = ["-t", "tmpfs", "-o", "size=4k", "none", "full"];
+    learner.program("mount", disk).run().status(0);
+    learner.program("sh", ["-c", "echo taken >full/page"]).run().status(0);
+    let before = HostState::of(&learner);
+    let nothing_stays = || {
+        assert_eq!(learner.processes(), [0; 0]);
+        learner.explore(["ps", "-aq"]).run().status(0).stdout("").stderr("");
+        learner.program("ls", ["full"]).run().status(0).stdout("page\n");
+        before.assert_unchanged();
+    };
+    let run = || learner.explore(["run", "--rm", "--cidfile", "full/id", "demo", "echo", "never"]);
+    let says = "failed to write the container ID to the file full/id: No space left on device (os error 28)";
+    run().run().stdout("").fails(125, says);
+    nothing_stays();
+    // Where it is narrated, nothing is begun ahead.
+    assert!(run().narrate().run().status(125).err.contains("failed to write the container ID"));
+    nothing_stays();
+    // docker's client leaves one without --rm, too.
+    learner.explore(["run", "--cidfile", "full/id", "--name", "box", "demo", "true"]).run().fails(125, says);
+    learner.explore(["create", "--cidfile", "full/id", "--name", "two", "demo", "true"]).run().fails(1, says);
+    learner.explore(["rm", "box", "two"]).run().status(0).stdout("box\ntwo\n");
+    nothing_stays();
+    let inject = ["strace", "-qq", "-o", "/dev/null", "-e", "trace=signalfd4", "-e", "inject=signalfd4:error=EMFILE"];
+    let told = learner.explore(["run", "--rm", "demo", "echo", "never"]).wrapped_by(inject).run().stdout("");
+    told.fails(125, "cannot hold signals for the container: signalfd4(…) = -1 EMFILE (Too many open files)");
+    nothing_stays();
 }

@@ -145,38 +145,51 @@ impl Explain for StartError {
 }
 
 /// A supervisor that was started ahead of its container: it begins while the command still writes the container down,
-/// and waits for the word that it is there. Where that word never comes it leaves.
+/// and waits for the word that it is there. Dropped, it is told that there will be none, and is waited for until it has
+/// left.
 #[derive(Debug)]
 pub struct Ahead {
-    attachment: Attachment,
+    /// Until it is started.
+    attachment: Option<Attachment>,
 }
 
 /// Starts the supervisor of a container that is about to be made under this ID. `attached` and `doors` as with
-/// [`start`]. What is narrated is told in its order, so nothing is begun ahead then.
+/// [`start`]. What is narrated is told in its order, so nothing is begun ahead then: it begins with its container.
 ///
 /// # Errors
 /// [`StartError::Call`]; nothing runs then.
-pub fn ahead(roots: &Roots, id: &str, attached: bool, doors: &[Door]) -> Result<Option<Ahead>, StartError> {
+pub fn ahead(roots: &Roots, id: &str, attached: bool, doors: &[Door]) -> Result<Ahead, StartError> {
     if narrate::sink().is_some() {
-        return Ok(None);
+        return Ok(Ahead { attachment: None });
     }
     let attachment = send_out(roots, id, &orders(attached, doors), doors)?;
-    Ok(Some(Ahead { attachment }))
+    Ok(Ahead { attachment: Some(attachment) })
 }
 
 impl Ahead {
-    /// The container is there: it is started, as [`start`] does.
+    /// The container is there: it is started, as [`start`] does with the same words.
     ///
     /// # Errors
     /// All of [`StartError`]; nothing runs then.
-    pub fn start(self, container: &Container) -> Result<Attachment, StartError> {
-        begin(self.attachment, container)
+    pub fn start(
+        mut self,
+        roots: &Roots,
+        container: &Container,
+        attached: bool,
+        doors: &[Door],
+    ) -> Result<Attachment, StartError> {
+        match self.attachment.take() {
+            Some(attachment) => begin(attachment, container),
+            None => start(roots, container, attached, doors),
+        }
     }
+}
 
-    /// There will be no container.
-    pub fn dismiss(self) {
-        drop(self.attachment.socket);
-        if let Some(supervisor) = self.attachment.supervisor {
+impl Drop for Ahead {
+    fn drop(&mut self) {
+        let Some(Attachment { socket, supervisor }) = self.attachment.take() else { return };
+        drop(socket);
+        if let Some(supervisor) = supervisor {
             let _ = process::wait(supervisor);
         }
     }
