@@ -110,10 +110,10 @@
         }
     });
 
-    // On paper nothing can be opened.
+    // On paper nothing can be opened. System calls stay folded: they would be most of the paper.
     let folded = [];
     window.addEventListener('beforeprint', () => {
-        folded = [...document.querySelectorAll('main details:not([open])')];
+        folded = [...document.querySelectorAll('main details:not([open], .asked, .asked *)')];
         folded.forEach(one => {
             one.open = true;
         });

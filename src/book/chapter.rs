@@ -1,5 +1,6 @@
 //! A lesson as a chapter: prose as it is, blocks with what a kernel printed, answers folded away.
 
+use super::asked;
 use crate::lesson::catalog::Catalog;
 use crate::lesson::page::{Block, BlockKind, Check, Exercise, Page, Part, Predict, Side};
 use crate::lesson::recording::Recording;
@@ -14,6 +15,7 @@ pub fn chapter(page: &Page, recordings: &[Recording], catalog: &Catalog) -> Stri
     let page = catalog.translate(page);
     let chapter = Chapter { page: &page, recording: recordings.first(), all: recordings, catalog };
     let mut text = chapter.heading();
+    text.push_str(&asked::unfolding(None, recordings, catalog));
     for part in &page.parts {
         match part {
             Part::Prose(range) => text.push_str(&relink(&page.source[range.clone()])),
@@ -100,16 +102,23 @@ impl Chapter<'_> {
     fn block(&self, block: &Block) -> String {
         match &block.kind {
             BlockKind::Shell(shell) => {
-                self.told(block, |machine| machine.console(shell.side, &shell.commands, &machine.printed(&block.id)))
+                let console =
+                    |machine: &Self| machine.console(shell.side, &shell.commands, &machine.printed(&block.id));
+                self.told(block, console) + &self.asked(&block.id)
             }
             BlockKind::Predict(predict) => self.predict(block, predict),
-            BlockKind::Exercise(exercise) => self.exercise(exercise),
+            BlockKind::Exercise(exercise) => self.exercise(&block.id, exercise),
             BlockKind::Check(check) => self.check(&block.id, check),
             BlockKind::Compare(_) => {
                 let title = format!("**{}**\n\n", self.say(words::COMPARE, &[]));
                 title + &self.told(block, |machine| machine.compare(&block.id))
             }
         }
+    }
+
+    /// What the kernel was asked by it.
+    fn asked(&self, id: &str) -> String {
+        asked::unfolding(Some(id), self.all, self.catalog)
     }
 
     fn console(&self, side: Side, commands: &str, printed: &str) -> String {
@@ -133,7 +142,7 @@ impl Chapter<'_> {
             let _ = writeln!(text, "{}. {}", number + 1, option.text.text);
         }
         text.push_str(&self.hints(&predict.hints.iter().map(|hint| hint.text.as_str()).collect::<Vec<_>>()));
-        let answer = self.told(block, |machine| machine.answer(id, predict));
+        let answer = self.told(block, |machine| machine.answer(id, predict)) + &self.asked(id);
         text.push_str(&details(&self.say(words::ANSWER, &[]), &answer));
         text + "\n</div>\n"
     }
@@ -161,7 +170,7 @@ impl Chapter<'_> {
         text
     }
 
-    fn exercise(&self, exercise: &Exercise) -> String {
+    fn exercise(&self, id: &str, exercise: &Exercise) -> String {
         let mut text = format!("**{}.** {}\n", self.say(words::EXERCISE, &[]), exercise.task.text);
         text.push_str(&self.hints(&exercise.hints.iter().map(|hint| hint.text.as_str()).collect::<Vec<_>>()));
         let mut answer = self.console(exercise.solution.side, &exercise.solution.text, "");
@@ -170,6 +179,7 @@ impl Chapter<'_> {
             let values = [("command", wrong.command.text.as_str()), ("says", &wrong.says.text)];
             let _ = write!(answer, "\n- {}", self.say(words::WRONG_WAY, &values));
         }
+        answer.push_str(&self.asked(id));
         let title = self.say(words::SOLUTION, &[("side", &self.side(exercise.solution.side))]);
         text.push_str(&details(&title, &answer));
         text
@@ -320,6 +330,20 @@ mod tests {
         assert!(shown(&both).contains(r#"data-keys="6.18-hybrid-root 6.1-v2-root""#));
         let body = |text: String| text.split_once("\n\n").unwrap().1.to_owned();
         assert_eq!(body(shown(&twice)), body(shown(&both[..1])));
+    }
+
+    /// The recordings that the book is made of have the calls: under the block, of each machine its own.
+    #[test]
+    fn what_the_kernel_was_asked_unfolds_under_a_block() {
+        let page = crate::lesson::library::Library::built_in().find("exec").unwrap().clone();
+        let recording = std::path::Path::new("book/recordings/6.18-hybrid-root/exec.json");
+        let recording = crate::lesson::recording::read(recording).unwrap();
+        let text = chapter(&page, std::slice::from_ref(&recording), &Catalog::of(Language::Chinese));
+        let wanted = "<a href=\"https://man7.org/linux/man-pages/man2/pivot_root.2.html\">pivot_root</a>";
+        assert!(text.contains("<summary>向内核请求了什么</summary>") && text.contains(wanted), "{text}");
+        let mut silent = recording;
+        silent.events.retain(|event| !matches!(event, Event::Asked { .. }));
+        assert!(!chapter(&page, &[silent], &Catalog::of(Language::Chinese)).contains("class=\"asked\""));
     }
 
     /// Three machines, of which two agree: one answer beside the one that is shown.

@@ -1,5 +1,6 @@
 //! The book: lessons as chapters of mdBook, with what a kernel printed, and the template for those who translate it.
 
+mod asked;
 mod carried;
 mod chapter;
 mod claims;

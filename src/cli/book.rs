@@ -144,7 +144,7 @@ impl Recordings {
         for page in self.pages(&Library::built_in())? {
             let path = self.path(&page);
             std::fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
-            if let Some(signal) = self.run_and_keep(context, &page, &path)? {
+            if let Some(signal) = self.run_and_keep(context, &page, &path, true)? {
                 return Ok(signal);
             }
             context.screen.line(&format!("recorded {}", path.display()))?;
@@ -162,7 +162,7 @@ impl Recordings {
                 continue;
             }
             let now = scratch.path().join(format!("{}.json", page.id));
-            if let Some(signal) = self.run_and_keep(context, &page, &now)? {
+            if let Some(signal) = self.run_and_keep(context, &page, &now, false)? {
                 return Ok(signal);
             }
             let (kept, now) = (recording::read(&path).map_err(explained)?, recording::read(&now).map_err(explained)?);
@@ -178,11 +178,11 @@ impl Recordings {
     }
 
     /// Runs a lesson and writes its recording; a signal that ended it comes back.
-    fn run_and_keep(&self, context: &Context, page: &Page, path: &Path) -> anyhow::Result<Option<Exit>> {
+    fn run_and_keep(&self, context: &Context, page: &Page, path: &Path, hears: bool) -> anyhow::Result<Option<Exit>> {
         let roots = context.roots()?;
         let limit = Duration::from_secs(self.timeout);
         let watched = run::watched(&roots, false, |holder| {
-            let setting = Setting { roots: roots.clone(), holder, keep: false, limit, width: 80 };
+            let setting = Setting { roots: roots.clone(), holder, keep: false, limit, width: 80, hears };
             let mut collector = Collector::default();
             run::run(&setting, page, &mut collector, None)?;
             write_record(path, &Recording::of(page, collector.events), false).map_err(RunError::from)?;

@@ -250,7 +250,7 @@ pub fn main() -> ExitCode {
 
 fn run(cli: Cli) -> anyhow::Result<Exit> {
     let context = &mut Context::new(cli.global);
-    let narrator = context.global.narrate.then(|| narrator::start(context.global.json)).transpose()?;
+    let narrator = narrator::start(&context.global)?;
     let result = dispatch(cli.command, context);
     context.leave();
     if let Some(narrator) = narrator {

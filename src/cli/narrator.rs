@@ -1,33 +1,42 @@
-//! `--narrate`: a process of its own reads the events and writes them to standard error, so that whoever tells never
-//! waits for a person to read.
+//! `--narrate`: each system call on standard error. A lesson that is recorded has it in a file as well, from every `explore`
+//! that is typed in it.
 
-use super::explained;
+use super::{Global, explained};
 use crate::kernel::process;
-use crate::narrate::{self, Role};
+use crate::lesson::run::NARRATE_TO;
+use crate::narrate::{self, Heard, Role};
+use crate::stages::narrator::{self, Narrator};
 use std::fs::File;
-use std::io::Write;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::io::{self, Write};
+use std::os::fd::{AsFd, AsRawFd};
 use std::path::Path;
 
-/// The narrating process, while it runs.
-#[derive(Debug)]
-pub(super) struct Narrator {
-    pid: nix::unistd::Pid,
-    socket: OwnedFd,
+/// Starts to narrate all that this process and its children do, where somebody wants to know.
+pub(super) fn start(global: &Global) -> anyhow::Result<Option<Narrator>> {
+    let kept = wanted_in();
+    let (json, aloud) = (global.json, global.narrate);
+    if !aloud && kept.is_none() {
+        return Ok(None);
+    }
+    let only = kept.as_ref().filter(|_| !aloud).map(AsRawFd::as_raw_fd);
+    let begun = narrator::start(only, move |heard| {
+        if let Some(mut file) = kept.as_ref() {
+            file.write_all(format!("{}\n", narrate::json_line(heard)).as_bytes())?;
+        }
+        if aloud { tell(heard, json) } else { Ok(()) }
+    });
+    Ok(Some(begun.map_err(explained)?))
 }
 
-/// Starts to narrate all that this process and its children do.
-pub(super) fn start(json: bool) -> anyhow::Result<Narrator> {
-    let (reader, socket) = narrate::socket_pair()?;
-    let inherited = socket.as_raw_fd();
-    let pid = process::fork(Role::Helper, "to tell what happens without being waited for", || {
-        // The reader must not hold the tellers' end, or it would wait for itself for ever.
-        let _ = nix::unistd::close(inherited);
-        tell(&reader, json)
-    })
-    .map_err(explained)?;
-    narrate::listen_on(socket.as_fd());
-    Ok(Narrator { pid, socket })
+/// The file that a recorded lesson has named. One that is not for us to write, such as another user's, is nobody's loss: the
+/// command does what it is for.
+fn wanted_in() -> Option<File> {
+    File::options().append(true).open(std::env::var_os(NARRATE_TO)?).ok()
+}
+
+fn tell(heard: &Heard, json: bool) -> io::Result<()> {
+    let line = if json { Some(narrate::json_line(heard)) } else { narrate::text_line(heard) };
+    line.map_or(Ok(()), |line| io::stderr().write_all(format!("{line}\n").as_bytes()))
 }
 
 /// As [`start`], into a file, by a process that nobody waits for: it ends when the last one that tells becomes another
@@ -51,26 +60,6 @@ fn write_lines(reader: &narrate::Reader, mut file: &File) -> i32 {
     while let Ok(Some(heard)) = reader.next_event() {
         let Some(line) = narrate::text_line(&heard) else { continue };
         if file.write_all(format!("{line}\n").as_bytes()).is_err() {
-            return 1;
-        }
-    }
-    0
-}
-
-impl Narrator {
-    /// Waits until everything is told. A supervisor that goes on in the background has closed its end by then.
-    pub(super) fn finish(self) {
-        narrate::silence();
-        drop(self.socket);
-        let _ = process::wait(self.pid);
-    }
-}
-
-fn tell(reader: &narrate::Reader, json: bool) -> i32 {
-    while let Ok(Some(heard)) = reader.next_event() {
-        let line = if json { Some(narrate::json_line(&heard)) } else { narrate::text_line(&heard) };
-        let Some(line) = line else { continue };
-        if std::io::stderr().write_all(format!("{line}\n").as_bytes()).is_err() {
             return 1;
         }
     }

@@ -6,7 +6,7 @@
 
 use super::page::{BlockKind, Page, Part, Predict};
 use super::redact::redact;
-use super::run::{Event, Reader, Reply, RunError, Stop, Tier, Wish};
+use super::run::{Call, Event, Reader, Reply, RunError, Stop, Tier, Wish};
 use crate::probe::{Comparison, LinkRow, Verdict};
 use serde::{Deserialize, Serialize};
 use std::io::Read;
@@ -192,6 +192,31 @@ impl Recording {
         said(self) != said(other) || self.held(block) != other.held(block) || found(self) != found(other)
     }
 
+    /// What the kernel was asked by a block, or by the making of the place: nothing where it was not listened to, which is so in
+    /// recordings that are older than that.
+    pub fn asked(&self, block: Option<&str>) -> Option<&[Call]> {
+        let mut heard = self.events.iter().filter_map(|event| match event {
+            Event::Asked { block, calls } => Some((block.as_deref(), calls.as_slice())),
+            _ => None,
+        });
+        let first = heard.next()?;
+        Some(std::iter::once(first).chain(heard).find(|(of, _)| *of == block).map_or(&[], |(_, calls)| calls))
+    }
+
+    /// Whether another kernel, or another kind of user, was asked something else. Processes that ask at once do so in any order.
+    pub fn asks_otherwise(&self, block: Option<&str>, other: &Self) -> bool {
+        let told = |one: &Self| {
+            let line = |call: &Call| {
+                let Call { who, call, args, errno, why, more, .. } = call;
+                (who.clone(), call.clone(), one.redact_text(args), errno.clone(), why.clone(), *more)
+            };
+            let mut lines: Vec<_> = one.asked(block)?.iter().map(line).collect();
+            lines.sort();
+            Some(lines)
+        };
+        told(self) != told(other)
+    }
+
     /// What a block's comparison has found.
     pub fn compared(&self, block: &str) -> Option<&Comparison> {
         self.events.iter().find_map(|event| match event {
@@ -221,7 +246,7 @@ impl Recording {
             Event::Compared { block, comparison } => Some(format!("{block} compares {}", verdicts(comparison))),
             // Not the hash: words around the commands may be others by now.
             Event::Begin { lesson, .. } => Some(lesson.clone()),
-            Event::Kept { .. } => None,
+            Event::Kept { .. } | Event::Asked { .. } => None,
             other => serde_json::to_string(other).ok(),
         }
     }

@@ -91,6 +91,12 @@ words! {
     RECORDED_ON = "recorded on {key}";
     /// In the book: what a kernel other than the one that is shown has said.
     ON_ANOTHER = "Otherwise on {key}";
+    /// In the book: over the system calls of a block.
+    ASKED = "What the kernel was asked";
+    /// In the book: over the system calls before the first block.
+    ASKED_FOR_PLACE = "What the kernel was asked to make the place";
+    /// In the book: how many system calls.
+    CALLS = "{calls} calls, as --narrate tells them";
     /// In the book: names the choice of the machine whose output is shown.
     CHOOSE_MACHINE = "Machine whose output is shown";
     /// In the book: no output.

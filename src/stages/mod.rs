@@ -22,6 +22,7 @@ pub mod exit;
 pub mod failure;
 mod handle;
 pub mod keeper;
+pub mod narrator;
 pub mod place;
 pub mod push;
 mod sibling;

@@ -1,6 +1,7 @@
 //! The book: what mdBook asks, and recordings.
 
-use crate::support::Learner;
+use crate::support::{Learner, is_root, require};
+use serde_json::Value;
 use std::path::Path;
 
 #[test]
@@ -43,6 +44,65 @@ fn a_run_is_as_recorded_and_a_recording_that_was_changed_differs() {
     std::fs::write(&file, text.replace("and my parent is process 0", "and my father is process 0")).unwrap();
     let output = book("verify").status(1);
     assert!(output.out.starts_with("DIFFERS      pid-namespace\nrecorded: sh-1 prints"), "{}", output.shown());
+}
+
+/// The calls of a block are kept, and a run that nobody listens to is the same as one that somebody does.
+#[test]
+fn a_recording_has_what_the_kernel_was_asked() {
+    require!("lessons::book::asked", is_root(), "the lesson of exec makes a bridge");
+    let learner = Learner::new();
+    let folder = learner.work().join("recordings");
+    let book =
+        |what: &str| learner.explore(["book", what, "exec", "three-calls", "--folder"]).arg(&folder).run().status(0);
+    book("record");
+    book("verify").stdout("as recorded  exec\nas recorded  three-calls\n");
+    let key = std::fs::read_dir(&folder).unwrap().next().unwrap().unwrap().path();
+    let asked = |lesson: &str, block: Option<&str>| {
+        let text = std::fs::read_to_string(key.join(format!("{lesson}.json"))).unwrap();
+        let recording: Value = serde_json::from_str(&text).unwrap();
+        let events = recording["events"].as_array().unwrap().iter();
+        let found = events.filter(|event| event["event"] == "asked" && event["block"].as_str() == block);
+        found.flat_map(|event| event["calls"].as_array().unwrap().clone()).collect::<Vec<_>>()
+    };
+    let has = |calls: &[Value], who: &str, name: &str, argument: &str| {
+        let is_it = |call: &Value| {
+            call["who"] == who && call["call"] == name && call["args"].as_str().unwrap().contains(argument)
+        };
+        assert!(calls.iter().any(is_it), "no {name}({argument}) of {who} in {calls:#?}");
+    };
+    // `explore run`, and what is made of a place before the first block.
+    let run = asked("exec", Some("sh-4"));
+    for (who, name, argument) in [
+        ("supervisor", "clone3", "CLONE_NEWPID"),
+        ("init", "mount", "\"overlay\""),
+        ("init", "pivot_root", ""),
+        ("init", "sethostname", ""),
+        ("init", "execve", "/true\""),
+    ] {
+        has(&run, who, name, argument);
+    }
+    assert!(run.iter().all(|call| !call.to_string().contains(&*learner.state().to_string_lossy())), "{run:#?}");
+    has(&asked("three-calls", None), "helper", "clone3", "CLONE_NEWUTS");
+    assert!(asked("exec", None).is_empty());
+}
+
+/// The variable is for the commands of a lesson, and a container has only what its configuration says.
+#[test]
+fn who_listens_is_not_known_inside() {
+    require!("lessons::book::inside", is_root(), "a container of root");
+    let learner = Learner::new();
+    learner.explore(["pull", "demo"]).run().status(0);
+    let file = learner.work().join("asked");
+    let run = || {
+        let run = learner.explore(["run", "--rm", "--network", "none", "--hostname", "h", "demo", "env"]);
+        run.env("EXPLORE_NARRATE_TO", &file).run().status(0).stderr("").out
+    };
+    let silent = run();
+    assert!(!file.exists(), "who wants to listen makes the file");
+    std::fs::write(&file, "").unwrap();
+    assert_eq!(run(), silent);
+    assert!(silent.contains("HOSTNAME=h") && !silent.contains("NARRATE"), "{silent}");
+    assert!(std::fs::read_to_string(&file).unwrap().contains("\"call\":\"pivot_root\""));
 }
 
 #[test]

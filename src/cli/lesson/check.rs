@@ -105,7 +105,7 @@ impl CheckArgs {
         };
         let watched = run::watched(roots, false, |holder| {
             let limit = Duration::from_secs(self.timeout);
-            let setting = Setting { roots: roots.clone(), holder, keep: false, limit, width: 80 };
+            let setting = Setting { roots: roots.clone(), holder, keep: false, limit, width: 80, hears: false };
             let took = if self.once { run::once(&setting, page)? } else { run::prove(&setting, page)? };
             let told = telling.write_all(&took.as_secs_f64().to_le_bytes());
             told.map_err(|source| RunError::Own { step: "tell the time", source })?;

@@ -102,7 +102,8 @@ fn cannot(context: &mut Context, page: &Page, way: &Way) -> anyhow::Result<Optio
 }
 
 fn setting(roots: &Roots, holder: crate::state::ProcessIdentity, how: &How, width: usize) -> Setting {
-    Setting { roots: roots.clone(), holder, keep: how.keep, limit: Duration::from_secs(how.timeout), width }
+    let limit = Duration::from_secs(how.timeout);
+    Setting { roots: roots.clone(), holder, keep: how.keep, limit, width, hears: false }
 }
 
 fn recorder(roots: &Roots, page: &Page, tier: Tier) -> Result<Recorder, run::RunError> {

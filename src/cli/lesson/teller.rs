@@ -122,6 +122,7 @@ impl Teller {
                 self.line(&text)
             }
             Event::Kept { root, place } => self.kept(root, place.as_deref()),
+            Event::Asked { .. } => Ok(()),
             Event::End { finished } => self.end(*finished),
         }
     }

@@ -68,6 +68,9 @@ impl<'a> Engine<'a> {
 
     fn walk(&mut self) -> Result<Outcome, RunError> {
         let page = self.page;
+        if let Some(calls) = self.scene.heard()? {
+            self.tell(&Event::Asked { block: None, calls })?;
+        }
         let last = page.parts.len().saturating_sub(1);
         for (index, part) in page.parts.iter().enumerate() {
             let after = match part {
@@ -150,10 +153,12 @@ impl<'a> Engine<'a> {
 
     fn shell(&mut self, block: &Block, shell: &Shell) -> Result<(), RunError> {
         let (id, side) = (block.id.clone(), shell.side);
+        self.scene.heard()?;
         self.tell(&Event::Typed { block: id.clone(), side, commands: shell.commands.clone() })?;
         let mut printed = String::new();
         let status = self.type_in(block, shell, &mut printed)?;
         self.tell(&Event::Ended { block: id.clone(), status, expected: Some(shell.status) })?;
+        self.asked(block)?;
         if status == shell.status {
             return Ok(());
         }
@@ -266,13 +271,23 @@ impl<'a> Engine<'a> {
 
     pub(super) fn act(&mut self, block: &Block, command: &Command) -> Result<u8, RunError> {
         let (page, id) = (self.page, block.id.clone());
+        self.scene.heard()?;
         self.tell(&Event::Act { block: id.clone(), side: command.side, command: command.text.clone() })?;
         let reader = &mut *self.reader;
         let status = self
             .scene
             .act(command, &mut |text| reader.tell(page, &Event::Output { block: id.clone(), text: text.to_owned() }))?;
         self.tell(&Event::Ended { block: block.id.clone(), status, expected: None })?;
+        self.asked(block)?;
         Ok(status)
+    }
+
+    /// Tells what the commands of a block have asked. What came between blocks belongs to none: tests ask too.
+    fn asked(&mut self, block: &Block) -> Result<(), RunError> {
+        match self.scene.heard()? {
+            Some(calls) if !calls.is_empty() => self.tell(&Event::Asked { block: Some(block.id.clone()), calls }),
+            _ => Ok(()),
+        }
     }
 
     fn check(&mut self, block: &Block, check: &Check) -> Result<(), RunError> {

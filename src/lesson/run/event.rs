@@ -3,6 +3,7 @@
 //! An event names the block it belongs to and never copies the page: a replay in another language takes the words from
 //! the translated page.
 
+use super::asked::Call;
 use crate::lesson::page::Side;
 use crate::probe::Comparison;
 use serde::{Deserialize, Serialize};
@@ -54,6 +55,7 @@ impl Event {
             | Self::Claimed { block, .. }
             | Self::Compared { block, .. }
             | Self::Renewed { block } => Some(block),
+            Self::Asked { block, .. } => block.as_deref(),
             Self::Begin { .. } | Self::Prose { .. } | Self::Kept { .. } | Self::End { .. } => None,
         }
     }
@@ -105,6 +107,14 @@ pub enum Event {
         status: u8,
         /// What it had to be; nothing is expected of an act.
         expected: Option<u8>,
+    },
+    /// What the kernel was asked by the commands of a block; only where a lesson is recorded.
+    Asked {
+        /// Id of the block; nothing for what made the place, before all blocks.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        block: Option<String>,
+        /// The calls.
+        calls: Vec<Call>,
     },
     /// A prediction is asked for.
     Question {

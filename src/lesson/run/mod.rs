@@ -4,6 +4,7 @@
 //! joins, as `explore exec` does, so only the kernel's state and files carry over from one to the next. The kernel marks
 //! predictions: whichever option holds here and now is the right one, and exactly one must.
 
+mod asked;
 mod compared;
 mod container;
 mod engine;
@@ -20,6 +21,7 @@ mod verdict;
 mod visit;
 mod watch;
 
+pub use asked::{Call, NARRATE_TO};
 pub use engine::{Outcome, run};
 pub use event::{Event, SCHEMA, Tier};
 pub use prove::{once, prove};

@@ -1,6 +1,7 @@
 //! Where a lesson happens: a state folder of its own for `explore`, an empty folder, a place, and a shell on each side.
 
 use super::RunError;
+use super::asked::{Call, Ear};
 use super::shell::{BlockEnd, Shell};
 use super::step::{self, Answer, StepEnd};
 use super::sweep;
@@ -25,6 +26,8 @@ pub struct Setting {
     pub limit: Duration,
     /// Columns, for programs that ask.
     pub width: usize,
+    /// Whether what the kernel is asked is told: what a recording keeps.
+    pub hears: bool,
 }
 
 impl Setting {
@@ -49,6 +52,7 @@ pub(super) struct Scene {
     outside: Shell,
     inside: Option<Shell>,
     pub(super) place: Option<Place>,
+    ear: Option<Ear>,
     /// Status of the last act.
     status: u8,
 }
@@ -80,19 +84,26 @@ impl Scene {
             let _ = demo::lend(&setting.roots, &roots, &demo::Recipe::default());
         }
         let env = environment(folder, setting.width);
+        let ear = setting.hears.then(|| Ear::new(folder)).transpose().map_err(own("listen to the lesson"))?;
         let shell = |cwd: &Path| Program { argv: vec!["sh".into()], env: env.clone(), cwd: Some(cwd.to_owned()) };
-        let (outside, _) = Shell::outside(folder, &shell(&empty))?;
+        let mut typed_into = shell(&empty);
+        typed_into.env.extend(ear.as_ref().map(Ear::variable));
+        let (outside, _) = Shell::outside(folder, &typed_into)?;
         let (mut inside, mut place) = (None, None);
         if let Some(words) = &page.front.inside {
             let spec = PlaceSpec::parse(words)?;
             let holder = (!setting.keep).then(ProcessIdentity::myself);
             let (typed, stands) = Shell::inside(folder, shell(Path::new("/")), |program, stdio| {
-                Ok(Place::create(&roots, PLACE, &spec, Some((program, stdio)), holder)?)
+                let make = || Ok(Place::create(&roots, PLACE, &spec, Some((program, stdio)), holder)?);
+                match &ear {
+                    Some(ear) => ear.during(make),
+                    None => make(),
+                }
             })?;
             (inside, place) = (Some(typed), Some(stands));
         }
         let setting = setting.clone();
-        Ok(Self { folder: folder.to_owned(), roots, setting, entry, env, outside, inside, place, status: 0 })
+        Ok(Self { folder: folder.to_owned(), roots, setting, entry, env, outside, inside, place, ear, status: 0 })
     }
 
     /// Types a block into the shell of its side.
@@ -140,6 +151,11 @@ impl Scene {
         RunError::Hung { at: command.at.clone(), command: command.text.clone(), seconds }
     }
 
+    /// What the kernel was asked since the last time; nothing where nobody listens.
+    pub(super) fn heard(&mut self) -> Result<Option<Vec<Call>>, RunError> {
+        self.ear.as_mut().map(Ear::hear).transpose().map_err(own("listen to the lesson"))
+    }
+
     /// Whether PID 1 of the place still runs (a lesson without a place has nothing to lose).
     pub(super) fn stands(&self) -> bool {
         self.place.as_ref().is_none_or(|place| place.init.is_alive())
@@ -167,6 +183,9 @@ impl Scene {
     pub(super) fn program(&self, side: Side, command: &str) -> Program {
         let mut env = self.env.clone();
         env.extend(self.variables());
+        if side == Side::Outside {
+            env.extend(self.ear.as_ref().map(Ear::variable));
+        }
         let cwd = match side {
             Side::Outside => self.folder.join("outside"),
             Side::Inside => "/".into(),
