@@ -10,6 +10,7 @@ use crate::lesson::catalog::{Catalog, Language, UnknownLanguage};
 use crate::lesson::library::Library;
 use crate::lesson::page::{Fault, Page};
 use crate::lesson::recording::{self, Recording};
+use crate::lesson::run::Event;
 use crate::state::RecordError;
 use serde_json::Value;
 use std::io::ErrorKind;
@@ -112,6 +113,8 @@ struct Shop {
     recordings: PathBuf,
     /// Which recordings to show, where there are several.
     key: Option<String>,
+    /// Whether the system calls of a block are shown.
+    calls: bool,
     /// The folder of the chapters and of SUMMARY.md.
     source: PathBuf,
 }
@@ -132,6 +135,7 @@ impl Shop {
             catalog: Catalog::of(language),
             recordings: root.join("recordings"),
             key,
+            calls: context.pointer("/config/preprocessor/explore/calls").and_then(Value::as_bool).unwrap_or(true),
             source: root.join(text("/config/book/src").unwrap_or("src")),
         };
         match shop.key.clone().filter(|key| !shop.recordings.join(key).is_dir()) {
@@ -220,7 +224,10 @@ impl Shop {
         let mut found = Vec::new();
         for key in self.keys() {
             match recording::read(&key.join(format!("{}.json", page.id))) {
-                Ok(recording) if recording.is_of(page) => found.push(recording),
+                Ok(mut recording) if recording.is_of(page) => {
+                    recording.events.retain(|event| self.calls || !matches!(event, Event::Asked { .. }));
+                    found.push(recording);
+                }
                 Ok(_) => {}
                 Err(RecordError::Read { source, .. }) if source.kind() == ErrorKind::NotFound => {}
                 Err(error) => return Err(PreprocessError::Recording(error)),
@@ -316,6 +323,19 @@ mod tests {
         assert_eq!(refused(settings, &config, &[(path, &stale)]), missing);
         let error = refused(settings, &config, &[(path, "{\n \"schema\": 1,\n oops")]);
         assert!(error.starts_with(&format!("BOOK/{path} is damaged: ")) && error.contains("line 3"), "{error}");
+    }
+
+    /// What is searched and what is printed is made without them: .ci/book.
+    #[test]
+    fn system_calls_are_shown_unless_the_book_says_no() {
+        let root = env!("CARGO_MANIFEST_DIR");
+        let (_, chapters): (Value, Value) = serde_json::from_str(&book("exec")).unwrap();
+        let with = |calls: bool| {
+            let settings = serde_json::json!({"book": {"src": "none"}, "preprocessor": {"explore": {"calls": calls}}});
+            let context = serde_json::json!({"root": format!("{root}/book"), "config": settings});
+            preprocess(&serde_json::json!([context, chapters]).to_string()).unwrap()
+        };
+        assert!(with(true).contains("man2/pivot_root.2.html") && !with(false).contains("man2/"));
     }
 
     #[test]

@@ -223,7 +223,7 @@ async function machines(context, base, language) {
     const before = await visible();
     for (const key of keys.slice(1)) {
         await choice.selectOption(key);
-        const chosen = page.locator(`main .told.elsewhere > details.chosen[data-keys~="${key}"]`);
+        const chosen = page.locator(`main :not(.asked) > .told.elsewhere > details.chosen[data-keys~="${key}"]`);
         check(await chosen.count() > 0 && await chosen.first().locator('pre, ol').first().isVisible(), `${language}: what ${key} said is shown`);
         check(await visible() < before, `${language}: what is otherwise on ${key} is hidden`);
         check(await page.locator('main .told.elsewhere > details:visible:not(.chosen)').count() === 0, `${language}: only ${key}`);
@@ -234,6 +234,28 @@ async function machines(context, base, language) {
     await page.locator('main .machine select').selectOption(keys[0]);
     check(await page.locator('main .told.elsewhere').count() === 0, `${language}: and taken back`);
     await page.close();
+}
+
+// What the kernel was asked unfolds under a block, each call linked to its manual page, and no page gets wider by it.
+async function calls(browser, base, language) {
+    for (const colorScheme of ['light', 'dark']) {
+        const context = await browser.newContext({ viewport: { width: 360, height: 900 }, colorScheme });
+        const page = await context.newPage();
+        const what = `${language}/exec.html, calls, ${colorScheme}`;
+        await page.goto(`${base}/${language}/exec.html`);
+        for (const summary of await page.locator('main .asked > summary').all()) {
+            await summary.focus();
+            await page.keyboard.press('Enter');
+        }
+        const link = page.locator('main .asked a:visible', { hasText: /^pivot_root$/ }).first();
+        check(await link.getAttribute('href') === 'https://man7.org/linux/man-pages/man2/pivot_root.2.html', `${what}: pivot_root is linked`);
+        const bare = await page.$$eval('main .asked li', all => all.filter(one => !/\/man2\/\w+\.2\.html$/.test(one.querySelector('a')?.href)).length);
+        check(bare === 0, `${what}: ${bare} calls have no manual page`);
+        const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+        check(wide <= 0, `${what}: ${wide} px are beyond the edge`);
+        await accessible(page, what);
+        await context.close();
+    }
 }
 
 // The button copies what was typed: no prompt, no output.
@@ -279,8 +301,8 @@ async function bare(browser, language) {
         check(await page.locator('nav iframe, nav a').count() > 0, `${language}/${name}: there is a way to the other pages`);
     }
     await page.goto(pathToFileURL(join(book, language, 'pid-namespace.html')).href);
-    await page.locator('main details summary').first().click();
-    check(await page.locator('main details p').first().isVisible(), `${language}: a hint opens without scripts`);
+    await page.locator('main .predict details summary').first().click();
+    check(await page.locator('main .predict details p').first().isVisible(), `${language}: a hint opens without scripts`);
     await context.close();
 }
 
@@ -291,10 +313,12 @@ async function print(context, base, language) {
     check(pdf.length > 20_000, `${language}: pictures.html is printed`);
     // On paper nothing can be opened: what is folded away is printed too.
     await page.goto(`${base}/${language}/pid-namespace.html`);
-    const folded = () => page.$$eval('main details', all => all.filter(one => !one.open).length);
+    // All but the system calls, which would be most of the paper.
+    const answers = 'main details:not(.asked, .asked *)';
+    const folded = () => page.$$eval(answers, all => all.filter(one => !one.open).length);
     const before = await folded();
-    const seen = page.evaluate(() => new Promise(done => addEventListener('beforeprint', () =>
-        done([...document.querySelectorAll('main details')].filter(one => !one.open).length))));
+    const seen = page.evaluate(answers => new Promise(done => addEventListener('beforeprint', () =>
+        done([...document.querySelectorAll(answers)].filter(one => !one.open).length))), answers);
     await page.pdf();
     check(before > 5 && await seen === 0, `${language}: answers are printed`);
     check(await folded() === before, `${language}: and folded again`);
@@ -321,6 +345,7 @@ try {
         await copying(browser, base, language);
         await print(context, base, language);
         await context.close();
+        await calls(browser, base, language);
         await sizes(browser, base, language);
         await bare(browser, language);
     }
