@@ -38,7 +38,8 @@ pub(super) fn unfolding(block: Option<&str>, recordings: &[Recording], catalog: 
             write!(text, "<details data-keys=\"{}\"><summary>{title}</summary>\n{list}</details>\n", keys.join(" "))
         };
     }
-    text + "</div>\n</details>\n"
+    // The empty line ends the HTML: a title may follow.
+    text + "</div>\n</details>\n\n"
 }
 
 fn not_heard(catalog: &Catalog) -> String {
@@ -121,7 +122,7 @@ mod tests {
             (&quot;a&amp;b&quot;, &lt;c&gt;) = 0</code><br>a &lt;why&gt;</li>";
         assert!(text.contains(wanted), "{text}");
         assert!(text.contains("execve</a>(&quot;/bin/sh&quot;)</code>"), "{text}");
-        assert!(!text.trim().contains("\n\n"), "an empty line would end the HTML: {text}");
+        assert!(text.ends_with("\n\n") && !text.trim().contains("\n\n"), "an empty line would end the HTML: {text}");
     }
 
     #[test]
