@@ -2,9 +2,12 @@
 
 use crate::crafted;
 use crate::forge::Forge;
-use crate::support::{HostState, Learner, Machine, Output, eventually, is_root, require};
+use crate::support::{HostState, Learner, Machine, Output, eventually, has_program, is_root, require};
+use nix::mount::{MsFlags, mount};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::sync::Arc;
 
 const ROOT: &str = "needs root to become somebody else";
@@ -174,4 +177,68 @@ fn a_container_of_rm_goes_also_where_nobody_is_left_who_may_do_what_root_does() 
     learner.explore(["clean"]).run().status(0);
     let left: Vec<_> = std::fs::read_dir(learner.state().join("data/containers")).unwrap().flatten().collect();
     assert!(left.iter().all(|one| one.path().is_file()), "{left:?}");
+}
+
+/// The first of the numbers that are a user's by subuid(5), besides his own.
+const FIRST: u32 = 700_000;
+
+/// A user whom the machine lists, with subordinate ids: newuidmap(1) serves no other.
+fn user_with_ranges() -> Learner {
+    let learner = Learner::user();
+    let uid = std::fs::metadata(learner.home()).unwrap().uid();
+    let (old, range) = (|file| std::fs::read_to_string(file).unwrap_or_default(), format!("{uid}:{FIRST}:65536\n"));
+    for (file, text) in [
+        ("/etc/passwd", format!("{}me:x:{uid}:{uid}::/:/bin/sh\n", old("/etc/passwd"))),
+        ("/etc/group", format!("{}me:x:{uid}:\n", old("/etc/group"))),
+        ("/etc/subuid", range.clone()),
+        ("/etc/subgid", range),
+    ] {
+        let own = learner.everything().join("bin").join(file.rsplit('/').next().unwrap());
+        std::fs::write(&own, text).unwrap();
+        let nothing = None::<&Path>;
+        learner.at_machine(|| mount(Some(&own), file, nothing, MsFlags::MS_BIND, nothing)).unwrap();
+    }
+    learner
+}
+
+#[test]
+fn with_subordinate_ids_a_commit_and_a_copy_have_the_numbers_of_whoever_looks() {
+    let able = is_root() && has_program("newuidmap") && Path::new("/etc/subuid").exists();
+    require!("stages::rootless::ranges", able, "needs root to become somebody else, and newuidmap(1)");
+    let learner = user_with_ranges();
+    let explore = |words: &[&str]| learner.explore(words).run().status(0).out;
+    let script =
+        "mkdir -m 700 /d; for id in 0 33 1000; do echo $id >/d/$id; chown $id:$id /d/$id; done; chmod 600 /d/33";
+    let owners = ["stat", "-c", "%n %u:%g %a", "/d", "/d/0", "/d/33", "/d/1000"];
+    let inside = "/d 0:0 700\n/d/0 0:0 644\n/d/33 33:33 600\n/d/1000 1000:1000 644\n";
+    explore(&["pull", "-q", "demo"]);
+    explore(&["run", "--name", "box", "demo", "sh", "-c", script]);
+    explore(&["run", "-d", "--name", "up", "demo", "sleep", "1000"]);
+    // Into one that runs and one that does not: root's there, whoever had it here.
+    std::fs::write(learner.work().join("mine"), "mine\n").unwrap();
+    for name in ["box", "up"] {
+        explore(&["cp", "mine", &format!("{name}:/mine")]);
+    }
+    explore(&["commit", "box", "made:1"]);
+    let made = |words: &[&str]| explore(&[&["run", "--rm", "made:1"], words].concat());
+    assert_eq!(made(&owners), inside);
+    assert_eq!(made(&["stat", "-c", "%u:%g", "/mine"]), "0:0\n");
+    assert_eq!(explore(&["exec", "up", "stat", "-c", "%u:%g", "/mine"]), "0:0\n");
+    // The layer itself, as another machine reads it.
+    explore(&["save", "-o", "made.tar", "made:1"]);
+    let list = "mkdir t && tar -xf made.tar -C t && tar --numeric-owner -tvf t/$(tr , '\\n' <t/manifest.json | \
+        grep -o '[a-z0-9/]*[0-9a-f]\\{64\\}[^\"]*' | tail -n 1) | awk '{print $6, $2}'";
+    let listed = learner.program("sh", ["-c", list]).run().status(0).out;
+    assert_eq!(listed, "d/ 0/0\nd/0 0/0\nd/1000 1000/1000\nd/33 33/33\nmine 0/0\n");
+    // Out: the user's; with -a those of the same users, by the numbers that they have here.
+    explore(&["cp", "box:/d", "plain"]);
+    explore(&["cp", "-a", "box:/d", "archive"]);
+    let own = std::fs::metadata(learner.home()).unwrap().uid();
+    let of = |folder: &str, name: &str| std::fs::metadata(learner.work().join(folder).join(name)).unwrap().uid();
+    assert_eq!(["", "0", "33", "1000"].map(|name| of("plain", name)), [own; 4]);
+    assert_eq!(["", "0", "33", "1000"].map(|name| of("archive", name)), [own, own, FIRST + 32, FIRST + 999]);
+    // And back: who had a number there has it again.
+    explore(&["cp", "-a", "archive", "up:/d"]);
+    assert_eq!(explore(&[&["exec", "up"], &owners[..]].concat()), inside);
+    explore(&["rm", "-f", "box", "up"]);
 }
