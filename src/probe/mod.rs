@@ -35,3 +35,8 @@ pub use visit::Uname;
 pub(crate) fn user_name(uid: u32) -> String {
     users::Users::of_machine().name(uid)
 }
+
+/// A gid by its name in our `/etc/group`, or as a number.
+pub(crate) fn group_name(gid: u32) -> String {
+    users::Users::groups_of_machine().name(gid)
+}

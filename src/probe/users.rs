@@ -13,6 +13,11 @@ impl Users {
         Self(parse(&std::fs::read_to_string("/etc/passwd").unwrap_or_default()))
     }
 
+    /// Names of groups, from `/etc/group` (group(5)), whose first and third fields mean the same.
+    pub(super) fn groups_of_machine() -> Self {
+        Self(parse(&std::fs::read_to_string("/etc/group").unwrap_or_default()))
+    }
+
     /// Nobody but root.
     pub(super) fn of_stranger() -> Self {
         Self(HashMap::from([(0, "root".to_owned())]))

@@ -140,10 +140,52 @@ fn it_is_one_sentence_with_help_and_a_lesson() {
         .script("echo x >f; chmod 600 f; cd /; COLUMNS=200 $user $BIN why cat $here/f 2>&1 | sed \"s,$here,HERE,\"");
     let expected = "cat: HERE/f: Permission denied\n\
         why: cat was refused openat(\"HERE/f\") = -1 EACCES (Permission denied)\n\
-        said no: file-mode: HERE/f has mode 0600 and belongs to root: uid 54000 may not read it\n\
-        help (root): chmod o+r HERE/f\n\
+        said no: file-mode: HERE/f has mode 0600 and belongs to root, group root: uid 54000 is neither and may not read it, \
+        for o+r is missing\n\
+        help (root): only root (CAP_DAC_READ_SEARCH) may read it; it is root's to let others in\n\
         lesson: explore lesson capabilities\n";
     assert_eq!(output.out, expected, "{}", output.shown());
+}
+
+#[test]
+fn of_anothers_file_it_is_said_who_may_and_not_how_to_open_it_to_all() {
+    require!("why::whose", is_root(), NEEDS);
+    let let_in = "; it is root's to let others in";
+    for (made, command, because, help) in [
+        (
+            "chgrp 54999 f; chmod 640 f",
+            "cat f",
+            "is neither and may not read it, for o+r",
+            "group 54999 and root (CAP_DAC_READ_SEARCH) may read it",
+        ),
+        (
+            "chgrp 54000 f; chmod 604 f",
+            "cat f",
+            "is in that group and may not read it, for g+r",
+            "only root (CAP_DAC_READ_SEARCH) may read it",
+        ),
+        (
+            "chown 54001:54999 f; chmod 660 f",
+            "sh -c ': >>f'",
+            "may not write it, for o+w",
+            "54001, group 54999 and root (CAP_DAC_OVERRIDE) may write it",
+        ),
+        (
+            "cp -f /bin/true f; chmod 644 f",
+            "./f",
+            "may not execute it, for o+x",
+            "nobody may execute it, until root, whose it is, changes its mode",
+        ),
+    ] {
+        let script = format!("echo x >f; {made}; COLUMNS=400 $user $BIN why {command}");
+        let output = Bench::new().script(&script).stderr_has(because).stderr_has(help);
+        let owner = if made.contains("54001") { "; it is 54001's to let others in" } else { let_in };
+        assert!(help.starts_with("nobody") || output.err.contains(owner), "{}", output.shown());
+        assert!(!output.err.contains("chmod"), "{}", output.shown());
+    }
+    // What is one's own is one's own to open.
+    let own = "echo x >f; chown 54000 f; chmod 200 f; COLUMNS=400 $user $BIN why cat f";
+    Bench::new().script(own).stderr_has("may not read it, for u+r is missing").stderr_has("help (you): chmod u+r ");
 }
 
 #[test]

@@ -254,17 +254,44 @@ pub(super) fn mode(subject: &Subject, place: &Place, wanted: u32) -> Verdict {
         let help = "leave it that capability: --cap-add DAC_OVERRIDE (in a container)";
         return Verdict::new(Layer::Capability, because, help, Who::Admin);
     }
-    let letter = match (wanted, folder) {
-        (1, _) => "x",
-        (2, _) => "w",
-        (4, _) => "r",
+    let letter = match wanted {
+        1 => "x",
+        2 => "w",
+        4 => "r",
         _ => "rw",
     };
     let acl = attribute::has_acl(place.handle.as_fd());
     let acl = if acl { "; it has an ACL as well (getfacl)" } else { "" };
-    let because = format!("{}: {who} may not {verb} it{acl}", place.described());
-    let mine = place.stat.st_uid == subject.fsuid();
-    let class = if mine { 'u' } else { 'o' };
-    let help = format!("chmod {class}+{letter} {}", place.path);
-    Verdict::new(Layer::FileMode, because, help, if mine { Who::You } else { Who::Root })
+    if place.stat.st_uid == subject.fsuid() {
+        let because = format!("{}: {who} may not {verb} it, for u+{letter} is missing{acl}", place.described());
+        return Verdict::new(Layer::FileMode, because, format!("chmod u+{letter} {}", place.path), Who::You);
+    }
+    let group = crate::probe::group_name(place.stat.st_gid);
+    let (class, is) = if subject.is_in_group(place.stat.st_gid) { ('g', "in that group") } else { ('o', "neither") };
+    let because = format!(
+        "{}, group {group}: {who} is {is} and may not {verb} it, for {class}+{letter} is missing{acl}",
+        place.described()
+    );
+    Verdict::new(Layer::FileMode, because, who_may(place, wanted, verb, &group), Who::Root)
+}
+
+/// For whom the mode is as it should be: another's file is not opened to all because one was refused.
+fn who_may(place: &Place, wanted: u32, verb: &str, group: &str) -> String {
+    let lets = |shift: u32| place.stat.st_mode >> shift & wanted == wanted;
+    let owner = crate::probe::user_name(place.stat.st_uid);
+    // root is let in by what it holds; as an owner it is named once.
+    let named = [(lets(6) && place.stat.st_uid != 0).then(|| owner.clone()), lets(3).then(|| format!("group {group}"))];
+    let looks_only = wanted == 4 || wanted == 1 && place.is(libc::S_IFDIR);
+    let capability = if looks_only { "CAP_DAC_READ_SEARCH" } else { "CAP_DAC_OVERRIDE" };
+    // Of a program it asks for one x at least, whosever.
+    let by_capability = looks_only || wanted != 1 || place.stat.st_mode & 0o111 != 0;
+    let root = by_capability.then(|| format!("root ({capability})"));
+    let all: Vec<String> = named.into_iter().flatten().chain(root).collect();
+    match all.split_last() {
+        None => format!("nobody may {verb} it, until {owner}, whose it is, changes its mode"),
+        Some((only, [])) => format!("only {only} may {verb} it; it is {owner}'s to let others in"),
+        Some((last, others)) => {
+            format!("{} and {last} may {verb} it; it is {owner}'s to let others in", others.join(", "))
+        }
+    }
 }
