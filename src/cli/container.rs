@@ -5,7 +5,6 @@ use super::bringing::IdFile;
 use super::program::ProgramFlags;
 use super::{Context, explained};
 use crate::exit::Exit;
-use crate::kernel::nft::Protocol;
 use crate::kernel::user;
 use crate::stages::create::{self, Container, Network, Privileges, Request};
 use crate::stages::network::door::{Before, Door};
@@ -305,14 +304,13 @@ fn bring(
 /// What becomes of `-p` where it does not do what it usually does.
 fn warning(request: &Request) -> Option<&'static str> {
     let publishes = !request.wish.publish.is_empty() || request.wish.publish_all;
-    let hidden = request.wish.publish_all || request.wish.publish.iter().any(|one| one.to.protocol == Protocol::Udp);
     match request.network {
         _ if !publishes => None,
         Network::Host => Some("published ports are discarded when using host network mode"),
         Network::None => Some("published ports are discarded without a network"),
-        _ if hidden && user::in_user_namespace() => Some(
-            "without root, ports of UDP and those of -P are published in the network namespace that is kept for you: \
-             your containers reach them, this machine does not",
+        _ if request.wish.publish_all && user::in_user_namespace() => Some(
+            "without root, ports of -P are published in the network namespace that is kept for you: \
+             your containers reach them, this machine does not; -p publishes one here",
         ),
         _ => None,
     }

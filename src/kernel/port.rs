@@ -20,15 +20,15 @@ pub fn hold(ip: IpAddr, port: u16, protocol: Protocol) -> Result<OwnedFd> {
     bound(ip, port, protocol, 0)
 }
 
-/// Listens at a TCP port together with other sockets of this user that say the same (SO_REUSEPORT, socket(7)).
+/// Listens at a port together with other sockets of this user that say the same (SO_REUSEPORT, socket(7)).
 ///
 /// # Errors
 /// As [`hold`].
-pub fn listen_shared(ip: IpAddr, port: u16) -> Result<OwnedFd> {
+pub fn listen_shared(ip: IpAddr, port: u16, protocol: Protocol) -> Result<OwnedFd> {
     let failed = |call: &'static str| move |errno| Error::quiet(call, &format_args!("…"), errno);
-    let socket = open(ip, Protocol::Tcp).map_err(failed("socket"))?;
+    let socket = open(ip, protocol).map_err(failed("socket"))?;
     setsockopt(&socket, sockopt::ReusePort, &true).map_err(failed("setsockopt"))?;
-    name(socket, ip, port, Protocol::Tcp, 128)
+    name(socket, ip, port, protocol, 128)
 }
 
 fn bound(ip: IpAddr, port: u16, protocol: Protocol, backlog: i32) -> Result<OwnedFd> {

@@ -8,7 +8,7 @@ use nix::sched::{CloneFlags, setns};
 use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 use std::fs::File;
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
@@ -253,6 +253,70 @@ fn a_published_port_is_there_for_this_machine_and_for_others() {
     before.assert_unchanged();
 }
 
+/// Answers datagrams in the network namespace of a container, with what came and who it seems to be from.
+fn echo_inside(learner: &Learner, name: &str, port: u16) {
+    let pid = learner.explore(["inspect", "-f", "{{.State.Pid}}", name]).run().status(0).out;
+    let socket = learner.at_machine(|| {
+        let place = File::open(format!("/proc/{}/ns/net", pid.trim())).unwrap();
+        setns(place, CloneFlags::CLONE_NEWNET).unwrap();
+        UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port)).unwrap()
+    });
+    std::thread::spawn(move || {
+        let mut room = [0; 2000];
+        while let Ok((length, from)) = socket.recv_from(&mut room) {
+            let _ = socket.send_to(&room[..length], from);
+        }
+    });
+}
+
+#[test]
+fn a_published_port_of_udp_is_there_for_this_machine_and_each_client_gets_his_own_answers() {
+    require!("stages::way_out", all_there(), NEEDS);
+    let (learner, far) = learner_and_far();
+    let before = HostState::of(&learner);
+    let explore = |words: &[&str]| learner.explore(words).env("EXPLORE_WAY_OUT", "none").run();
+    explore(&["run", "-d", "--name", "box", "-p", "5353:53/udp", "demo", "sleep", "1000"]).status(0).stderr("");
+    explore(&["port", "box"]).status(0).stdout("53/udp -> 0.0.0.0:5353\n");
+    let client = |from: Option<&OwnedFd>, door: [u8; 4]| {
+        learner.at_machine(|| {
+            if let Some(place) = from {
+                setns(place, CloneFlags::CLONE_NEWNET).unwrap();
+            }
+            let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
+            socket.connect(SocketAddr::from((door, 5353))).unwrap();
+            socket.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+            socket
+        })
+    };
+    let clients = [client(None, [127, 0, 0, 1]), client(None, [127, 0, 0, 1]), client(Some(&far), [198, 51, 100, 2])];
+    // Nobody listens yet: what is sent is lost, and the door stays.
+    clients[0].send(b"early").unwrap();
+    for round in 0..2 {
+        echo_inside(&learner, "box", 53);
+        for turn in 0..3 {
+            let mut heard = vec![String::new(); clients.len()];
+            eventually("all have their answers", || {
+                for (number, one) in clients.iter().enumerate() {
+                    let _ = one.send(format!("{round} {turn} {number}").as_bytes());
+                }
+                for (one, heard) in clients.iter().zip(&mut heard) {
+                    let mut room = [0; 100];
+                    if let Ok(length) = one.recv(&mut room) {
+                        *heard = String::from_utf8_lossy(&room[..length]).into_owned();
+                    }
+                }
+                heard.iter().all(|one| one.starts_with(&format!("{round} {turn} ")))
+            });
+            let expected: Vec<String> = (0..clients.len()).map(|number| format!("{round} {turn} {number}")).collect();
+            assert_eq!(heard, expected);
+        }
+        explore(&["restart", "-t", "0", "box"]).status(0).stderr("");
+    }
+    explore(&["rm", "-f", "box"]).status(0);
+    eventually("all processes have ended", || learner.processes().is_empty());
+    before.assert_unchanged();
+}
+
 #[test]
 fn a_port_that_cannot_be_had_out_here_is_named_and_no_container_is_made() {
     require!("stages::way_out", all_there(), NEEDS);
@@ -260,6 +324,9 @@ fn a_port_that_cannot_be_had_out_here_is_named_and_no_container_is_made() {
     let busy = learner.at_machine(|| TcpListener::bind((Ipv4Addr::UNSPECIFIED, 8080)).unwrap());
     let run = |port: &str| learner.explore(["run", "--rm", "-p", port, "demo", "true"]).run();
     run("8080:80").fails(125, "failed to bind host port 0.0.0.0:8080/tcp: address already in use");
+    let busy_too = learner.at_machine(|| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 8080)).unwrap());
+    run("8080:80/udp").fails(125, "failed to bind host port 0.0.0.0:8080/udp: address already in use");
+    drop(busy_too);
     run("443:80").fails(125, "failed to bind host port 0.0.0.0:443/tcp: permission denied").stderr_has("-p 8443:443");
     // The next of a range will do, and so will any.
     run("8080-8081:80").status(0);

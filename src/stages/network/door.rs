@@ -9,15 +9,19 @@
 //! then on, whoever holds it and wherever they stand: a socket belongs to the network namespace that it was made in
 //! (network_namespaces(7)). The supervisor inherits it, and a process beside it, "explore: doors", answers: what root's
 //! packet filter does to headers, it does by reading and writing, as docker-proxy and rootlesskit do. The container
-//! takes our bridge for its client. Left out: UDP, and `-P`.
+//! takes our bridge for its client. UDP has no connections: [`datagrams`]. Left out: `-P`, which asks the image for its ports
+//! when the command is inside already.
+
+mod datagrams;
 
 use super::beside::{Beside, Crew, Task};
 use super::lease::Lease;
 use super::publish::{Publish, local_range};
-use super::{Mode, NetworkError, Port, Wish};
+use super::{Mode, NetworkError, Wish};
 use crate::kernel::nft::Protocol;
 use crate::kernel::{self, port, process};
 use crate::state::{Claim, Roots};
+use datagrams::Window;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde::{Deserialize, Serialize};
@@ -65,8 +69,7 @@ impl Door {
         if nix::unistd::geteuid().is_root() || mode.network().is_none() {
             return Ok(Vec::new());
         }
-        let connections = wish.publish.iter().filter(|one| one.to.protocol == Protocol::Tcp);
-        connections.map(|one| Self::open_one(*one, before)).collect()
+        wish.publish.iter().map(|one| Self::open_one(*one, before)).collect()
     }
 
     /// The first port of those that will do; what was wrong with the first of them, where none does.
@@ -74,14 +77,14 @@ impl Door {
         let (first, last) = wish.from.unwrap_or_else(local_range);
         let mut failure = None;
         for port in first..=last {
-            match listen(wish.at, port, before) {
+            match listen(wish.at, port, wish.to.protocol, before) {
                 Ok(socket) => return Ok(Self { wish, port, socket }),
                 Err(source) => failure.get_or_insert(source),
             };
         }
         let nothing = || kernel::Error::quiet("bind", &format_args!("no port"), Errno::EADDRINUSE);
         let source = failure.unwrap_or_else(nothing);
-        Err(NetworkError::PortInUse { ip: wish.at, port: first, protocol: Protocol::Tcp, source })
+        Err(NetworkError::PortInUse { ip: wish.at, port: first, protocol: wish.to.protocol, source })
     }
 
     /// What the program that inherits it is told.
@@ -113,11 +116,11 @@ pub fn behind(doors: &[Door], wanted: &[Publish]) -> Vec<Publish> {
 
 /// Several sockets may listen at one port where all of them say so (SO_REUSEPORT), as the old doors of a container do
 /// and its new ones, for the moment between. A first one that does not say so finds out whether anybody is there.
-fn listen(at: IpAddr, number: u16, before: Before) -> kernel::Result<OwnedFd> {
+fn listen(at: IpAddr, number: u16, protocol: Protocol, before: Before) -> kernel::Result<OwnedFd> {
     if before == Before::Free {
-        drop(port::hold(at, number, Protocol::Tcp)?);
+        drop(port::hold(at, number, protocol)?);
     }
-    port::listen_shared(at, number)
+    port::listen_shared(at, number, protocol)
 }
 
 /// The process that answers at the doors of a container.
@@ -152,14 +155,20 @@ impl Doors {
     }
 }
 
-/// Until the pipe ends; a thread for each connection.
+/// Until the pipe ends; a thread for each connection, and for each client of UDP.
 fn serve(doors: &[Door], ip: IpAddr, alive: &OwnedFd) {
-    let own = |door: &Door| door.socket.try_clone().map(|socket| (TcpListener::from(socket), door.wish.to));
-    let doors: Vec<(TcpListener, Port)> = doors.iter().filter_map(|door| own(door).ok()).collect();
+    let of = |protocol| doors.iter().filter(move |door| door.wish.to.protocol == protocol);
+    let to = |door: &Door| SocketAddr::new(ip, door.wish.to.number);
+    let own = |door: &Door| door.socket.try_clone().map(|socket| (socket, to(door))).ok();
     let crew = Crew::of_at_most(AT_ONCE);
+    let mut windows: Vec<Window> =
+        of(Protocol::Udp).filter_map(own).map(|(socket, to)| Window::new(socket.into(), to)).collect();
+    let doors: Vec<(TcpListener, SocketAddr)> =
+        of(Protocol::Tcp).filter_map(own).map(|(socket, to)| (socket.into(), to)).collect();
     loop {
         let full = crew.is_full();
         let mut all = vec![PollFd::new(alive.as_fd(), PollFlags::POLLIN)];
+        all.extend(windows.iter().map(|window| PollFd::new(window.as_fd(), PollFlags::POLLIN)));
         all.extend(doors.iter().filter(|_| !full).map(|(door, _)| PollFd::new(door.as_fd(), PollFlags::POLLIN)));
         let soon = if full { PollTimeout::from(20_u8) } else { PollTimeout::NONE };
         if poll(&mut all, soon).is_err() {
@@ -169,12 +178,14 @@ fn serve(doors: &[Door], ip: IpAddr, alive: &OwnedFd) {
         if ready[0] {
             return;
         }
-        for ((door, to), _) in doors.iter().zip(&ready[1..]).filter(|(_, ready)| **ready) {
+        let (at_windows, at_doors) = ready[1..].split_at(windows.len());
+        windows.iter_mut().zip(at_windows).filter(|(_, ready)| **ready).for_each(|(window, _)| window.pass_in(&crew));
+        for ((door, to), _) in doors.iter().zip(at_doors).filter(|(_, ready)| **ready) {
             match door.accept() {
                 // A client whose container does not answer is told so by the end of its connection.
                 Ok((client, _)) => {
                     _ = crew.begin({
-                        let to = SocketAddr::new(ip, to.number);
+                        let to = *to;
                         move || drop(lead(&client, to))
                     });
                 }
