@@ -7,8 +7,7 @@
 //!
 //! The sockets have a port of their own, and the packet filter *of that namespace* sends what goes to port 53 there: a
 //! program inside may have port 53 for itself. The rules end with the namespace, and the process with its supervisor,
-//! which holds the other end of a pipe. Left out: caching, DNSSEC, anything but A, AAAA and PTR for containers, and PTR for
-//! addresses of IPv6.
+//! which holds the other end of a pipe. Left out: caching, DNSSEC, anything but A, AAAA and PTR for containers.
 
 use super::beside::{Beside, Crew, Task};
 use super::lease::{Lease, Record, read};
@@ -242,13 +241,30 @@ fn by_name(record: &Record, container: &str, name: &str) -> BTreeSet<IpAddr> {
 
 /// `2.0.30.172.in-addr.arpa` as `name.network`, as moby answers it.
 fn by_address(record: &Record, container: &str, name: &str) -> Option<String> {
-    let mut bytes: Vec<u8> =
-        name.strip_suffix(".in-addr.arpa")?.split('.').map(str::parse).collect::<Result<_, _>>().ok()?;
-    bytes.reverse();
-    let ip = Ipv4Addr::from(<[u8; 4]>::try_from(bytes).ok()?);
+    let ip = address_in(name)?;
+    let has = |lease: &Lease| match ip {
+        IpAddr::V4(ip) => lease.ip == ip,
+        IpAddr::V6(ip) => lease.six.as_ref().is_some_and(|six| six.ip == ip),
+    };
     let networks: Vec<&str> = record.of(container).map(|lease| lease.network.as_str()).collect();
-    let found = record.leases.iter().find(|one| one.ip == ip && networks.contains(&one.network.as_str()))?;
+    let found = record.leases.iter().find(|one| has(one) && networks.contains(&one.network.as_str()))?;
     Some(format!("{}.{}", found.names.first()?, found.network))
+}
+
+/// The address that a name stands for, last part first: four bytes, or the thirty-two digits of IPv6 (RFC 3596, 2.5).
+fn address_in(name: &str) -> Option<IpAddr> {
+    if let Some(bytes) = name.strip_suffix(".in-addr.arpa") {
+        let mut bytes: Vec<u8> = bytes.split('.').map(str::parse).collect::<Result<_, _>>().ok()?;
+        bytes.reverse();
+        return Some(IpAddr::from(<[u8; 4]>::try_from(bytes).ok()?));
+    }
+    let digits: Vec<&str> = name.strip_suffix(".ip6.arpa")?.split('.').collect();
+    let is_digit = |part: &&str| part.len() == 1 && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if digits.len() != 32 || !digits.iter().all(is_digit) {
+        return None;
+    }
+    let number: String = digits.into_iter().rev().collect();
+    u128::from_str_radix(&number, 16).ok().map(|number| IpAddr::V6(number.into()))
 }
 
 fn reply_to<'a>(question: &Packet<'a>) -> Packet<'a> {
@@ -284,6 +300,7 @@ fn write_message(stream: &mut TcpStream, message: &[u8]) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::LeaseOfSix;
     use super::super::lease::tests::lease;
     use super::*;
 
@@ -317,5 +334,11 @@ mod tests {
         assert_eq!(by_address(&record(), "a", "3.1.30.172.in-addr.arpa").unwrap(), "DB.back");
         assert_eq!(by_address(&record(), "a", "2.2.30.172.in-addr.arpa"), None);
         assert_eq!(by_address(&record(), "a", "3.1.30.in-addr.arpa"), None);
+        let mut record = record();
+        let six = LeaseOfSix { ip: "fd00:9::3".parse().unwrap(), prefix: 64, gateway: "fd00:9::1".parse().unwrap() };
+        record.leases[1].six = Some(six);
+        let of = |first: &str| by_address(&record, "a", &format!("{first}{}9.0.0.0.0.0.d.f.ip6.arpa", "0.".repeat(23)));
+        assert_eq!(of("3.").unwrap(), "DB.back");
+        assert_eq!([of("2."), of(""), of("3.0."), of("33."), of("+.")], [const { None }; 5]);
     }
 }

@@ -168,6 +168,8 @@ fn names_have_addresses_of_ipv6_and_what_cannot_be_is_refused() {
     explore(learner, "run -d --name one --network six --ip6 fd00:9::77 demo sleep 1000");
     explore(learner, "run -d --name two --network six demo sleep 1000");
     assert!(explore(learner, "exec two getent ahostsv6 one").starts_with("fd00:9::77 "));
+    // Of an address: whose it is, as of one of IPv4.
+    assert_eq!(explore(learner, "exec two getent hosts fd00:9::77").split_whitespace().nth(1), Some("one.six"));
     assert!(explore(learner, "exec two ip -6 route").contains("default via fd00:9::1 dev eth0"));
     explore(learner, "rm -f one two");
     for (line, code, says) in [
