@@ -7,7 +7,7 @@ mod command;
 mod observe;
 
 pub use command::{DockerCommand, NotUnderstood};
-pub use observe::{Change, Observed, Sign, observe};
+pub use observe::{Change, Observed, Sign, observe, shared};
 
 use serde::Serialize;
 

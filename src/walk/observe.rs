@@ -3,7 +3,7 @@
 use crate::kernel::namespace::{self, Kind};
 use crate::stages::create::{self, Container};
 use crate::stages::{exec, layer, network};
-use crate::state::{Effect, Journal, Roots};
+use crate::state::{Effect, Entry, Journal, Roots};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::os::fd::AsFd;
@@ -48,14 +48,25 @@ impl Observed {
     }
 }
 
+/// What containers share that run already: no stage of another one has brought it.
+pub fn shared(roots: &Roots) -> Observed {
+    let mut seen = Observed::default();
+    see_claimed(&Journal::at(roots.journal()).entries().unwrap_or_default(), "network", &mut seen);
+    seen
+}
+
 /// Looks up what is there of an image and, once it is made, of a container on it.
 pub fn observe(roots: &Roots, image: &str, container: Option<&Container>) -> Observed {
     let mut seen = Observed::default();
     see_image(roots, image, &mut seen);
+    let entries = Journal::at(roots.journal()).entries().unwrap_or_default();
+    // Also before there is a container: what it will share with others may be there.
+    see_claimed(&entries, "network", &mut seen);
     let Some(container) = container else { return seen };
     let Ok(container) = create::find(roots, &container.id) else { return seen };
     see_files(roots, &container, &mut seen);
-    see_journal(roots, &container, &mut seen);
+    see_claimed(&entries, &container.id, &mut seen);
+    see_running(roots, &container, &mut seen);
     see_inside(roots, &container, &mut seen);
     seen
 }
@@ -89,14 +100,14 @@ fn see_files(roots: &Roots, container: &Container, seen: &mut Observed) {
     seen.machine.extend(written);
 }
 
-/// What the journal claims, and only if it still is so for a process.
-fn see_journal(roots: &Roots, container: &Container, seen: &mut Observed) {
-    let entries = Journal::at(roots.journal()).entries().unwrap_or_default();
-    for entry in entries.iter().filter(|entry| entry.claim.owner == container.id || entry.claim.owner == "network") {
-        if let Some(line) = describe(&entry.effect) {
-            seen.machine.insert(line);
-        }
-    }
+/// What the journal claims for an owner.
+fn see_claimed(entries: &[Entry], owner: &str, seen: &mut Observed) {
+    let of_owner = entries.iter().filter(|entry| entry.claim.owner == owner);
+    seen.machine.extend(of_owner.filter_map(|entry| describe(&entry.effect)));
+}
+
+/// Who looks after it, and the address that it has.
+fn see_running(roots: &Roots, container: &Container, seen: &mut Observed) {
     if let Some(running) = exec::running(roots, &container.id) {
         seen.machine.insert(format!("process {}: its supervisor", running.supervisor.pid));
     }

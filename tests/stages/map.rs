@@ -172,6 +172,21 @@ fn what_is_not_there_is_named() {
     learner.explore(["map", "timeline", "no/such:thing"]).run().status(1).stdout("").stderr_has("no/such");
 }
 
+#[test]
+fn what_another_container_has_already_brought_is_no_stages_doing() {
+    require!("stages::map::beside", is_root(), ROOT);
+    let learner = Learner::new();
+    learner.explore(["pull", "-q", "demo"]).run().status(0);
+    let stages = || learner.explore(["map", "stages"]).width(200).run().status(0).out;
+    // Alone it brings the bridge with its rules, and takes them back.
+    let alone = stages();
+    assert!(alone.contains("veth") && alone.contains("masquerade"), "{alone}");
+    with_container(&learner, &[]);
+    let beside = stages();
+    assert!(beside.contains("veth") && !beside.contains("masquerade"), "{beside}");
+    learner.explore(["rm", "-f", "web"]).run().status(0);
+}
+
 /// What stands in a picture, without its numbers: those are of one run.
 fn words(svg: &str) -> Vec<String> {
     let text = |line: &str| line.trim().chars().filter(|one| !one.is_ascii_hexdigit()).collect::<String>();

@@ -72,7 +72,7 @@ pub(super) fn run(args: &Args, context: &mut Context) -> anyhow::Result<Exit> {
     // Nobody is there to look at a terminal.
     command.terminal &= live;
     let roots = context.roots()?;
-    let before = Observed::default();
+    let before = walk::shared(&roots);
     let mut walk = Walk { context, roots, command, live, container: None, promise: None, before, reports: Vec::new() };
     let walked = walk.all();
     let removed = walk.remove();
