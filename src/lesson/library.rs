@@ -331,15 +331,24 @@ mod tests {
         (format!("{id}.md"), front)
     }
 
+    /// Pages without a body: name, stage, what they come after.
+    fn pages(rows: &[(&str, &str, &str)]) -> Vec<(String, String)> {
+        rows.iter().map(|(id, stage, after)| page(id, stage, after, "")).collect()
+    }
+
+    fn faults_of(files: Vec<(String, String)>) -> Vec<String> {
+        Library::of_files(files).faults.iter().map(ToString::to_string).collect()
+    }
+
     #[test]
     fn nothing_stands_before_what_it_comes_after() {
-        let files = vec![
-            page("a", "exec", "b", ""),
-            page("b", "exec", "", ""),
-            page("c", "pull", "", ""),
-            page("loop-one", "exit", "loop-two", ""),
-            page("loop-two", "exit", "loop-one", ""),
-        ];
+        let files = pages(&[
+            ("a", "exec", "b"),
+            ("b", "exec", ""),
+            ("c", "pull", ""),
+            ("loop-one", "exit", "loop-two"),
+            ("loop-two", "exit", "loop-one"),
+        ]);
         let library = Library::of_files(files);
         let order: Vec<&str> = library.pages.iter().map(|page| page.id.as_str()).collect();
         assert_eq!(order, ["c", "b", "a", "loop-one", "loop-two"]);
@@ -348,13 +357,8 @@ mod tests {
 
     #[test]
     fn what_comes_after_itself_is_a_fault() {
-        let files = vec![
-            page("a", "exec", "a", ""),
-            page("b", "exec", "c", ""),
-            page("c", "exec", "b", ""),
-            page("d", "pull", "c", ""),
-        ];
-        let told: Vec<String> = Library::of_files(files).faults.iter().map(ToString::to_string).collect();
+        let files = pages(&[("a", "exec", "a"), ("b", "exec", "c"), ("c", "exec", "b"), ("d", "pull", "c")]);
+        let told = faults_of(files);
         let circle = "expected lessons under `after` that do not come after this one themselves, found";
         assert_eq!(
             told,
@@ -366,7 +370,7 @@ mod tests {
     fn a_name_that_nobody_has_told_of_is_a_fault() {
         let options = "- A\n  if outside: true\n  why: w\n  myth: moon-is-cheese\n- B\n  if outside: false\n  why: w\n";
         let files = vec![page("a", "exec", "", &format!("```predict x\nQ\n{options}```"))];
-        let told: Vec<String> = Library::of_files(files).faults.iter().map(ToString::to_string).collect();
+        let told = faults_of(files);
         assert_eq!(told, ["a.md:14:9: expected a name of lessons/misconceptions.toml, found `moon-is-cheese`"]);
     }
 

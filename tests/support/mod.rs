@@ -60,7 +60,8 @@ pub(crate) use terminal::Terminal;
 use std::ffi::OsStr;
 use std::time::{Duration, Instant};
 
-/// How long a command may take before it counts as hung: eight lessons are proved at once, and gVisor alone computes ten seconds.
+/// How long a command may take before it counts as hung: eight lessons are proved at once, and gVisor alone computes ten
+/// seconds.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 
 /// `explore` with these arguments, for a learner who has nothing yet.
