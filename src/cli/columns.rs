@@ -1,5 +1,6 @@
 //! Text in columns of a terminal. A character may take two of them (Chinese, Japanese, Korean), or none.
 
+use std::cmp::Ordering;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// As much of the text as fits, with a sign that it goes on. Wide characters count two columns.
@@ -48,16 +49,46 @@ pub(super) fn wrap(text: &str, width: usize, indent: usize) -> Vec<String> {
     lines
 }
 
-/// Lines whose cells are separated by tabs, as a table: three spaces between the columns, as docker has them.
-pub(super) fn aligned(lines: &[String]) -> String {
-    let rows: Vec<Vec<&str>> = lines.iter().map(|line| line.split('\t').collect()).collect();
-    let widest = |at: usize| rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.width()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..rows.iter().map(Vec::len).max().unwrap_or(0)).map(widest).collect();
-    let line = |row: &Vec<&str>| {
-        let cells: String = row.iter().zip(&widths).map(|(cell, width)| pad(cell, width + 3)).collect();
+/// Columns that a cell takes at least, and those between two: what docker's client asks of Go's `text/tabwriter`.
+const NARROWEST: usize = 10;
+const BETWEEN: usize = 3;
+
+/// Rows as a table, as docker has them, but for blanks at the end of a line.
+pub(super) fn table<C: AsRef<str>>(rows: &[Vec<C>]) -> String {
+    let widest = |at: usize| rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.as_ref().width()).max();
+    let count = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..count).map(|at| (widest(at).unwrap_or(0) + BETWEEN).max(NARROWEST)).collect();
+    let line = |row: &Vec<C>| {
+        let cells: String = row.iter().zip(&widths).map(|(cell, width)| pad(cell.as_ref(), *width)).collect();
         format!("{}\n", cells.trim_end())
     };
     rows.iter().map(line).collect()
+}
+
+/// Lines whose cells are separated by tabs, as a table.
+pub(super) fn aligned(lines: &[String]) -> String {
+    table(&lines.iter().map(|line| line.split('\t').collect()).collect::<Vec<_>>())
+}
+
+/// The order of names in docker's lists: numbers in them count as numbers, `net2` is before `net10`.
+pub(super) fn by_name(one: &str, other: &str) -> Ordering {
+    let digits = |text: &str| text.len() - text.trim_start_matches(|one: char| one.is_ascii_digit()).len();
+    let (mut left, mut right) = (one, other);
+    while let (Some(first), Some(second)) = (left.chars().next(), right.chars().next()) {
+        let (a, b) = (digits(left), digits(right));
+        let order = if a > 0 && b > 0 {
+            let number = |text: &str, length| text[..length].trim_start_matches('0').to_owned();
+            let (a, b) = (number(left, a), number(right, b));
+            a.len().cmp(&b.len()).then(a.cmp(&b))
+        } else {
+            first.cmp(&second)
+        };
+        if order != Ordering::Equal {
+            return order;
+        }
+        (left, right) = (&left[a.max(first.len_utf8())..], &right[b.max(second.len_utf8())..]);
+    }
+    left.len().cmp(&right.len()).then(one.cmp(other))
 }
 
 /// Filled with spaces to a width in columns, not in characters.
@@ -78,6 +109,13 @@ mod tests {
                 assert!(line.width() <= width, "{width}: {line}");
             }
         }
+    }
+
+    #[test]
+    fn names_are_in_the_order_in_which_docker_lists_them() {
+        let mut names = ["zeta", "net10", "none", "net2", "alpha", "Beta", "net02", "net", "net2a"];
+        names.sort_by(|one, other| by_name(one, other));
+        assert_eq!(names, ["Beta", "alpha", "net", "net02", "net2", "net2a", "net10", "none", "zeta"]);
     }
 
     #[test]

@@ -38,7 +38,7 @@ const FLAGS: &[Row] = &[
     (&["logs"], &["--details"], "nothing is noted beside the lines", "`explore inspect` shows labels and variables"),
     (&["rm"], &["--link", "-l"], "there are no links", "`explore network disconnect NETWORK CONTAINER` takes a container off a network"),
     (&["network create"], &["--ingress", "--attachable", "--scope", "--config-from", "--config-only"], SWARM, "leave it out"),
-    (&["network create"], &["--ip-range", "--aux-address"], "addresses are given from the whole of the subnet, the lowest first", "`--ip` chooses the one of a container"),
+    (&["network create"], &["--aux-address"], "no address is set aside", "`--ip-range` says which part of the subnet is given out, and `--ip` chooses the one of a container"),
     (&["network create"], &["--ipam-driver", "--ipam-opt", "--opt", "-o"], "there is one driver, and it has no options", "--subnet, --gateway, --internal and --ipv6 are there"),
     (&["network connect"], &["--link", "--link-local-ip", "--driver-opt", "--gw-priority"], "a container has a name and an address on each network, and nothing more", "leave it out"),
     (&["volume create"], &["--opt", "-o"], "volumes are folders of this machine", "mount what you want, then show it inside: `-v /mnt/there:/inside`"),

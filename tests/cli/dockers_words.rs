@@ -18,9 +18,9 @@ fn a_flag_of_dockers_that_is_not_here_says_why_and_what_helps() {
         (&["run", "--log-driver", "syslog", "demo"], 125, "explore: no --log-driver syslog: what a container says"),
         (&["update", "--restart=no", "x"], 125, "explore: no --restart: no daemon"),
         (
-            &["network", "create", "--ip-range", "10.0.0.0/24", "net"],
+            &["network", "create", "--aux-address", "host=10.0.0.9", "net"],
             125,
-            "explore: no --ip-range: addresses are given",
+            "explore: no --aux-address: no address is set aside",
         ),
         (&["pull", "-a", "demo"], 125, "explore: no -a: one name is fetched"),
         (&["build", "."], 2, "explore: no build: explore does not build images"),
@@ -184,8 +184,15 @@ fn networks_are_joined_under_further_names_and_at_chosen_addresses() {
     explore("exec two getent hosts store").status(0).stdout_has("10.81.0.77");
     explore("network inspect -f {{.Name}} back").status(0).stdout("back\n");
     explore("network ls -f name=ack --format {{.Name}}").status(0).stdout("back\n");
-    explore("network ls -f type=builtin --format {{.Name}}").status(0).stdout("bridge\n");
+    explore("network ls -f type=builtin --format {{.Name}}").status(0).stdout("bridge\nhost\nnone\n");
+    explore("network ls -f driver=null --format {{.Name}}").status(0).stdout("none\n");
     explore("network ls -f scope=local").status(125);
+    explore("network inspect -f {{.Driver}}{{.IPAM.Config}} host").status(0).stdout("host[]\n");
+    explore("network rm none").fails(1, "none is a pre-defined network and cannot be removed");
+    explore("network connect host one")
+        .fails(1, "container cannot be disconnected from host network or connected to host network");
+    explore("network connect none one").fails(1, "container cannot be connected to multiple networks");
+    explore("network disconnect none one").fails(1, "is not connected to network none");
     // It is so at the next start as well.
     explore("restart -t 0 one").status(0);
     explore("exec two getent hosts store").status(0).stdout_has("10.81.0.77");

@@ -3,9 +3,9 @@
 use super::super::format::{self, Format};
 use super::super::prune::agreed;
 use super::super::several::each;
-use super::super::{Context, explained};
+use super::super::{Context, columns, explained};
 use crate::exit::Exit;
-use crate::stages::network::{self, Also, Definition, Lease, NetworkError, Request, Subnet, SubnetOfSix};
+use crate::stages::network::{self, Also, Definition, Lease, NetworkError, Request, RequestOfSix, Subnet, SubnetOfSix};
 use crate::stages::{connection, create};
 use crate::state::Roots;
 use serde_json::{Value, json};
@@ -20,6 +20,9 @@ pub(super) struct Create {
     /// The bridge's address, which its containers have as gateway
     #[arg(long, value_name = "ADDRESS")]
     gateway: Vec<IpAddr>,
+    /// The part of a --subnet from which its containers get theirs
+    #[arg(long, value_name = "RANGE")]
+    ip_range: Vec<String>,
     /// Addresses of IPv6 as well
     #[arg(long)]
     ipv6: bool,
@@ -37,17 +40,8 @@ pub(super) struct Create {
 }
 
 pub(super) fn create(args: Create, context: &mut Context) -> anyhow::Result<Exit> {
-    let (subnet, six) = ranges(&args).map_err(|text| explained(NetworkError::Conflict(text)))?;
+    let request = request(args).map_err(|text| explained(NetworkError::Conflict(text)))?;
     let roots = context.container_roots()?;
-    let labels = args.label.iter().map(|label| label.split_once('=').unwrap_or((label, "")));
-    let request = Request {
-        name: args.name,
-        subnet,
-        gateway: args.gateway.iter().find_map(|one| if let IpAddr::V4(ip) = one { Some(*ip) } else { None }),
-        internal: args.internal,
-        labels: labels.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
-        six,
-    };
     let made = network::create(&roots, &request).map_err(explained)?;
     if context.screen.json {
         context.screen.data(&made)?;
@@ -57,23 +51,40 @@ pub(super) fn create(args: Create, context: &mut Context) -> anyhow::Result<Exit
     Ok(Exit::Ok)
 }
 
-/// A range of each family at most, as `--subnet` and `--gateway` say it in any order.
-#[allow(clippy::type_complexity)] // it is two ranges, of which one may have no beginning
-fn ranges(args: &Create) -> Result<(Option<Subnet>, Option<(Option<SubnetOfSix>, Option<Ipv6Addr>)>), String> {
-    let is_six = |text: &&String| text.split('/').next().is_some_and(|ip| ip.parse::<Ipv6Addr>().is_ok());
-    let (six, four): (Vec<&String>, Vec<&String>) = args.subnet.iter().partition(is_six);
-    let gateways: Vec<Ipv6Addr> =
-        args.gateway.iter().filter_map(|one| if let IpAddr::V6(ip) = one { Some(*ip) } else { None }).collect();
-    let fours = args.gateway.len() - gateways.len();
-    if six.len() > 1 || four.len() > 1 || gateways.len() > 1 || fours > 1 {
-        return Err("a network has one range of IPv4 and one of IPv6 here, and one gateway in each".into());
-    }
-    if !args.ipv6 && (!six.is_empty() || !gateways.is_empty()) {
+/// A range of each family at most, as the flags say it in any order.
+fn request(args: Create) -> Result<Request, String> {
+    let (subnet, subnet_of_six) = by_family(&args.subnet)?;
+    let (range, range_of_six) = by_family(&args.ip_range)?;
+    let gateways: Vec<String> = args.gateway.iter().map(ToString::to_string).collect();
+    let (gateway, gateway_of_six) = by_family(&gateways)?;
+    if !args.ipv6 && subnet_of_six.or(range_of_six).or(gateway_of_six).is_some() {
         return Err("addresses of IPv6 are for a network with --ipv6".into());
     }
-    let subnet = four.first().map(|text| text.parse()).transpose()?;
-    let six = six.first().map(|text| text.parse()).transpose()?;
-    Ok((subnet, args.ipv6.then_some((six, gateways.first().copied()))))
+    let six = RequestOfSix {
+        subnet: subnet_of_six.map(str::parse).transpose()?,
+        gateway: gateway_of_six.and_then(|ip| ip.parse().ok()),
+        range: range_of_six.map(SubnetOfSix::part).transpose()?,
+    };
+    let labels = args.label.iter().map(|label| label.split_once('=').unwrap_or((label, "")));
+    Ok(Request {
+        name: args.name,
+        subnet: subnet.map(str::parse).transpose()?,
+        gateway: gateway.and_then(|ip| ip.parse().ok()),
+        range: range.map(Subnet::part).transpose()?,
+        internal: args.internal,
+        labels: labels.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        six: args.ipv6.then_some(six),
+    })
+}
+
+/// The one of IPv4, and the one of IPv6.
+fn by_family(typed: &[String]) -> Result<(Option<&str>, Option<&str>), String> {
+    let is_six = |text: &&str| text.split('/').next().is_some_and(|ip| ip.parse::<Ipv6Addr>().is_ok());
+    let (six, four): (Vec<&str>, Vec<&str>) = typed.iter().map(String::as_str).partition(is_six);
+    if six.len() > 1 || four.len() > 1 {
+        return Err("a network has one range of IPv4 and one of IPv6 here, and one gateway in each".into());
+    }
+    Ok((four.first().copied(), six.first().copied()))
 }
 
 const COLUMNS: [(&str, &str); 4] = [("NETWORK ID", "ID"), ("NAME", "Name"), ("DRIVER", "Driver"), ("SCOPE", "Scope")];
@@ -101,7 +112,7 @@ impl Filter {
         match self.name.as_str() {
             "name" => one.name.contains(&self.value),
             "id" => one.id.starts_with(&self.value),
-            "driver" => self.value == "bridge",
+            "driver" => self.value == one.driver(),
             "type" => one.is_own() == (self.value == "custom"),
             _ => match self.value.split_once('=') {
                 Some((name, value)) => one.labels.get(name).is_some_and(|found| found == value),
@@ -128,8 +139,9 @@ pub(super) fn ls(
 ) -> anyhow::Result<Exit> {
     let format = Format::of(format).map_err(explained)?;
     let roots = context.container_roots_to_look()?;
-    let mut all = network::list(&roots).map_err(explained)?;
+    let mut all = network::list_all(&roots).map_err(explained)?;
     all.retain(|one| is_wanted(one, filters));
+    all.sort_by(|one, other| columns::by_name(&one.name, &other.name));
     if context.screen.json {
         context.screen.data(&all)?;
         return Ok(Exit::Ok);
@@ -149,7 +161,7 @@ fn fields(one: &Definition, whole: bool) -> Value {
     json!({
         "ID": if whole { &one.id } else { &one.id[..12] },
         "Name": one.name,
-        "Driver": "bridge",
+        "Driver": one.driver(),
         "Scope": "local",
         "Internal": one.internal.to_string(),
         "IPv6": one.six.is_some().to_string(),
@@ -161,7 +173,7 @@ fn fields(one: &Definition, whole: bool) -> Value {
 pub(super) fn rm(force: bool, names: &[String], context: &mut Context) -> anyhow::Result<Exit> {
     let roots = context.container_roots()?;
     each(names, |name| {
-        let definition = match network::find(&roots, name) {
+        let definition = match network::look_up(&roots, name) {
             Err(NetworkError::NoSuchNetwork(_)) if force => return Ok(()),
             other => other.map_err(explained)?,
         };
@@ -176,22 +188,37 @@ pub(super) fn inspect(names: &[String], format: Option<&str>, context: &mut Cont
     let roots = context.container_roots_to_look()?;
     let leases = network::leases(&roots).map_err(explained)?;
     super::super::inspect::show(names, format, context, |name| {
-        let definition = network::find(&roots, name).map_err(explained)?;
+        let definition = network::look_up(&roots, name).map_err(explained)?;
         Ok(described(&roots, &definition, &leases))
     })
 }
 
 /// A network for `inspect`, which is not told what kind of thing it shall show.
 pub(in crate::cli) fn facts(roots: &Roots, name: &str) -> Result<Value, NetworkError> {
-    Ok(described(roots, &network::find(roots, name)?, &network::leases(roots)?))
+    Ok(described(roots, &network::look_up(roots, name)?, &network::leases(roots)?))
 }
 
 fn described(roots: &Roots, definition: &Definition, leases: &[Lease]) -> serde_json::Value {
     let on: Vec<&Lease> = leases.iter().filter(|lease| lease.network == definition.name).collect();
     let subnet = definition.subnet.or_else(|| on.first().map(|lease| lease.subnet()));
     let gateway = definition.gateway.or_else(|| on.first().map(|lease| lease.gateway));
-    let mut config: Vec<_> = subnet.iter().map(|subnet| json!({ "Subnet": subnet, "Gateway": gateway })).collect();
-    config.extend(definition.six.map(|range| json!({ "Subnet": range.subnet, "Gateway": range.gateway })));
+    let one = |subnet: String, part: Option<String>, gateway: Option<String>| {
+        let mut one = json!({ "Subnet": subnet, "Gateway": gateway });
+        if let Some(part) = part {
+            one["IPRange"] = part.into();
+        }
+        one
+    };
+    let told = |part: Subnet| part.to_string();
+    let mut config: Vec<Value> = subnet
+        .iter()
+        .map(|subnet| one(subnet.to_string(), definition.range.map(told), gateway.map(|ip| ip.to_string())))
+        .collect();
+    config.extend(
+        definition.six.map(|six| {
+            one(six.subnet.to_string(), six.range.map(|part| part.to_string()), Some(six.gateway.to_string()))
+        }),
+    );
     let name = |id: &str| create::find(roots, id).map_or_else(|_| String::new(), |container| container.name);
     let mac = |lease: &Lease| lease.mac.map(|byte| format!("{byte:02x}")).join(":");
     let containers: serde_json::Map<String, serde_json::Value> = on
@@ -213,8 +240,8 @@ fn described(roots: &Roots, definition: &Definition, leases: &[Lease]) -> serde_
         "Id": definition.id,
         "Created": definition.created,
         "Scope": "local",
-        "Driver": "bridge",
-        "EnableIPv4": true,
+        "Driver": definition.driver(),
+        "EnableIPv4": definition.driver() == "bridge",
         "EnableIPv6": definition.six.is_some(),
         "IPAM": { "Driver": "default", "Config": config },
         "Internal": definition.internal,
@@ -225,7 +252,7 @@ fn described(roots: &Roots, definition: &Definition, leases: &[Lease]) -> serde_
 
 pub(super) fn connect(network: &str, container: &str, also: Also, context: &mut Context) -> anyhow::Result<Exit> {
     let roots = context.container_roots()?;
-    let definition = network::find(&roots, network).map_err(explained)?;
+    let definition = network::look_up(&roots, network).map_err(explained)?;
     let container = create::find(&roots, container).map_err(explained)?;
     let lease = connection::connect(&roots, &container, &definition, also).map_err(explained)?;
     if context.screen.json {
@@ -236,7 +263,7 @@ pub(super) fn connect(network: &str, container: &str, also: Also, context: &mut 
 
 pub(super) fn disconnect(network: &str, container: &str, context: &mut Context) -> anyhow::Result<Exit> {
     let roots = context.container_roots()?;
-    let definition = network::find(&roots, network).map_err(explained)?;
+    let definition = network::look_up(&roots, network).map_err(explained)?;
     let container = create::find(&roots, container).map_err(explained)?;
     connection::disconnect(&roots, &container, &definition).map_err(explained)?;
     Ok(Exit::Ok)

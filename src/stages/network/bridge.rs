@@ -1,9 +1,10 @@
 //! The switch and the way out of one network, shared by all its containers: bridge, forwarding, masquerading. Made with
 //! the first container, gone with the last.
 
-use super::definition::{self, Definition, Subnet};
+use super::definition::{self, Definition};
 use super::lease::{BridgeRecord, Held, Outside};
 use super::mark::{Marks, comment_of_table, is_ours, mac_of_alias};
+use super::range::Subnet;
 use super::{NetworkError, forward, six, subnet, undo};
 use crate::kernel::netlink::{Address, Bridge, Change, Link, Route, Socket, Which};
 use crate::kernel::nft;

@@ -228,10 +228,11 @@ fn draw(
     } else {
         also.map_or((None, None), |also| (also.ip, also.ip6))
     };
-    let full = || NetworkError::Full { subnet: format!("{}/{}", bridge.gateway, bridge.prefix) };
+    let whole = format!("{}/{}", bridge.gateway, bridge.prefix);
+    let full = || NetworkError::Full { subnet: network.range.map_or(whole, |part| part.to_string()) };
     let ip = match wanted {
         Some(ip) => lease::chosen(ip, network, bridge, &held.record)?,
-        None => lease::lowest_free(bridge, &held.record).ok_or_else(full)?,
+        None => lease::lowest_free(network.range, bridge, &held.record).ok_or_else(full)?,
     };
     let lease = Lease {
         container: subject.id.to_owned(),

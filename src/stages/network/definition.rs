@@ -3,11 +3,13 @@
 
 use super::lease::Held;
 use super::mark::Marks;
-use super::six::{RangeOfSix, SubnetOfSix};
-use super::{NetworkError, subnet};
+use super::range::{Family, Range, Subnet, SubnetOfSix};
+use super::six::RangeOfSix;
+use super::{NetworkError, six, subnet};
 use crate::kernel::netlink::Socket;
 use crate::state::{Roots, read_record, write_record};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -15,8 +17,10 @@ use std::path::PathBuf;
 
 /// The network of every container that names none.
 pub const DEFAULT: &str = "bridge";
-/// Names that mean no network of ours, or that one.
-const RESERVED: [&str; 4] = [DEFAULT, "default", "host", "none"];
+/// Names that mean no network of ours: that of this machine, and none.
+const ELSEWHERE: [&str; 2] = ["host", "none"];
+/// Names that nobody can give.
+const RESERVED: [&str; 4] = [DEFAULT, "default", ELSEWHERE[0], ELSEWHERE[1]];
 
 /// A network.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +37,9 @@ pub struct Definition {
     pub subnet: Option<Subnet>,
     /// The bridge's address, the gateway of its containers.
     pub gateway: Option<Ipv4Addr>,
+    /// `--ip-range`: from where its containers get theirs, if not from all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range: Option<Subnet>,
     /// Whether `--subnet` has said it: only then may a container choose its address.
     pub chosen: bool,
     /// `--internal`: no way out.
@@ -44,74 +51,6 @@ pub struct Definition {
     pub six: Option<RangeOfSix>,
 }
 
-/// A range of addresses: `172.30.7.0/24`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
-pub struct Subnet {
-    /// Its first address.
-    pub ip: Ipv4Addr,
-    /// Bits that name it.
-    pub prefix: u8,
-}
-
-impl Subnet {
-    /// The range that an address with this prefix is in.
-    pub fn around(ip: Ipv4Addr, prefix: u8) -> Self {
-        Self { ip: Ipv4Addr::from(u32::from(ip) & !Self::hosts(prefix)), prefix }
-    }
-
-    fn hosts(prefix: u8) -> u32 {
-        u32::MAX.checked_shr(u32::from(prefix)).unwrap_or(0)
-    }
-
-    /// Whether `ip` may be given to somebody: in it, and neither its first address nor its broadcast address.
-    pub fn can_give(self, ip: Ipv4Addr) -> bool {
-        let host = u32::from(ip) & Self::hosts(self.prefix);
-        Self::around(ip, self.prefix) == self && host != 0 && host != Self::hosts(self.prefix)
-    }
-
-    pub(super) fn meets(self, other: Self) -> bool {
-        let shared = self.prefix.min(other.prefix);
-        Self::around(self.ip, shared) == Self::around(other.ip, shared)
-    }
-}
-
-impl std::fmt::Display for Subnet {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}/{}", self.ip, self.prefix)
-    }
-}
-
-impl From<Subnet> for String {
-    fn from(subnet: Subnet) -> Self {
-        subnet.to_string()
-    }
-}
-
-impl TryFrom<String> for Subnet {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
-impl std::str::FromStr for Subnet {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("invalid subnet {text}: an IPv4 network such as 10.9.0.0/24");
-        let (ip, prefix) = text.split_once('/').ok_or_else(wrong)?;
-        let (ip, prefix) = (ip.parse().map_err(|_| wrong())?, prefix.parse::<u8>().map_err(|_| wrong())?);
-        // Fewer than two hosts, or a twentieth of the Internet, is no network for containers.
-        if !(8..=30).contains(&prefix) {
-            return Err(format!("invalid subnet {text}: from /8 to /30"));
-        }
-        let subnet = Self::around(ip, prefix);
-        if subnet.ip == ip { Ok(subnet) } else { Err(format!("invalid subnet {text}: it should be {subnet}")) }
-    }
-}
-
 /// What `network create` was asked for.
 #[derive(Debug, Clone, Default)]
 pub struct Request {
@@ -121,12 +60,25 @@ pub struct Request {
     pub subnet: Option<Subnet>,
     /// `--gateway`.
     pub gateway: Option<Ipv4Addr>,
+    /// `--ip-range`.
+    pub range: Option<Subnet>,
     /// `--internal`.
     pub internal: bool,
     /// `--label`.
     pub labels: BTreeMap<String, String>,
-    /// `--ipv6`, with its `--subnet` and `--gateway`.
-    pub six: Option<(Option<SubnetOfSix>, Option<Ipv6Addr>)>,
+    /// `--ipv6`.
+    pub six: Option<RequestOfSix>,
+}
+
+/// What it was asked for of IPv6.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RequestOfSix {
+    /// `--subnet`.
+    pub subnet: Option<SubnetOfSix>,
+    /// `--gateway`.
+    pub gateway: Option<Ipv6Addr>,
+    /// `--ip-range`.
+    pub range: Option<SubnetOfSix>,
 }
 
 /// As docker has it for containers and networks alike.
@@ -138,14 +90,18 @@ pub(super) fn is_name(text: &str) -> bool {
 impl Definition {
     /// The network that is always there.
     pub(super) fn default_of(roots: &Roots) -> Self {
-        let tag = roots.tag();
+        Self::predefined(DEFAULT, roots.tag().repeat(8))
+    }
+
+    fn predefined(name: &str, id: String) -> Self {
         Self {
             schema: 1,
-            id: tag.repeat(8),
-            name: DEFAULT.into(),
+            id,
+            name: name.into(),
             created: 0,
             subnet: None,
             gateway: None,
+            range: None,
             chosen: false,
             internal: false,
             labels: BTreeMap::new(),
@@ -155,7 +111,16 @@ impl Definition {
 
     /// Whether `network create` has made it.
     pub fn is_own(&self) -> bool {
-        self.name != DEFAULT
+        !RESERVED.contains(&self.name.as_str())
+    }
+
+    /// What docker calls whoever connects its containers; where nobody needs to, `host` or `null`.
+    pub fn driver(&self) -> &'static str {
+        match self.name.as_str() {
+            "host" => "host",
+            "none" => "null",
+            _ => "bridge",
+        }
     }
 }
 
@@ -182,6 +147,17 @@ pub fn list(roots: &Roots) -> Result<Vec<Definition>, NetworkError> {
     Ok(std::iter::once(Definition::default_of(roots)).chain(own).collect())
 }
 
+/// As [`list`], with what docker lists too: the network of this machine, and that of a container without any.
+///
+/// # Errors
+/// [`NetworkError::Record`].
+pub fn list_all(roots: &Roots) -> Result<Vec<Definition>, NetworkError> {
+    let digits = |name: &str| Sha256::digest(format!("{} {name}", roots.tag()));
+    let id = |name: &str| digits(name).iter().map(|byte| format!("{byte:02x}")).collect();
+    let elsewhere = ELSEWHERE.map(|name| Definition::predefined(name, id(name)));
+    Ok(list(roots)?.into_iter().chain(elsewhere).collect())
+}
+
 /// The network of that name, of that ID, or whose ID begins so.
 ///
 /// # Errors
@@ -190,7 +166,18 @@ pub fn find(roots: &Roots, wanted: &str) -> Result<Definition, NetworkError> {
     if wanted == DEFAULT {
         return Ok(Definition::default_of(roots));
     }
-    let all = list(roots)?;
+    choose(list(roots)?, wanted)
+}
+
+/// As [`find`], for one who only looks: among all that [`list_all`] has.
+///
+/// # Errors
+/// [`NetworkError::NoSuchNetwork`].
+pub fn look_up(roots: &Roots, wanted: &str) -> Result<Definition, NetworkError> {
+    choose(list_all(roots)?, wanted)
+}
+
+fn choose(all: Vec<Definition>, wanted: &str) -> Result<Definition, NetworkError> {
     if let Some(exact) = all.iter().find(|one| one.name == wanted || one.id == wanted) {
         return Ok(exact.clone());
     }
@@ -220,20 +207,15 @@ pub fn create(roots: &Roots, request: &Request) -> Result<Definition, NetworkErr
     }
     let subnet = match request.subnet {
         Some(subnet) => subnet,
-        None if request.gateway.is_some() => {
-            return Err(NetworkError::Conflict("a gateway needs a --subnet that it is in".into()));
-        }
+        None if request.gateway.is_some() || request.range.is_some() => return Err(without_subnet()),
         None => free_subnet(roots, &held, &others)?,
     };
     if request.subnet.is_some() {
         refuse_overlap(subnet, &held, &others)?;
     }
-    let gateway = request.gateway.unwrap_or_else(|| Ipv4Addr::from(u32::from(subnet.ip) + 1));
-    if !subnet.can_give(gateway) {
-        return Err(NetworkError::Conflict(format!("no matching subnet for gateway {gateway}")));
-    }
+    let gateway = gateway_in(subnet, request.range, request.gateway)?;
     let id = random_id().map_err(NetworkError::Random)?;
-    let six = request.six.map(|(subnet, gateway)| range_of_six(subnet, gateway, &id, &others)).transpose()?;
+    let six = request.six.map(|six| range_of_six(six, &id, &others)).transpose()?;
     let definition = Definition {
         schema: 1,
         id,
@@ -241,6 +223,7 @@ pub fn create(roots: &Roots, request: &Request) -> Result<Definition, NetworkErr
         created: std::time::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs()),
         subnet: Some(subnet),
         gateway: Some(gateway),
+        range: request.range,
         chosen: request.subnet.is_some(),
         internal: request.internal,
         labels: request.labels.clone(),
@@ -296,17 +279,35 @@ fn refuse_overlap(subnet: Subnet, held: &Held, others: &[Definition]) -> Result<
     }
 }
 
-/// The addresses that were asked for, or drawn ones, where neither another network nor this machine has them.
-fn range_of_six(
-    subnet: Option<SubnetOfSix>,
-    gateway: Option<Ipv6Addr>,
-    id: &str,
-    others: &[Definition],
-) -> Result<RangeOfSix, NetworkError> {
-    if subnet.is_none() && gateway.is_some() {
-        return Err(NetworkError::Conflict("a gateway needs a --subnet that it is in".into()));
+fn without_subnet() -> NetworkError {
+    NetworkError::Conflict("every ip-range or gateway must have a corresponding subnet".into())
+}
+
+/// The bridge's address: the one that was asked for, or the first that may be given of what the containers get theirs from,
+/// as docker has it.
+fn gateway_in<A: Family>(subnet: Range<A>, part: Option<Range<A>>, wanted: Option<A>) -> Result<A, NetworkError> {
+    if let Some(part) = part.filter(|part| !subnet.contains(*part)) {
+        return Err(NetworkError::Conflict(format!("no matching subnet for range {part}")));
     }
-    let range = RangeOfSix::of(subnet.unwrap_or_else(|| SubnetOfSix::drawn(id)), gateway)?;
+    let none = |what: String| NetworkError::Conflict(format!("no matching subnet for {what}"));
+    match wanted {
+        Some(ip) if !subnet.can_give(ip) => Err(none(format!("gateway {ip}"))),
+        Some(ip) => Ok(ip),
+        None => {
+            let part = part.unwrap_or(subnet);
+            part.addresses().find(|ip| subnet.can_give(*ip)).ok_or_else(|| none(format!("range {part}")))
+        }
+    }
+}
+
+/// The addresses that were asked for, or drawn ones, where neither another network nor this machine has them.
+fn range_of_six(asked: RequestOfSix, id: &str, others: &[Definition]) -> Result<RangeOfSix, NetworkError> {
+    if asked.subnet.is_none() && (asked.gateway.is_some() || asked.range.is_some()) {
+        return Err(without_subnet());
+    }
+    let subnet = asked.subnet.unwrap_or_else(|| six::drawn(id));
+    let gateway = gateway_in(subnet, asked.range, asked.gateway)?;
+    let range = RangeOfSix { subnet, gateway, range: asked.range };
     let met = others.iter().find(|one| one.six.is_some_and(|other| other.subnet.meets(range.subnet)));
     match met {
         Some(other) => Err(NetworkError::Overlaps { subnet: range.subnet.to_string(), network: other.name.clone() }),
@@ -318,32 +319,4 @@ fn random_id() -> std::io::Result<String> {
     let mut bytes = [0; 32];
     std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_subnet_is_a_network_and_not_an_address_in_one() {
-        let subnet: Subnet = "10.9.0.0/24".parse().unwrap();
-        assert!(subnet.can_give("10.9.0.1".parse().unwrap()) && subnet.can_give("10.9.0.254".parse().unwrap()));
-        for outside in ["10.9.0.0", "10.9.0.255", "10.9.1.1"] {
-            assert!(!subnet.can_give(outside.parse().unwrap()), "{outside}");
-        }
-        assert_eq!(
-            "10.9.0.7/24".parse::<Subnet>().unwrap_err(),
-            "invalid subnet 10.9.0.7/24: it should be 10.9.0.0/24"
-        );
-        for bad in ["", "10.9.0.0", "10.9.0.0/31", "10.0.0.0/7", "10.9.0/24", "fd00::/64"] {
-            assert!(bad.parse::<Subnet>().is_err(), "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn two_subnets_meet_when_one_is_in_the_other() {
-        let of = |text: &str| text.parse::<Subnet>().unwrap();
-        assert!(of("10.0.0.0/8").meets(of("10.9.0.0/24")) && of("10.9.0.0/24").meets(of("10.0.0.0/8")));
-        assert!(!of("10.9.0.0/24").meets(of("10.9.1.0/24")));
-    }
 }

@@ -1,7 +1,8 @@
 //! Who has which address: `<run>/network.json`, written by rename under the lock `<run>/network.lock`.
 
 use super::NetworkError;
-use super::definition::{Definition, Subnet};
+use super::definition::Definition;
+use super::range::Subnet;
 use super::six::LeaseOfSix;
 use crate::kernel::nft::{Forwarded, Protocol};
 use crate::state::{Lock, ProcessIdentity, Roots, read_record, write_record};
@@ -173,13 +174,11 @@ pub(super) fn read(roots: &Roots) -> Result<Record, NetworkError> {
     }
 }
 
-/// The lowest address of the network that nobody has. The bridge has one, and the last is the broadcast address.
-pub(super) fn lowest_free(bridge: &BridgeRecord, record: &Record) -> Option<Ipv4Addr> {
+/// The lowest address of the network, or of the part that was chosen for it, that nobody has. The bridge has one, and the
+/// last is the broadcast address.
+pub(super) fn lowest_free(part: Option<Subnet>, bridge: &BridgeRecord, record: &Record) -> Option<Ipv4Addr> {
     let subnet = Subnet::around(bridge.gateway, bridge.prefix);
-    let first = u32::from(subnet.ip);
-    (first + 1..=first | u32::MAX.checked_shr(u32::from(bridge.prefix)).unwrap_or(0))
-        .map(Ipv4Addr::from)
-        .find(|ip| subnet.can_give(*ip) && !is_taken(*ip, bridge, record))
+    part.unwrap_or(subnet).addresses().find(|ip| subnet.can_give(*ip) && !is_taken(*ip, bridge, record))
 }
 
 /// The address that a container has asked for.
@@ -253,7 +252,7 @@ pub(super) mod tests {
     fn the_lowest_address_that_is_free_is_given_and_given_again_once_it_is_back() {
         let bridge = bridge("172.30.0.1", 24);
         let mut record = Record::default();
-        let next = |record: &Record| lowest_free(&bridge, record).unwrap().to_string();
+        let next = |record: &Record| lowest_free(None, &bridge, record).unwrap().to_string();
         assert_eq!(next(&record), "172.30.0.2");
         record.leases.push(lease("172.30.0.2"));
         record.leases.push(lease("172.30.0.3"));
@@ -266,7 +265,16 @@ pub(super) mod tests {
     fn a_full_network_gives_nothing_and_never_its_broadcast_address() {
         let mut record = Record::default();
         record.leases.push(lease("10.0.0.2"));
-        assert_eq!(lowest_free(&bridge("10.0.0.1", 30), &record), None);
+        assert_eq!(lowest_free(None, &bridge("10.0.0.1", 30), &record), None);
+    }
+
+    #[test]
+    fn a_part_of_a_network_is_all_that_is_given_without_being_asked_for() {
+        let of =
+            |part: &str| lowest_free(Some(Subnet::part(part).unwrap()), &bridge("172.30.0.1", 24), &Record::default());
+        assert_eq!(of("172.30.0.128/25").unwrap().to_string(), "172.30.0.128");
+        assert_eq!(of("172.30.0.0/30").unwrap().to_string(), "172.30.0.2");
+        assert_eq!(of("172.30.0.255/32"), None);
     }
 
     #[test]

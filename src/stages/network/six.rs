@@ -13,6 +13,7 @@
 
 use super::definition::Definition;
 use super::lease::{BridgeRecord, Record};
+use super::range::SubnetOfSix;
 use super::{NetworkError, forward};
 use crate::kernel::netlink::{Route, Socket};
 use crate::kernel::sysctl;
@@ -26,82 +27,13 @@ const LINK_LOCAL: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
 /// Whether this machine passes on packets of IPv6, by whichever link they come.
 const ALL: &str = "/proc/sys/net/ipv6/conf/all/forwarding";
 
-/// A range of addresses: `fd00:9::/64`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
-pub struct SubnetOfSix {
-    /// Its first address.
-    pub ip: Ipv6Addr,
-    /// Bits that name it.
-    pub prefix: u8,
-}
-
-impl SubnetOfSix {
-    /// The range that an address with this prefix is in.
-    pub fn around(ip: Ipv6Addr, prefix: u8) -> Self {
-        Self { ip: Ipv6Addr::from(u128::from(ip) & !Self::hosts(prefix)), prefix }
-    }
-
-    fn hosts(prefix: u8) -> u128 {
-        u128::MAX.checked_shr(u32::from(prefix)).unwrap_or(0)
-    }
-
-    /// Whether `ip` may be given to somebody: its first address is that of all its routers (RFC 4291, 2.6.1).
-    pub fn can_give(self, ip: Ipv6Addr) -> bool {
-        Self::around(ip, self.prefix) == self && ip != self.ip
-    }
-
-    pub(super) fn meets(self, other: Self) -> bool {
-        let shared = self.prefix.min(other.prefix);
-        Self::around(self.ip, shared) == Self::around(other.ip, shared)
-    }
-
-    /// One that nobody else is likely to have: 40 bits that are drawn, as RFC 4193 asks for, and the first of its networks.
-    pub(super) fn drawn(seed: &str) -> Self {
-        let drawn = Sha256::digest(seed);
-        let mut bytes = [0; 16];
-        bytes[0] = 0xfd;
-        bytes[1..6].copy_from_slice(&drawn[..5]);
-        Self { ip: bytes.into(), prefix: 64 }
-    }
-}
-
-impl std::fmt::Display for SubnetOfSix {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}/{}", self.ip, self.prefix)
-    }
-}
-
-impl From<SubnetOfSix> for String {
-    fn from(subnet: SubnetOfSix) -> Self {
-        subnet.to_string()
-    }
-}
-
-impl TryFrom<String> for SubnetOfSix {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
-impl std::str::FromStr for SubnetOfSix {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("invalid subnet {text}: an IPv6 network such as fd00:9::/64");
-        let (ip, prefix) = text.split_once('/').ok_or_else(wrong)?;
-        let (ip, prefix): (Ipv6Addr, u8) = (ip.parse().map_err(|_| wrong())?, prefix.parse().map_err(|_| wrong())?);
-        if !(16..=126).contains(&prefix) {
-            return Err(format!("invalid subnet {text}: from /16 to /126"));
-        }
-        if ip.is_multicast() || ip.is_unicast_link_local() || ip.is_loopback() {
-            return Err(format!("invalid subnet {text}: these addresses cannot be given to containers"));
-        }
-        let subnet = Self::around(ip, prefix);
-        if subnet.ip == ip { Ok(subnet) } else { Err(format!("invalid subnet {text}: it should be {subnet}")) }
-    }
+/// A network that nobody else is likely to have: 40 bits that are drawn, as RFC 4193 asks for, and the first of its networks.
+pub(super) fn drawn(seed: &str) -> SubnetOfSix {
+    let drawn = Sha256::digest(seed);
+    let mut bytes = [0; 16];
+    bytes[0] = 0xfd;
+    bytes[1..6].copy_from_slice(&drawn[..5]);
+    SubnetOfSix { ip: bytes.into(), prefix: 64 }
 }
 
 /// The addresses of a network.
@@ -111,17 +43,9 @@ pub struct RangeOfSix {
     pub subnet: SubnetOfSix,
     /// The bridge's.
     pub gateway: Ipv6Addr,
-}
-
-impl RangeOfSix {
-    /// What `--ipv6`, with or without a `--subnet` and a `--gateway`, asks for.
-    pub(super) fn of(subnet: SubnetOfSix, gateway: Option<Ipv6Addr>) -> Result<Self, NetworkError> {
-        let gateway = gateway.unwrap_or_else(|| Ipv6Addr::from(u128::from(subnet.ip) + 1));
-        if !subnet.can_give(gateway) {
-            return Err(NetworkError::Conflict(format!("no matching subnet for gateway {gateway}")));
-        }
-        Ok(Self { subnet, gateway })
-    }
+    /// From where containers get theirs, if not from all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range: Option<SubnetOfSix>,
 }
 
 /// What a container has of it.
@@ -162,9 +86,9 @@ pub(super) fn draw(
         Some(ip) if is_taken(ip) => return Err(NetworkError::Conflict(format!("Address already in use: {ip}"))),
         Some(ip) => ip,
         None => {
-            let first = u128::from(range.subnet.ip);
-            let mut all = (first + 1..).map(Ipv6Addr::from).take_while(|ip| range.subnet.can_give(*ip));
-            all.find(|ip| !is_taken(*ip)).ok_or_else(|| NetworkError::Full { subnet: range.subnet.to_string() })?
+            let part = range.range.unwrap_or(range.subnet);
+            let mut all = part.addresses().filter(|ip| range.subnet.can_give(*ip));
+            all.find(|ip| !is_taken(*ip)).ok_or_else(|| NetworkError::Full { subnet: part.to_string() })?
         }
     };
     Ok(Some(LeaseOfSix { ip, prefix: range.subnet.prefix, gateway: range.gateway }))
@@ -245,22 +169,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_subnet_of_six_is_a_network_and_not_an_address_in_one() {
-        let subnet: SubnetOfSix = "fd00:9::/64".parse().unwrap();
-        assert!(subnet.can_give("fd00:9::1".parse().unwrap()) && subnet.can_give("fd00:9::ffff".parse().unwrap()));
-        for outside in ["fd00:9::", "fd00:9:0:1::1", "::1"] {
-            assert!(!subnet.can_give(outside.parse().unwrap()), "{outside}");
-        }
-        let told = "fd00:9::7/64".parse::<SubnetOfSix>().unwrap_err();
-        assert_eq!(told, "invalid subnet fd00:9::7/64: it should be fd00:9::/64");
-        for bad in ["", "fd00:9::", "fd00::/8", "fd00::/127", "fe80::/64", "ff02::/16", "10.0.0.0/24", "::/129"] {
-            assert!(bad.parse::<SubnetOfSix>().is_err(), "{bad:?}");
-        }
-    }
-
-    #[test]
     fn what_is_drawn_is_private_and_differs() {
-        let (one, other) = (SubnetOfSix::drawn("a"), SubnetOfSix::drawn("b"));
+        let (one, other) = (drawn("a"), drawn("b"));
         assert!(one != other && one.ip.is_unique_local() && other.to_string().ends_with("::/64"), "{one} {other}");
         assert!(one.to_string().parse() == Ok(one) && !one.meets(other));
     }

@@ -3,6 +3,7 @@
 use super::lab::{Lab, seen_by};
 use crate::support::{HostState, Learner, Output, is_root, require};
 use explore::kernel::netns;
+use nix::fcntl::FlockArg;
 use std::io::ErrorKind;
 use std::net::Ipv4Addr;
 use std::os::fd::OwnedFd;
@@ -121,6 +122,61 @@ fn an_address_can_be_chosen_where_the_subnet_was() {
 }
 
 #[test]
+fn addresses_come_from_the_part_of_the_subnet_that_was_chosen_for_them() {
+    require!("stages::network::part", is_root(), ROOT);
+    let learner = Learner::new();
+    explore(&learner, "pull -q demo").status(0);
+    explore(&learner, "network create --subnet 10.76.0.0/24 --ip-range 10.76.0.128/25 part").status(0);
+    let config = |name: &str| explore(&learner, &format!("network inspect {name}")).json()[0]["IPAM"]["Config"].clone();
+    // The bridge takes the first of them, as docker's does.
+    let expected =
+        serde_json::json!([{ "Subnet": "10.76.0.0/24", "IPRange": "10.76.0.128/25", "Gateway": "10.76.0.128" }]);
+    assert_eq!(config("part"), expected);
+    assert_eq!(start(&learner, "one", "--network part").1, [Ipv4Addr::new(10, 76, 0, 129)]);
+    assert_eq!(start(&learner, "two", "--network part --ip 10.76.0.5").1, [Ipv4Addr::new(10, 76, 0, 5)]);
+    // From a gateway of its own, too; and a part that is used up gives nothing, however much is beside it.
+    explore(&learner, "network create --subnet 10.75.0.0/24 --gateway 10.75.0.1 --ip-range 10.75.0.252/31 few")
+        .status(0);
+    assert_eq!(start(&learner, "three", "--network few").1, [Ipv4Addr::new(10, 75, 0, 252)]);
+    assert_eq!(start(&learner, "four", "--network few").1, [Ipv4Addr::new(10, 75, 0, 253)]);
+    explore(&learner, "run --rm --network few demo true").fails(125, "10.75.0.252/31");
+    let six = "--ipv6 --subnet fd00:76::/64 --ip-range fd00:76::100/120 --subnet 10.74.0.0/24 --ip-range 10.74.0.64/26";
+    explore(&learner, &format!("network create {six} both")).status(0);
+    assert_eq!(config("both")[1]["Gateway"], "fd00:76::100");
+    let (_, ip) = start(&learner, "five", "--network both");
+    assert_eq!(ip, [Ipv4Addr::new(10, 74, 0, 65)]);
+    explore(&learner, "exec five ip -6 addr show dev eth0").status(0).stdout_has("fd00:76::101/64");
+}
+
+/// As a supervisor does that notes how its container has ended: it reads the record, and writes it again.
+#[test]
+fn who_connects_a_container_waits_for_whoever_writes_its_record() {
+    require!("stages::network::record", is_root(), ROOT);
+    let learner = Learner::new();
+    explore(&learner, "pull -q demo").status(0);
+    explore(&learner, "network create net").status(0);
+    let id = explore(&learner, "create --name box demo true").status(0).out;
+    let folder = learner.state().join("data/containers").join(id.trim());
+    let hold = || nix::fcntl::Flock::lock(std::fs::File::open(&folder).unwrap(), FlockArg::LockExclusive).unwrap();
+    let read = || -> serde_json::Value {
+        serde_json::from_slice(&std::fs::read(folder.join("container.json")).unwrap()).unwrap()
+    };
+    for (verb, label, networks) in [("connect", "one", 1), ("disconnect", "two", 0)] {
+        let (held, mut record) = (hold(), read());
+        let other = learner.explore(["network", verb, "net", "box"]).spawn();
+        // One that does not wait has written by then.
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        record["labels"][label] = "kept".into();
+        std::fs::write(folder.join("container.json"), record.to_string()).unwrap();
+        drop(held);
+        other.finish(verb).status(0);
+        let now = read();
+        assert_eq!(now["labels"][label], "kept", "{now}");
+        assert_eq!(now["wish"]["also"].as_array().unwrap().len(), networks, "{verb}: {now}");
+    }
+}
+
+#[test]
 fn what_cannot_be_a_network_is_refused_and_nothing_is_written() {
     require!("stages::network::refused", is_root(), ROOT);
     let learner = Learner::new();
@@ -129,6 +185,20 @@ fn what_cannot_be_a_network_is_refused_and_nothing_is_written() {
         ("network create deep", "network with name deep already exists"),
         ("network create --subnet 10.77.0.128/25 other", "Pool overlaps with other one on this address space"),
         ("network create --subnet 10.78.0.0/24 --gateway 10.79.0.1 other", "no matching subnet for gateway 10.79.0.1"),
+        (
+            "network create --ip-range 10.78.0.128/25 other",
+            "every ip-range or gateway must have a corresponding subnet",
+        ),
+        (
+            "network create --subnet 10.78.0.0/24 --ip-range 10.79.0.128/25 other",
+            "no matching subnet for range 10.79.0.128/25",
+        ),
+        (
+            "network create --subnet 10.78.0.0/24 --ip-range 10.78.0.0/16 other",
+            "no matching subnet for range 10.78.0.0/16",
+        ),
+        ("network create --subnet 10.78.0.0/24 --ip-range 10.78.0.7/28 other", "it should be 10.78.0.0/28"),
+        ("network create --subnet 10.78.0.0/24 --ip-range x other", "invalid ip-range x: an IPv4 network such as"),
         ("network create host", "operation is not permitted on predefined host network"),
         ("network create ../x", "is no name for a network"),
         ("network rm bridge", "bridge is a pre-defined network and cannot be removed"),
