@@ -7,7 +7,7 @@ use crate::kernel::netns;
 use crate::stages::create::{self, Container, CreateError, Network};
 use crate::stages::exec::running;
 use crate::stages::network::{self, Also, Connected, Definition, EtcFiles, Lease, Names, NetworkError, Subject};
-use crate::state::{ProcessIdentity, RecordError, Roots};
+use crate::state::{Lock, ProcessIdentity, RecordError, Roots};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -159,6 +159,7 @@ pub fn connect(
     definition: &Definition,
     also: Also,
 ) -> Result<Option<Lease>, ConnectionError> {
+    let (_alone, container) = alone(roots, container)?;
     let (Network::Bridge | Network::Named(_)) = &container.network else {
         let (name, mode) = (container.name.clone(), container.network.to_string());
         return Err(ConnectionError::NoCable { name, mode });
@@ -167,6 +168,16 @@ pub fn connect(
     if is_own || container.wish.also_on(&definition.name).is_some() {
         let text = format!("endpoint with name {} already exists in network {}", container.name, definition.name);
         return Err(NetworkError::Conflict(text).into());
+    }
+    let refused = match definition.driver() {
+        "host" => Some("container cannot be disconnected from host network or connected to host network"),
+        "null" => {
+            Some("container cannot be connected to multiple networks with one of the networks in private (none) mode")
+        }
+        _ => None,
+    };
+    if let Some(text) = refused {
+        return Err(NetworkError::Conflict(text.into()).into());
     }
     if (also.ip.is_some() || also.ip6.is_some()) && !definition.is_own() {
         let text = "user specified IP address is supported on user defined networks only";
@@ -192,6 +203,7 @@ pub fn connect(
 /// # Errors
 /// All of [`ConnectionError`].
 pub fn disconnect(roots: &Roots, container: &Container, definition: &Definition) -> Result<(), ConnectionError> {
+    let (_alone, container) = alone(roots, container)?;
     let is_own = container.network.network() == Some(definition.name.as_str());
     let is_also = container.wish.also_on(&definition.name).is_some();
     match network::leave(roots, &container.id, &definition.name) {
@@ -207,6 +219,14 @@ pub fn disconnect(roots: &Roots, container: &Container, definition: &Definition)
         create::save(roots, &changed)?;
     }
     Ok(())
+}
+
+/// The container as its record is now, and nobody else who writes it: another command, or a supervisor that starts it, or
+/// notes how it has ended.
+fn alone(roots: &Roots, container: &Container) -> Result<(Lock, Container), CreateError> {
+    let path = create::folder(roots, &container.id);
+    let lock = Lock::of_folder(&path).map_err(|source| CreateError::Folder { path, source })?;
+    Ok((lock, create::load(roots, &container.id)?))
 }
 
 /// The namespace of a container that runs, and its supervisor.
