@@ -16,8 +16,15 @@ pub(super) struct Logs {
     /// Go on until it ends
     #[arg(short, long)]
     follow: bool,
-    /// Only so many lines from the end; `all` for all
-    #[arg(short = 'n', long, value_name = "LINES", default_value = "all", hide_default_value = true)]
+    /// Only so many lines from the end; all where it is no such number, as docker has it
+    #[arg(
+        short = 'n',
+        long,
+        value_name = "LINES",
+        default_value = "all",
+        hide_default_value = true,
+        allow_hyphen_values = true
+    )]
     tail: Tail,
     /// Only what was said since then: 10m ago, or 2026-11-24T13:00:00Z
     #[arg(long, value_name = "TIME")]
@@ -37,13 +44,11 @@ pub(super) struct Logs {
 struct Tail(Option<usize>);
 
 impl FromStr for Tail {
-    type Err = String;
+    type Err = std::convert::Infallible;
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        if text == "all" || text.strip_prefix('-').is_some_and(|rest| rest.parse::<u64>().is_ok()) {
-            return Ok(Self(None));
-        }
-        text.parse().map(|lines| Self(Some(lines))).map_err(|_| format!("{text:?} is no number of lines, nor `all`"))
+    /// `all`, a negative number, a word: the daemon takes whatever is no number of lines for all of them.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.parse().ok()))
     }
 }
 

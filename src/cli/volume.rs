@@ -142,6 +142,7 @@ fn ls(quiet: bool, filters: &[String], format: Option<&str>, context: &mut Conte
         }
         shown.extend(fits.then_some(one));
     }
+    shown.sort_by(|one, other| super::columns::by_name(&one.name, &other.name));
     // A wrong filter is one also where there is nothing to look at.
     for filter in filters {
         is_meant(&nothing(), false, filter).map_err(explained)?;

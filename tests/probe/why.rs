@@ -148,7 +148,7 @@ fn it_is_one_sentence_with_help_and_a_lesson() {
 }
 
 #[test]
-fn of_anothers_file_it_is_said_who_may_and_not_how_to_open_it_to_all() {
+fn of_a_file_of_somebody_else_it_is_said_who_may_and_not_how_to_open_it_to_all() {
     require!("why::whose", is_root(), NEEDS);
     let let_in = "; it is root's to let others in";
     for (made, command, because, help) in [
