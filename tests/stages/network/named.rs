@@ -157,12 +157,12 @@ fn who_connects_a_container_waits_for_whoever_writes_its_record() {
     explore(&learner, "network create net").status(0);
     let id = explore(&learner, "create --name box demo true").status(0).out;
     let folder = learner.state().join("data/containers").join(id.trim());
-    let hold = || nix::fcntl::Flock::lock(std::fs::File::open(&folder).unwrap(), FlockArg::LockExclusive).unwrap();
+    let lock = || nix::fcntl::Flock::lock(std::fs::File::open(&folder).unwrap(), FlockArg::LockExclusive).unwrap();
     let read = || -> serde_json::Value {
         serde_json::from_slice(&std::fs::read(folder.join("container.json")).unwrap()).unwrap()
     };
     for (verb, label, networks) in [("connect", "one", 1), ("disconnect", "two", 0)] {
-        let (held, mut record) = (hold(), read());
+        let (held, mut record) = (lock(), read());
         let other = learner.explore(["network", verb, "net", "box"]).spawn();
         // One that does not wait has written by then.
         std::thread::sleep(std::time::Duration::from_millis(500));
