@@ -1,18 +1,20 @@
 //! `explore ps`: which containers there are.
 
 mod filter;
+mod image;
 
 pub(super) use filter::Filter;
 
 use super::format::{self, Format};
 use super::{Context, explained};
 use crate::exit::Exit;
-use crate::image::{self, time};
+use crate::image::time;
 use crate::stages::create::{self, Container, Status};
 use crate::stages::exec::{self, Running};
 use crate::stages::network;
 use crate::state::Roots;
 use filter::Candidate;
+use image::Images;
 use serde_json::{Value, json};
 
 #[derive(Debug, clap::Args)]
@@ -61,7 +63,8 @@ pub(super) fn run(args: &Ps, context: &mut Context) -> anyhow::Result<Exit> {
         context.screen.data(&data)?;
         return Ok(Exit::Ok);
     }
-    let rows: Vec<Value> = all.iter().map(|one| fields(args, &roots, one)).collect();
+    let images = Images::of(&roots, &all);
+    let rows: Vec<Value> = all.iter().map(|one| fields(args, &roots, &images, one)).collect();
     if !format.print(&rows, &COLUMNS, context)? {
         print_usual(args, &rows, context)?;
     }
@@ -122,12 +125,12 @@ fn print_usual(args: &Ps, rows: &[Value], context: &mut Context) -> anyhow::Resu
 }
 
 /// Docker's fields of a container.
-fn fields(args: &Ps, roots: &Roots, one: &Candidate) -> Value {
+fn fields(args: &Ps, roots: &Roots, images: &Images, one: &Candidate) -> Value {
     let (container, running) = (&one.container, one.running.as_ref());
     let labels: Vec<String> = container.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
     json!({
         "ID": shown_id(args, container),
-        "Image": container.image,
+        "Image": images.shown(container, args.no_trunc),
         "Command": command(container, args.no_trunc),
         "CreatedAt": time::rfc3339(container.created).replace('T', " ").replace('Z', " +0000 UTC"),
         "RunningFor": since(container.created),
@@ -148,13 +151,26 @@ fn ports(roots: &Roots, one: &Container, running: Option<&Running>) -> String {
     if running.is_some() { super::port::column(&leases, &one.wish.exposed) } else { String::new() }
 }
 
-/// In quotes, cut to twenty characters, as docker shows it.
+/// As docker shows it: words with a blank between ', cut to twenty characters, and all in the quotes of Go.
 fn command(one: &Container, whole: bool) -> String {
-    let text = one.command.join(" ");
-    if whole || text.chars().count() <= 20 {
-        return format!("\"{text}\"");
+    let (program, words) = one.command.split_first().map_or(("", &[][..]), |(program, words)| (program, words));
+    let quoted = |word: &String| if word.contains(' ') { format!("'{word}'") } else { word.clone() };
+    let text = std::iter::once(program.to_owned()).chain(words.iter().map(quoted)).collect::<Vec<_>>().join(" ");
+    let shown = if whole { text } else { super::columns::cut(&text, 20, true) };
+    format!("\"{}\"", shown.chars().map(escaped).collect::<String>())
+}
+
+/// A line of a list stays one line, whatever a command has in it.
+fn escaped(one: char) -> String {
+    match one {
+        '"' => "\\\"".into(),
+        '\\' => "\\\\".into(),
+        '\n' => "\\n".into(),
+        '\r' => "\\r".into(),
+        '\t' => "\\t".into(),
+        one if one.is_ascii_control() => format!("\\x{:02x}", u32::from(one)),
+        one => one.to_string(),
     }
-    format!("\"{}…\"", text.chars().take(19).collect::<String>())
 }
 
 /// What docker calls its state.
@@ -186,7 +202,7 @@ fn since(then: u64) -> String {
 /// What it has written itself; with its image.
 fn size(roots: &Roots, one: &Container) -> String {
     let own = super::inspect::written(roots, one);
-    let below = image::list(roots).ok().and_then(|all| all.into_iter().find(|image| image.id == one.image_id));
+    let below = crate::image::list(roots).ok().and_then(|all| all.into_iter().find(|image| image.id == one.image_id));
     let all = below.map_or(own, |image| own + image.size);
     format!("{} (virtual {})", create::size(own), create::size(all))
 }

@@ -52,27 +52,14 @@ impl Screen {
         self.line(&text?)
     }
 
-    /// Prints a table as docker does: columns three spaces apart, the header in capitals, nothing cut.
+    /// Prints a table as docker does: the header in capitals, nothing cut.
     ///
     /// # Errors
     /// As [`Screen::print`].
     pub fn table<const N: usize>(&mut self, header: [&str; N], rows: &[[String; N]]) -> io::Result<()> {
-        use unicode_width::UnicodeWidthStr;
-        let widest = |column: usize| {
-            rows.iter().map(|row| row[column].width()).chain([header[column].width()]).max().unwrap_or(0)
-        };
-        let widths: [usize; N] = std::array::from_fn(widest);
-        let mut text = String::new();
-        for row in std::iter::once(header.map(str::to_owned)).chain(rows.iter().cloned()) {
-            let mut line = String::new();
-            for (cell, width) in row.iter().zip(widths) {
-                line.push_str(cell);
-                line.push_str(&" ".repeat(width - cell.width() + 3));
-            }
-            text.push_str(line.trim_end());
-            text.push('\n');
-        }
-        self.print(&text)
+        let header = header.map(str::to_owned).to_vec();
+        let rows: Vec<Vec<String>> = std::iter::once(header).chain(rows.iter().map(|row| row.to_vec())).collect();
+        self.print(&super::columns::table(&rows))
     }
 }
 

@@ -181,3 +181,81 @@ fn docker_tells_of_the_same_changes() {
     assert_eq!(sorted(&ours.out), sorted(&theirs.out));
     assert!(ours.out.contains("A /data\n") && ours.out.contains("A /null\n"), "{}", ours.shown());
 }
+
+/// IDs are drawn, and times pass: what stands in their place is as wide.
+fn without_chance(table: &str) -> String {
+    let word = |part: &str| match part.trim_end() {
+        id if id.len() >= 12 && id.bytes().all(|byte| byte.is_ascii_hexdigit()) => "x".repeat(part.len()),
+        number if !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) => "0".repeat(part.len()),
+        _ => part.to_owned(),
+    };
+    table
+        .split_inclusive([' ', '\n'])
+        .map(|part| format!("{}{}", word(part.trim_end()), &part[part.trim_end().len()..]))
+        .collect()
+}
+
+#[test]
+fn lists_are_dockers_to_the_byte() {
+    require!("stages::docker::lists", is_root() && has_program("dockerd"), "needs root and dockerd(8)");
+    let learner = learner();
+    let docker = Docker::start(&learner);
+    let ours = |words: &[&str]| learner.explore(words).run();
+    let both = |words: &[&str]| (docker.run(words).status(0).out, ours(words).status(0).out);
+    let id = ours(&["images", "-q", "--no-trunc"]).status(0).out.trim().to_owned();
+    assert_eq!(docker.run(&["images", "-q", "--no-trunc"]).out.trim(), id, "one image");
+    // Nobody there yet: the headings alone.
+    for list in [&["ps"][..], &["ps", "-as"], &["volume", "ls"]] {
+        let (theirs, ours) = both(list);
+        assert_eq!(ours, theirs, "{list:?}");
+    }
+    both(&["tag", "demo", "team/tool:1"]);
+    both(&["tag", "demo", "moved:1"]);
+    for (name, image) in [
+        ("plain", "demo"),
+        ("tagged", "demo:latest"),
+        ("whole", id.as_str()),
+        ("short", &id["sha256:".len()..][..12]),
+        ("shorter", &id["sha256:".len()..][..6]),
+        ("tool", "team/tool:1"),
+        ("moved", "moved:1"),
+    ] {
+        both(&["create", "--name", name, image, "sleep", "1000"]);
+    }
+    both(&["run", "--name", "ended", "--network", "none", "demo", "sh", "-c", "echo 1; echo 2; echo 3"]);
+    let odd = ["echo", "a b", "long-enough-to-be-cut", "", "c\"d\\e\tf", "g\nh", "\u{1}", "漢字"];
+    both(&[&["create", "--name", "odd", "demo"][..], &odd].concat());
+    for words in [&["commit", "plain", "moved:1"][..], &["rmi", "-f", "team/tool:1"], &["volume", "create", "data"]] {
+        both(words);
+    }
+    for name in ["v10", "v2", "Beta", "a-volume-with-a-long-name"] {
+        both(&["volume", "create", name]);
+    }
+    for list in [
+        &["ps", "-a"][..],
+        &["ps", "-a", "--no-trunc", "--format", "{{.Image}} {{.Names}} {{.Command}}"],
+        &["volume", "ls"],
+    ] {
+        crate::support::eventually_or(
+            || {
+                let (theirs, ours) = both(list);
+                format!("{list:?}\n{theirs}{ours}")
+            },
+            || {
+                let (theirs, ours) = both(list);
+                without_chance(&ours) == without_chance(&theirs)
+            },
+        );
+    }
+    let (theirs, mine) = both(&["images", "demo"]);
+    assert_eq!(mine, theirs);
+    // Its daemon was told to make no bridge.
+    let (theirs, mine) = both(&["network", "ls"]);
+    let without_bridge: String =
+        mine.lines().filter(|line| !line.contains(" bridge ")).map(|line| format!("{line}\n")).collect();
+    assert_eq!(without_chance(&without_bridge), without_chance(&theirs));
+    for tail in ["2", "+1", "0", "all", "few", "1x", "", "-1", "99999999999999999999"] {
+        let (theirs, ours) = both(&["logs", "--tail", tail, "ended"]);
+        assert_eq!(ours, theirs, "--tail {tail:?}");
+    }
+}
