@@ -6,6 +6,7 @@ mod chapter;
 mod claims;
 mod links;
 mod preprocess;
+mod said;
 mod template;
 #[cfg(test)]
 mod terms;

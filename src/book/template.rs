@@ -1,6 +1,6 @@
 //! The template (gettext POT) that translators begin from: lessons, chapters, and the engine's own words.
 
-use super::claims;
+use super::{claims, said};
 use crate::lesson::library::Library;
 use crate::lesson::messages::{self, Message};
 use crate::lesson::words;
@@ -18,11 +18,12 @@ struct Entry {
     is_format: bool,
 }
 
-/// The template of a library and the chapters of the book in `chapters` (Markdown files; those that are there).
+/// The template of a library, the chapters of the book in `chapters` (Markdown files; those that are there), and what the
+/// program says in its `sources`.
 ///
 /// # Errors
-/// Those of reading the chapters.
-pub fn template(library: &Library, chapters: &Path) -> io::Result<String> {
+/// Those of reading the chapters and the sources.
+pub fn template(library: &Library, chapters: &Path, sources: &Path) -> io::Result<String> {
     let mut entries: Vec<Entry> = Vec::new();
     for page in &library.pages {
         add(&mut entries, &page.file, &page.source, messages::of_page(page));
@@ -38,15 +39,20 @@ pub fn template(library: &Library, chapters: &Path) -> io::Result<String> {
     }
     for (file, table) in [("src/lesson/words.rs", words::ALL), ("src/map/words.rs", map::words::ALL)] {
         for word in table {
-            if let Some(entry) = entries.iter_mut().find(|entry| entry.text == word.english()) {
-                entry.places.push(file.to_owned());
-            } else {
-                let (text, places) = (word.english().to_owned(), vec![file.to_owned()]);
-                entries.push(Entry { text, places, is_format: true });
-            }
+            add_word(&mut entries, file, word.english());
         }
     }
+    for one in said::in_sources(sources)? {
+        add_word(&mut entries, &one.file, &one.text);
+    }
     Ok(po(&entries))
+}
+
+fn add_word(entries: &mut Vec<Entry>, file: &str, text: &str) {
+    match entries.iter_mut().find(|entry| entry.text == text) {
+        Some(entry) => entry.places.push(file.to_owned()),
+        None => entries.push(Entry { text: text.to_owned(), places: vec![file.to_owned()], is_format: true }),
+    }
 }
 
 fn add(entries: &mut Vec<Entry>, file: &str, source: &str, found: Vec<Message>) {
@@ -116,7 +122,7 @@ fn po(entries: &[Entry]) -> String {
 }
 
 fn quoted(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n").replace('\t', "\\t"))
 }
 
 #[cfg(test)]
@@ -134,7 +140,7 @@ mod tests {
     fn every_message_is_in_the_template_once_and_can_be_read_back() {
         use polib::message::MessageView;
         let library = Library::built_in();
-        let text = template(&library, Path::new("/nowhere")).unwrap();
+        let text = template(&library, Path::new("/nowhere"), Path::new("/nowhere")).unwrap();
         let read = polib::po_file::parse_from_reader(text.as_bytes()).unwrap();
         let ids: Vec<&str> = read.messages().map(MessageView::msgid).collect();
         for page in &library.pages {

@@ -32,7 +32,7 @@ pub(super) fn messages_of(po: &str) -> Vec<Message> {
 }
 
 fn template_messages() -> Vec<Message> {
-    messages_of(&template(&Library::built_in(), Path::new("book/src")).unwrap())
+    messages_of(&template(&Library::built_in(), Path::new("book/src"), Path::new("src")).unwrap())
 }
 
 /// Of `lessons/6-exit/commit.md:11` it is `commit`.

@@ -83,7 +83,7 @@ impl Book {
             BookCommand::Record(recordings) => recordings.record(context),
             BookCommand::Verify(recordings) => recordings.verify(context),
             BookCommand::Messages => {
-                let text = book::template(&Library::built_in(), Path::new("book/src"))?;
+                let text = book::template(&Library::built_in(), Path::new("book/src"), Path::new("src"))?;
                 context.screen.print(&text)?;
                 Ok(Exit::Ok)
             }

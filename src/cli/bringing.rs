@@ -91,7 +91,7 @@ impl Bringing {
             found => {
                 // What else is wrong with it is said where it is used.
                 if let Ok(image) = found {
-                    Self::warn(&image)?;
+                    Self::warn(&image, context)?;
                 }
                 return Ok(wanted.to_owned());
             }
@@ -109,7 +109,7 @@ impl Bringing {
             let (name, found) = (image.reference, Platform::of(&image.config));
             return Err(explained(OtherPlatform { name, wanted, found }));
         }
-        Self::warn(&image)?;
+        Self::warn(&image, context)?;
         Ok(image.reference)
     }
 
@@ -119,13 +119,14 @@ impl Bringing {
     }
 
     /// The kernel will refuse its programs, in words that do not say why.
-    fn warn(image: &image::Image) -> std::io::Result<()> {
+    fn warn(image: &image::Image, context: &Context) -> std::io::Result<()> {
         let here = Platform::default();
         if here.is_of(&image.config) {
             return Ok(());
         }
         let its = Platform::of(&image.config);
-        writeln!(std::io::stderr(), "explore: warning: the image is for {its}, and this machine is {here}")
+        let warning = format!("explore: warning: the image is for {its}, and this machine is {here}");
+        writeln!(std::io::stderr(), "{}", context.say(&warning))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{Context, explained};
 use crate::exit::Exit;
+use crate::lesson::catalog::{Catalog, Language};
 use crate::lesson::run as lesson;
 use crate::stages::exit::{self, Cleaned};
 
@@ -25,18 +26,21 @@ pub(super) fn run(args: &Args, context: &mut Context) -> anyhow::Result<Exit> {
     if context.screen.json {
         context.screen.data(&cleaned)?;
     } else {
-        context.screen.line(&sentence(&cleaned))?;
+        let text = sentence(&cleaned, context.catalog());
+        context.screen.line(&text)?;
     }
     Ok(Exit::Ok)
 }
 
-fn sentence(cleaned: &Cleaned) -> String {
+fn sentence(cleaned: &Cleaned, catalog: &Catalog) -> String {
     if *cleaned == Cleaned::default() {
-        return "Nothing was left behind.".to_owned();
+        return catalog.sentence("Nothing was left behind.");
     }
     let mut parts = Vec::new();
-    if cleaned.effects > 0 {
-        parts.push(format!("took back {} left by processes that are gone", count(cleaned.effects, "thing")));
+    match cleaned.effects {
+        0 => {}
+        1 => parts.push("took back 1 thing left by processes that are gone".to_owned()),
+        many => parts.push(format!("took back {many} things left by processes that are gone")),
     }
     if !cleaned.ended.is_empty() {
         parts.push(format!("ended {}", cleaned.ended.join(", ")));
@@ -44,13 +48,12 @@ fn sentence(cleaned: &Cleaned) -> String {
     if !cleaned.removed.is_empty() {
         parts.push(format!("removed {}", cleaned.removed.join(", ")));
     }
+    if catalog.language != Language::English {
+        return parts.iter().map(|part| catalog.sentence(part)).collect::<Vec<_>>().join("；") + "。";
+    }
     let mut text = parts.join("; ");
     if let Some(first) = text.get_mut(..1) {
         first.make_ascii_uppercase();
     }
     text + "."
-}
-
-fn count(number: usize, what: &str) -> String {
-    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }

@@ -27,14 +27,14 @@ pub(super) fn wrap(text: &str, width: usize, indent: usize) -> Vec<String> {
     let lead = text.len() - text.trim_start().len();
     let mut lines = vec![" ".repeat(lead.min(width / 2))];
     let mut is_empty = true;
-    for word in text.split_whitespace() {
+    for (spaced, word) in pieces(text) {
         let used = lines.last().map_or(0, |line| line.width());
-        if !is_empty && used + 1 + word.width() > width {
+        if !is_empty && used + usize::from(spaced) + word.width() > width {
             lines.push(" ".repeat(indent));
             is_empty = true;
         }
         let mut line = lines.pop().unwrap_or_default();
-        if !is_empty {
+        if !is_empty && spaced {
             line.push(' ');
         }
         for one in word.chars() {
@@ -47,6 +47,24 @@ pub(super) fn wrap(text: &str, width: usize, indent: usize) -> Vec<String> {
         is_empty = false;
     }
     lines
+}
+
+/// What is not broken, and whether a space stands before it: words, and between wide characters what UAX #14 keeps together,
+/// so that no Chinese stop begins a line.
+fn pieces(text: &str) -> Vec<(bool, &str)> {
+    let is_wide = |one: Option<char>| one.and_then(UnicodeWidthChar::width) == Some(2);
+    let mut pieces = Vec::new();
+    for word in text.split_whitespace() {
+        let mut start = 0;
+        for (at, _) in unicode_linebreak::linebreaks(word) {
+            let (before, after) = word.split_at(at);
+            if after.is_empty() || is_wide(before.chars().next_back()) || is_wide(after.chars().next()) {
+                pieces.push((start == 0, &word[start..at]));
+                start = at;
+            }
+        }
+    }
+    pieces
 }
 
 /// Columns that a cell takes at least, and those between two: what docker's client asks of Go's `text/tabwriter`.
@@ -116,6 +134,16 @@ mod tests {
         let mut names = ["zeta", "net10", "none", "net2", "alpha", "Beta", "net02", "net", "net2a"];
         names.sort_by(|one, other| by_name(one, other));
         assert_eq!(names, ["Beta", "alpha", "net", "net02", "net2", "net2a", "net10", "none", "zeta"]);
+    }
+
+    #[test]
+    fn no_chinese_stop_begins_a_line_and_no_name_is_broken() {
+        let text = "容器的层挂载在它自己的挂载命名空间里，/proc/self/ns 里的链接说明了这一点（见 `lsns`）。";
+        for width in 20..60 {
+            let lines = wrap(text, width, 2);
+            assert!(lines.iter().all(|line| !line.trim_start().starts_with(['，', '。', '）'])), "{lines:#?}");
+            assert!(lines.iter().any(|line| line.contains("/proc/self/ns")), "{lines:#?}");
+        }
     }
 
     #[test]

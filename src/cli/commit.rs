@@ -43,7 +43,7 @@ pub(super) fn run(args: &Args, context: &mut Context) -> anyhow::Result<Exit> {
         Request { name, author: args.author.clone(), message: args.message.clone(), changes, pause: args.pause };
     let done = commit::commit(&roots, &container, &request).map_err(explained)?;
     for warning in warnings(&container.name, &done) {
-        writeln!(std::io::stderr(), "explore: warning: {warning}")?;
+        writeln!(std::io::stderr(), "{}", context.say(&format!("explore: warning: {warning}")))?;
     }
     if context.screen.json {
         context.screen.data(&serde_json::json!({

@@ -48,6 +48,16 @@ impl Style<'_> {
     fn say(&self, word: Word, values: &[(&str, &str)]) -> String {
         self.catalog.unwrap_or(&Catalog::default()).say(word, values)
     }
+
+    /// Two halves of a sentence with a colon between them.
+    pub fn colon(&self, left: &str, right: &str) -> String {
+        self.catalog.map_or_else(|| format!("{left}: {right}"), |catalog| catalog.colon(left, right))
+    }
+
+    /// A finished sentence in the reader's language.
+    pub fn sentence(&self, english: &str) -> String {
+        self.catalog.map_or_else(|| english.to_owned(), |catalog| catalog.sentence(english))
+    }
 }
 
 /// Whether the locale says UTF-8, by the variables in the order of locale(7).

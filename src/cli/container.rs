@@ -296,7 +296,7 @@ fn bring(
     request.image = bringing.image(roots, &request.image, context)?;
     context.enter(roots)?;
     if let Some(warning) = warning(&request) {
-        writeln!(std::io::stderr(), "explore: warning: {warning}")?;
+        writeln!(std::io::stderr(), "{}", context.say(&format!("explore: warning: {warning}")))?;
     }
     Ok(request)
 }

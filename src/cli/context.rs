@@ -1,9 +1,11 @@
 //! What a command needs besides its own arguments.
 
 use super::{Global, Screen, explained};
+use crate::lesson::catalog::{Catalog, Language};
 use crate::lesson::{self, run::Scope};
 use crate::stages::keeper::{self, Share};
 use crate::state::Roots;
+use std::sync::OnceLock;
 
 /// Flags that hold everywhere, the screen, and the state folders once they are asked for.
 #[derive(Debug)]
@@ -13,13 +15,33 @@ pub struct Context {
     /// Where output goes.
     pub screen: Screen,
     share: Option<(Roots, Share)>,
+    catalog: OnceLock<Catalog>,
 }
 
 impl Context {
     /// The context of one run of the program.
     pub fn new(global: Global) -> Self {
         let screen = Screen::stdout(global.json);
-        Self { global, screen, share: None }
+        Self { global, screen, share: None, catalog: OnceLock::new() }
+    }
+
+    /// The words for what people read. What programs read is always the same.
+    pub fn catalog(&self) -> &Catalog {
+        self.catalog.get_or_init(|| Catalog::of(self.global.language()))
+    }
+
+    /// A finished sentence in the reader's language.
+    pub fn say(&self, english: &str) -> String {
+        self.catalog().sentence(english)
+    }
+
+    /// Prints a finished sentence in the reader's language.
+    ///
+    /// # Errors
+    /// Those of [`Screen::line`].
+    pub fn tell(&mut self, english: &str) -> std::io::Result<()> {
+        let line = self.say(english);
+        self.screen.line(&line)
     }
 
     /// The state folders, made where they are missing.
@@ -78,4 +100,16 @@ impl Context {
             share.leave(&roots);
         }
     }
+}
+
+impl Global {
+    /// The language of errors, hints and all other text: English for a program, and for a language that we do not speak.
+    pub(super) fn language(&self) -> Language {
+        if self.json { Language::English } else { language(self.lang.as_deref()) }
+    }
+}
+
+/// The language that was asked for, or that of the locale.
+pub(super) fn language(asked: Option<&str>) -> Language {
+    Language::choose(asked, |name| std::env::var(name).ok()).unwrap_or_default()
 }

@@ -7,7 +7,7 @@ use super::Context;
 use super::columns::{pad, wrap};
 use super::compare::Style;
 use crate::exit::Exit;
-use crate::probe::need::{self, Answer, Finding};
+use crate::probe::need::{self, Answer, Finding, Who};
 use crate::state::Roots;
 use colored::Colorize;
 use serde::Serialize;
@@ -49,7 +49,8 @@ pub(super) fn run(args: &Args, context: &mut Context) -> anyhow::Result<Exit> {
         let uid = nix::unistd::geteuid().as_raw();
         context.screen.data(&Report { schema: 1, uid, basic_lessons_can_run: able, needs })?;
     } else {
-        let text = render(&needs, able, context.screen.width, Style::of(&context.screen));
+        let style = Style { catalog: Some(context.catalog()), ..Style::of(&context.screen) };
+        let text = render(&needs, able, context.screen.width, style);
         context.screen.print(&text)?;
     }
     Ok(if able { Exit::Ok } else { Exit::Failed })
@@ -62,7 +63,7 @@ fn render(needs: &[Finding], able: bool, width: usize, style: Style<'_>) -> Stri
     } else {
         "The basic lessons cannot run here. The lines with !! say why, and what helps."
     };
-    format!("{lines}\n{}\n", wrap(end, width, 0).join("\n"))
+    format!("{lines}\n{}\n", wrap(&style.sentence(end), width, 0).join("\n"))
 }
 
 /// The mark, the name, what was seen; below it what helps. On a narrow terminal the name has a line for itself.
@@ -73,12 +74,12 @@ fn line(finding: &Finding, width: usize, style: Style<'_>) -> String {
         Answer::Unmet { why, .. } => ("--", why),
     };
     let margin = if width < 60 { 3 } else { 24 };
-    let mut lines = wrap(&format!("{}: {said}", finding.title), width - margin.min(width), 0);
+    let mut lines =
+        wrap(&style.colon(&style.sentence(finding.title), &style.sentence(said)), width - margin.min(width), 0);
     if let Answer::Unmet { fix: Some(fix), who, .. } = &finding.answer {
-        let who = who.map_or_else(String::new, |who| format!(" ({})", who.word()));
         let mut parts = fix.lines();
-        let first = format!("help{who}: {}", parts.next().unwrap_or_default());
-        lines.extend(wrap(&first, width - margin.min(width), 0));
+        let first = helps(parts.next().unwrap_or_default(), *who);
+        lines.extend(wrap(&style.sentence(&first), width - margin.min(width), 0));
         // A file to be written is never wrapped: it is there to be copied.
         lines.extend(parts.map(|part| format!("  {part}")));
     }
@@ -87,6 +88,14 @@ fn line(finding: &Finding, width: usize, style: Style<'_>) -> String {
         text = format!("{text}\n   ");
     }
     text + &lines.join(&format!("\n{}", " ".repeat(margin))) + "\n"
+}
+
+/// What helps, and who can do it.
+pub(super) fn helps(help: &str, who: Option<Who>) -> String {
+    match who.map(Who::word) {
+        Some(who) => format!("help ({who}): {help}"),
+        None => format!("help: {help}"),
+    }
 }
 
 fn coloured(mark: &str, style: Style<'_>) -> String {

@@ -313,7 +313,7 @@ pub(super) fn remove(arguments: &Rmi, context: &mut Context) -> anyhow::Result<E
         match image::remove(&roots, name, arguments.force) {
             Ok(lines) => removed.extend(lines),
             Err(error @ image::ImageError::Unknown { .. }) if arguments.force => {
-                writeln!(std::io::stderr(), "explore: {error}")?;
+                writeln!(std::io::stderr(), "explore: {}", context.say(&error.to_string()))?;
             }
             Err(error) => failed = failed.or(Some(error)),
         }

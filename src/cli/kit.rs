@@ -6,6 +6,7 @@ use super::{Context, explained};
 use crate::exit::Exit;
 use crate::image::{self, ImageError};
 use crate::kit::{self, Made};
+use crate::lesson::catalog::Catalog;
 use crate::stages::create::size;
 use crate::state::Roots;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -58,7 +59,7 @@ impl Kit {
         if context.screen.json {
             context.screen.data(&Report { schema: 1, made })?;
         } else {
-            let text = render(&made, context.screen.width);
+            let text = render(&made, context.screen.width, context.catalog());
             context.screen.print(&text)?;
         }
         Ok(Exit::Ok)
@@ -73,7 +74,7 @@ impl Kit {
         for name in &images[1..] {
             image::find(&roots, name).map_err(explained)?;
         }
-        let mut now = Now::new(context.screen.json);
+        let mut now = Now::new(context.screen.json, Catalog::of(context.global.language()));
         now.does("programs");
         kit.programs(&self.binary).map_err(explained)?;
         now.does("book");
@@ -114,6 +115,7 @@ struct Now {
     bar: Option<ProgressBar>,
     silent: bool,
     last: Instant,
+    catalog: Catalog,
 }
 
 const SILENCE: Duration = Duration::from_secs(1);
@@ -121,12 +123,12 @@ const SILENCE: Duration = Duration::from_secs(1);
 impl Now {
     const PARTS: u64 = 7;
 
-    fn new(silent: bool) -> Self {
+    fn new(silent: bool, catalog: Catalog) -> Self {
         let style =
             ProgressStyle::with_template("{bar:20} {msg:.dim}").unwrap_or_else(|_| ProgressStyle::default_bar());
         let shown = !silent && std::io::stderr().is_terminal();
         let bar = shown.then(|| ProgressBar::new(Self::PARTS).with_style(style));
-        Self { bar, silent, last: Instant::now() }
+        Self { bar, silent, last: Instant::now(), catalog }
     }
 
     fn does(&mut self, what: &str) {
@@ -137,12 +139,12 @@ impl Now {
                 bar.reset();
                 bar.set_position(done);
             }
-            bar.set_message(what.to_owned());
+            bar.set_message(self.catalog.sentence(what));
             bar.inc(1);
             bar.tick();
         } else if !self.silent && (what == "packages" || self.last.elapsed() > SILENCE) {
             self.last = Instant::now();
-            let _ = writeln!(std::io::stderr(), "kit: {what}");
+            let _ = writeln!(std::io::stderr(), "kit: {}", self.catalog.sentence(what));
         }
     }
 
@@ -153,18 +155,20 @@ impl Now {
     }
 }
 
-fn render(made: &Made, width: usize) -> String {
-    let head = format!("{}: {} files, {}", made.folder.display(), made.files, size(made.bytes));
+fn render(made: &Made, width: usize, catalog: &Catalog) -> String {
+    let (folder, files, bytes) = (made.folder.display(), made.files, size(made.bytes));
+    let head = catalog.sentence(&format!("{folder}: {files} files, {bytes}"));
     let mut text = wrap(&head, width, 2).join("\n") + "\n";
     for part in &made.parts {
-        let line = format!("  {} ({}): {}", part.path, size(part.bytes), part.what);
+        let line = format!("  {} ({}): {}", part.path, size(part.bytes), catalog.sentence(&part.what));
         let _ = writeln!(text, "{}", wrap(&line, width, 4).join("\n"));
     }
     if !made.lacking.is_empty() {
-        text += "Not in it:\n";
+        text += &(catalog.sentence("Not in it:") + "\n");
     }
     for lacking in &made.lacking {
-        let line = format!("  {}: {}; what helps: {}", lacking.what, lacking.why, lacking.fix);
+        let (what, why, advice) = (&lacking.what, &lacking.why, &lacking.fix);
+        let line = catalog.sentence(&format!("  {what}: {why}; what helps: {advice}"));
         let _ = writeln!(text, "{}", wrap(&line, width, 4).join("\n"));
     }
     text

@@ -2,6 +2,7 @@
 
 use super::{Context, explained};
 use crate::exit::Exit;
+use crate::lesson::catalog::Catalog;
 use crate::stages::layer::{self, View};
 use crate::stages::{connection, create, network};
 
@@ -56,7 +57,8 @@ pub(super) fn run(args: &Args, context: &mut Context) -> anyhow::Result<Exit> {
             if context.screen.json {
                 context.screen.data(&view)?;
             } else {
-                context.screen.print(&render(&view))?;
+                let text = render(&view, context.catalog());
+                context.screen.print(&text)?;
             }
         }
         Action::Umount { container } => {
@@ -68,17 +70,19 @@ pub(super) fn run(args: &Args, context: &mut Context) -> anyhow::Result<Exit> {
     Ok(Exit::Ok)
 }
 
-fn render(view: &View) -> String {
+fn render(view: &View, catalog: &Catalog) -> String {
     let mut text = format!("upper (rw)  {}\n", view.union.upper.display());
     for layer in &view.union.lower {
         text = format!("{text}lower (ro)  {}\n", layer.display());
     }
     let state = if view.mounted { "mounted here" } else { "not mounted here" };
-    text = format!("{text}union       {}  ({state})\n", view.union.rootfs.display());
-    if view.upper_entries.is_empty() {
-        return text + "The upper is empty: the container has written nothing.\n";
-    }
-    text += "In the upper (C: written, D: deleted from below):\n";
+    text = format!("{text}union       {}  ({})\n", view.union.rootfs.display(), catalog.sentence(state));
+    let says = if view.upper_entries.is_empty() {
+        "The upper is empty: the container has written nothing."
+    } else {
+        "In the upper (C: written, D: deleted from below):"
+    };
+    text = format!("{text}{}\n", catalog.sentence(says));
     for (kind, path) in &view.upper_entries {
         text = format!("{text}{kind} {}\n", path.display());
     }

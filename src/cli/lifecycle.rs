@@ -144,7 +144,7 @@ pub(super) fn rm(args: &Rm, context: &mut Context) -> anyhow::Result<Exit> {
         let container = match create::find(&roots, name) {
             // With -f it is said, and is no failure: that is what was wanted.
             Err(error @ create::CreateError::NoSuchContainer(_)) if args.force => {
-                return Ok(writeln!(std::io::stderr(), "explore: {error}")?);
+                return Ok(writeln!(std::io::stderr(), "explore: {}", context.say(&error.to_string()))?);
             }
             other => other.map_err(explained)?,
         };

@@ -64,6 +64,7 @@ pub use report::{Explained, explained};
 pub use screen::Screen;
 
 use crate::exit::Exit;
+use crate::lesson::catalog::Language;
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -226,17 +227,18 @@ enum Command {
 /// The whole program.
 pub fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
+    let english = |end| report::finish(end, Language::English);
     if let Some(end) = crate::guest::intercept(&arguments) {
-        return report::finish(Ok(end));
+        return english(Ok(end));
     }
     if let Some(end) = applet::run(&arguments) {
-        return report::finish(end);
+        return english(end);
     }
     if let Some(end) = sealed::run(&arguments) {
-        return report::finish(Ok(end));
+        return english(Ok(end));
     }
     if let Some(end) = crate::without::intercept(&arguments) {
-        return report::finish(Ok(if end == 0 { Exit::Ok } else { Exit::Failed }));
+        return english(Ok(if end == 0 { Exit::Ok } else { Exit::Failed }));
     }
     if let Some(end) = oci::intercept(&arguments) {
         return end;
@@ -245,10 +247,12 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return report::usage(&error, &arguments),
     };
-    report::finish(run(cli))
+    let global = cli.global.clone();
+    report::finish(run(cli), global.language())
 }
 
 fn run(cli: Cli) -> anyhow::Result<Exit> {
+    Language::choose(cli.global.lang.as_deref(), |_| None).map_err(explained)?;
     let context = &mut Context::new(cli.global);
     let narrator = narrator::start(&context.global)?;
     let result = dispatch(cli.command, context);

@@ -3,6 +3,7 @@
 
 use super::{Global, explained};
 use crate::kernel::process;
+use crate::lesson::catalog::Catalog;
 use crate::lesson::run::NARRATE_TO;
 use crate::narrate::{self, Heard, Role};
 use crate::stages::narrator::{self, Narrator};
@@ -18,12 +19,14 @@ pub(super) fn start(global: &Global) -> anyhow::Result<Option<Narrator>> {
     if !aloud && kept.is_none() {
         return Ok(None);
     }
+    // The reasons are put into the reader's language by the process that writes them.
+    let catalog = Catalog::of(global.language());
     let only = kept.as_ref().filter(|_| !aloud).map(AsRawFd::as_raw_fd);
     let begun = narrator::start(only, move |heard| {
         if let Some(mut file) = kept.as_ref() {
             file.write_all(format!("{}\n", narrate::json_line(heard)).as_bytes())?;
         }
-        if aloud { tell(heard, json) } else { Ok(()) }
+        if aloud { tell(heard, json, &catalog) } else { Ok(()) }
     });
     Ok(Some(begun.map_err(explained)?))
 }
@@ -34,7 +37,8 @@ fn wanted_in() -> Option<File> {
     File::options().append(true).open(std::env::var_os(NARRATE_TO)?).ok()
 }
 
-fn tell(heard: &Heard, json: bool) -> io::Result<()> {
+fn tell(heard: &Heard, json: bool, catalog: &Catalog) -> io::Result<()> {
+    let heard = &Heard { why: catalog.sentence(&heard.why), ..heard.clone() };
     let line = if json { Some(narrate::json_line(heard)) } else { narrate::text_line(heard) };
     line.map_or(Ok(()), |line| io::stderr().write_all(format!("{line}\n").as_bytes()))
 }

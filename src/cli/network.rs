@@ -156,7 +156,8 @@ fn up(roots: &Roots, container: &Container, context: &mut Context) -> anyhow::Re
         context.screen.data(&json!({"schema": 1, "lease": leases.first(), "others": leases.get(1..)}))?;
     } else {
         for lease in &leases {
-            context.screen.print(&render::lease(lease, context.screen.width))?;
+            let text = render::lease(lease, context.screen.width, context.catalog());
+            context.screen.print(&text)?;
         }
     }
     Ok(Exit::Ok)
@@ -177,7 +178,8 @@ fn show(roots: &Roots, id: &str, context: &mut Context) -> anyhow::Result<Exit> 
     if context.screen.json {
         context.screen.data(&json!({"schema": 1, "container": id, "network": view}))?;
     } else {
-        context.screen.print(&render::view(&view, context.screen.width))?;
+        let text = render::view(&view, context.screen.width, context.catalog());
+        context.screen.print(&text)?;
     }
     Ok(Exit::Ok)
 }

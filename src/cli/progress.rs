@@ -2,8 +2,10 @@
 
 use super::{Context, explained};
 use crate::exit::Exit;
+use crate::lesson::catalog::Catalog;
 use crate::lesson::library::Library;
 use crate::lesson::progress::{Entry, Progress, State, What};
+use crate::lesson::words::RIGHT_OF;
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
@@ -37,7 +39,7 @@ impl ProgressArgs {
         let mut progress = Progress::read(&context.roots()?.data).map_err(explained)?;
         if let Some(path) = progress.put_aside.as_ref().filter(|_| !context.screen.json && !self.csv) {
             let path = path.display();
-            context.screen.line(&format!("the record was damaged: it is now {path}, and a new one is begun"))?;
+            context.tell(&format!("the record was damaged: it is now {path}, and a new one is begun"))?;
         }
         let count = progress.entries.len();
         match self.command {
@@ -49,15 +51,15 @@ impl ProgressArgs {
             None => table(context, &progress)?,
             Some(ProgressCommand::Reset) => {
                 progress.reset().map_err(explained)?;
-                context.screen.line(&format!("{count} entries forgotten"))?;
+                context.tell(&format!("{count} entries forgotten"))?;
             }
             Some(ProgressCommand::Export { file }) => {
                 progress.export(&file).map_err(explained)?;
-                context.screen.line(&format!("{count} entries written to {}", file.display()))?;
+                context.tell(&format!("{count} entries written to {}", file.display()))?;
             }
             Some(ProgressCommand::Import { file }) => {
                 let new = progress.import(&file).map_err(explained)?;
-                context.screen.line(&format!("{new} entries added"))?;
+                context.tell(&format!("{new} entries added"))?;
             }
         }
         Ok(Exit::Ok)
@@ -71,28 +73,30 @@ fn table(context: &mut Context, progress: &Progress) -> anyhow::Result<()> {
         let state = progress.state(&page.id);
         rows.push([
             page.id.clone(),
-            state.word().to_owned(),
-            right_of(progress, &page.id),
+            context.say(state.word()),
+            right_of(progress, &page.id, context.catalog()),
             done_of(progress, &page.id),
         ]);
     }
     if rows.is_empty() {
-        context.screen.line("nothing yet: `explore lesson next` begins")?;
+        context.tell("nothing yet: `explore lesson next` begins")?;
         return Ok(());
     }
-    context.screen.table(["LESSON", "STATE", "PREDICTIONS RIGHT", "EXERCISES DONE"], &rows)?;
+    let header = ["LESSON", "STATE", "PREDICTIONS RIGHT", "EXERCISES DONE"].map(|name| context.say(name));
+    context.screen.table(header.each_ref().map(String::as_str), &rows)?;
     Ok(())
 }
 
 /// `2 of 3`: right predictions of all that were made.
-fn right_of(progress: &Progress, lesson: &str) -> String {
+fn right_of(progress: &Progress, lesson: &str, catalog: &Catalog) -> String {
     let mut right = Vec::new();
     for entry in progress.entries.iter().filter(|entry| entry.lesson == lesson) {
         if let What::Prediction { choice, kernel, .. } = &entry.what {
             right.push(choice == kernel);
         }
     }
-    format!("{} of {}", right.iter().filter(|right| **right).count(), right.len())
+    let (all, right) = (right.len().to_string(), right.iter().filter(|right| **right).count().to_string());
+    catalog.say(RIGHT_OF, &[("right", &right), ("made", &all)])
 }
 
 fn done_of(progress: &Progress, lesson: &str) -> String {

@@ -2,6 +2,8 @@
 
 use crate::error::Explain;
 use crate::exit::Exit;
+use crate::lesson::catalog::{Catalog, Language};
+use crate::lesson::words::HINT;
 use std::ffi::OsString;
 use std::fmt;
 use std::io::Write;
@@ -45,6 +47,9 @@ const LIKE_DOCKER_NETWORK: [&str; 7] = ["create", "ls", "rm", "inspect", "connec
 
 /// The same of its `volume`.
 const LIKE_DOCKER_VOLUME: [&str; 5] = ["create", "ls", "rm", "inspect", "prune"];
+
+/// Between the errors of several containers, which come up as one.
+pub(super) const SEVERAL: &str = "\nexplore: ";
 
 /// An error with its hint and its exit code, as anyhow carries it up to main.
 #[derive(Debug)]
@@ -120,18 +125,15 @@ pub(super) fn engine(error: anyhow::Error) -> anyhow::Error {
     }
 }
 
-/// Prints the error, if there is one, and turns the end into an exit code.
-pub(super) fn finish(result: anyhow::Result<Exit>) -> ExitCode {
+/// Prints the error, if there is one, in the reader's language, and turns the end into an exit code.
+pub(super) fn finish(result: anyhow::Result<Exit>, language: Language) -> ExitCode {
     let exit = result.unwrap_or_else(|error| {
         if is_closed_pipe(&error) {
             return Exit::Signal(libc::SIGPIPE);
         }
         let explained = error.downcast_ref::<Explained>();
-        let mut text = format!("explore: {}\n", chain(&error));
-        if let Some(hint) = explained.and_then(|one| one.hint.as_deref()) {
-            text = format!("{text}hint: {hint}\n");
-        }
-        let _ = std::io::stderr().write_all(text.as_bytes());
+        let hint = explained.and_then(|one| one.hint.as_deref());
+        let _ = std::io::stderr().write_all(told(&links(&error), hint, language).as_bytes());
         explained.map_or(Exit::Failed, |one| one.exit)
     });
     if let Exit::Signal(number) = exit {
@@ -140,17 +142,32 @@ pub(super) fn finish(result: anyhow::Result<Exit>) -> ExitCode {
     exit.into()
 }
 
+/// What is printed of an error: its links, each put into the language by itself, and the hint below.
+fn told(links: &[String], hint: Option<&str>, language: Language) -> String {
+    if language == Language::English {
+        let hint = hint.map_or(String::new(), |hint| format!("hint: {hint}\n"));
+        return format!("explore: {}\n{hint}", links.join(": "));
+    }
+    let catalog = Catalog::of(language);
+    // Errors of several containers come as one.
+    let each = |link: &String| link.split(SEVERAL).map(|one| catalog.sentence(one)).collect::<Vec<_>>().join(SEVERAL);
+    let hint = hint.map(|hint| catalog.say(HINT, &[("hint", &catalog.sentence(hint))]) + "\n");
+    format!("explore: {}\n{}", links.iter().map(each).collect::<Vec<_>>().join("："), hint.unwrap_or_default())
+}
+
 /// The error and its causes; a cause that repeats what was said is left out.
 pub(super) fn chain(error: &anyhow::Error) -> String {
-    let mut text = String::new();
+    links(error).join(": ")
+}
+
+fn links(error: &anyhow::Error) -> Vec<String> {
+    let mut links: Vec<String> = Vec::new();
     for part in error.chain().map(ToString::to_string) {
-        if text.is_empty() {
-            text = part;
-        } else if !text.ends_with(&part) {
-            text = format!("{text}: {part}");
+        if !links.join(": ").ends_with(&part) || links.is_empty() {
+            links.push(part);
         }
     }
-    text
+    links
 }
 
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
@@ -165,9 +182,9 @@ pub(super) fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
     let asked = !error.use_stderr();
     let words: Vec<&str> = command_words(arguments).collect();
     if let Some((why, hint)) = super::refused::of(error, &words) {
-        let _ = std::io::stderr().write_all(format!("explore: {why}\nhint: {hint}\n").as_bytes());
+        let _ = std::io::stderr().write_all(told(&[why], Some(hint), language_of(arguments)).as_bytes());
     } else if error.print().is_err() {
-        return finish(Ok(Exit::Signal(libc::SIGPIPE)));
+        return finish(Ok(Exit::Signal(libc::SIGPIPE)), Language::English);
     }
     if asked {
         return Exit::Ok.into();
@@ -185,6 +202,16 @@ pub(super) fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
         (true, false) => Exit::Engine.into(),
         (false, _) => Exit::Usage.into(),
     }
+}
+
+/// The language that a line which clap refused asks for.
+fn language_of(arguments: &[OsString]) -> Language {
+    let mut words = arguments.iter().filter_map(|argument| argument.to_str());
+    let asked = words.by_ref().find_map(|word| match word.strip_prefix("--lang")? {
+        "" => Some(None),
+        joined => joined.strip_prefix('=').map(Some),
+    });
+    super::context::language(asked.and_then(|joined| joined.or_else(|| words.next())))
 }
 
 /// The words of a line that clap refused that are no options, nor the values of those that stand before the command.

@@ -1,13 +1,13 @@
 //! One command for several containers: each is tried, and what failed is told at the end.
 
 use super::Explained;
-use super::report::chain;
+use super::report::{SEVERAL, chain};
 use crate::error::Explain;
 use crate::exit::Exit;
 
 /// Those that failed; more than one.
 #[derive(Debug, thiserror::Error)]
-#[error("{}", told.join("\nexplore: "))]
+#[error("{}", told.join(SEVERAL))]
 struct Several {
     told: Vec<String>,
 }

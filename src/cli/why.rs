@@ -1,10 +1,12 @@
 //! `explore why`: runs a command, and names the layer of the kernel that refused it something.
 
 use super::columns::wrap;
+use super::doctor::helps;
 use super::{Context, explained};
 use crate::error::Explain;
 use crate::exit::Exit;
 use crate::kernel;
+use crate::lesson::catalog::Catalog;
 use crate::probe::why::{self, Findings, Refusal};
 use serde::Serialize;
 use std::ffi::{CString, OsString};
@@ -71,7 +73,7 @@ pub(super) fn run(args: &Args, context: &mut Context) -> anyhow::Result<Exit> {
         let command = args.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
         context.screen.data(&Report { schema: 1, command, findings: &findings })?;
     } else {
-        std::io::stderr().write_all(render(&findings, args.all, context.screen.width).as_bytes())?;
+        std::io::stderr().write_all(render(&findings, args.all, context.screen.width, context.catalog()).as_bytes())?;
     }
     Ok(Exit::Container(findings.code))
 }
@@ -121,17 +123,19 @@ impl Drop for OutputElsewhere {
     }
 }
 
-fn render(findings: &Findings, all: bool, width: usize) -> String {
+fn render(findings: &Findings, all: bool, width: usize, catalog: &Catalog) -> String {
     let mut text = String::new();
     let mut say = |line: &str, indent: usize| {
-        for line in wrap(line, width, indent) {
+        for line in wrap(&catalog.sentence(line), width, indent) {
             text.push_str(&line);
             text.push('\n');
         }
     };
     if let Some(path) = &findings.unseen {
-        let line = "is a set-user-ID program: watched it would get no new rights, so it was let go; root can watch it";
-        say(&format!("why: {path} {line}"), 5);
+        let line = format!(
+            "why: {path} is a set-user-ID program: watched it would get no new rights, so it was let go; root can watch it"
+        );
+        say(&line, 5);
     }
     let others = findings.others.len();
     match &findings.refused {
@@ -141,11 +145,15 @@ fn render(findings: &Findings, all: bool, width: usize) -> String {
     }
     let shown = if all || findings.refused.is_some() { others } else { 0 };
     for other in findings.others.iter().rev().take(shown.min(if all { others } else { 3 })) {
-        say(&format!("also: {} {}: {}", other.program, other.call, other.verdict.layer.name()), 6);
+        let (program, call, layer) = (&other.program, &other.call, other.verdict.layer.name());
+        say(&format!("also: {program} {call}: {layer}"), 6);
     }
     if findings.refused.is_none() && others > 0 && !all {
-        let calls = if others == 1 { "one call was".to_owned() } else { format!("{others} calls were") };
-        say(&format!("why: {calls} refused on the way, and the command went on: --all shows them"), 5);
+        let line = match others {
+            1 => "why: one call was refused on the way, and the command went on: --all shows them".to_owned(),
+            more => format!("why: {more} calls were refused on the way, and the command went on: --all shows them"),
+        };
+        say(&line, 5);
     }
     text
 }
@@ -153,10 +161,10 @@ fn render(findings: &Findings, all: bool, width: usize) -> String {
 fn tell(refused: &Refusal, say: &mut impl FnMut(&str, usize)) {
     let verdict = &refused.verdict;
     say(&format!("why: {} was refused {}", refused.program, refused.call), 5);
-    say(&format!("said no: {}: {}", verdict.layer.name(), verdict.because), 5);
+    let (layer, because) = (verdict.layer.name(), &verdict.because);
+    say(&format!("said no: {layer}: {because}"), 5);
     if let Some(help) = &verdict.help {
-        let who = verdict.who.map_or_else(String::new, |who| format!(" ({})", who.word()));
-        say(&format!("help{who}: {help}"), 5);
+        say(&helps(help, verdict.who), 5);
     }
     if let Some(lesson) = verdict.lesson {
         say(&format!("lesson: explore lesson {lesson}"), 5);

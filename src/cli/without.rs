@@ -5,6 +5,7 @@ use super::compare::Style;
 use super::{Context, explained};
 use crate::exit::Exit;
 use crate::image;
+use crate::lesson::catalog::Catalog;
 use crate::without::{self, Comparison, Laboratory, Matrix, Mechanism, Row, Said};
 use colored::Colorize;
 use std::fmt::Write;
@@ -37,7 +38,9 @@ pub(super) fn run(args: &Args, context: &mut Context) -> anyhow::Result<Exit> {
     if context.screen.json {
         context.screen.data(&comparison)?;
     } else {
-        let text = render(&comparison, args.all, context.screen.width, context.screen.terminal);
+        let comparison = Comparison { facts: said_in(context.catalog(), comparison.facts), ..comparison };
+        let style = Style { catalog: Some(context.catalog()), ..Style::of(&context.screen) };
+        let text = render(&comparison, args.all, context.screen.width, style);
         context.screen.print(&text)?;
     }
     Ok(Exit::Ok)
@@ -56,26 +59,38 @@ pub(super) fn laboratory(image: &str, command: &[String], context: &mut Context)
     Ok(Laboratory { roots, image: image.to_owned(), command: command.to_vec() })
 }
 
-fn render(comparison: &Comparison, all: bool, width: usize, colour: bool) -> String {
+/// The facts in the reader's language.
+fn said_in(catalog: &Catalog, facts: Vec<Row>) -> Vec<Row> {
+    let say = |text: &str| catalog.sentence(text);
+    facts
+        .into_iter()
+        .map(|row| Row { title: say(&row.title), whole: say(&row.whole), without: say(&row.without), ..row })
+        .collect()
+}
+
+fn render(comparison: &Comparison, all: bool, width: usize, style: Style<'_>) -> String {
     let changed = comparison.facts.iter().filter(|row| row.changed).count();
     let same = comparison.facts.len() - changed;
     let head = format!("The same container, whole and without {}:", comparison.missing.title());
-    let mut text = wrap(&head, width, 0).join("\n") + "\n\n";
+    let mut text = wrap(&style.sentence(&head), width, 0).join("\n") + "\n\n";
     let shown: Vec<&Row> = comparison.facts.iter().filter(|row| all || row.changed).collect();
-    text += &table(&shown, width, colour);
+    text += &table(&shown, width, style);
     if !all {
-        let rest = format!("{} changed, {} the same (--all lists them).", counted(changed), same);
-        let _ = write!(text, "\n{}\n", wrap(&rest, width, 0).join("\n"));
+        let _ = write!(text, "\n{}\n", wrap(&style.sentence(&counted(changed, same)), width, 0).join("\n"));
     }
     if let Some([whole, without]) = &comparison.said {
-        text += &said("whole", whole);
-        text += &said(&format!("without {}", comparison.missing.word()), without);
+        text += &said("whole", whole, style);
+        text += &said(&format!("without {}", comparison.missing.word()), without, style);
     }
     text
 }
 
-fn counted(facts: usize) -> String {
-    if facts == 1 { "1 fact has".into() } else { format!("{facts} facts have") }
+fn counted(changed: usize, same: usize) -> String {
+    if changed == 1 {
+        format!("1 fact has changed, {same} the same (--all lists them).")
+    } else {
+        format!("{changed} facts have changed, {same} the same (--all lists them).")
+    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -97,18 +112,25 @@ pub(super) fn matrix(args: &MatrixArgs, context: &mut Context) -> anyhow::Result
     if context.screen.json {
         context.screen.data(&matrix)?;
     } else if args.svg {
-        context.screen.print(&without::draw(&matrix))?;
+        let picture = without::draw(&said_matrix(matrix, context.catalog()), context.catalog());
+        context.screen.print(&picture)?;
     } else {
-        let style = Style::of(&context.screen);
+        let matrix = said_matrix(matrix, context.catalog());
+        let style = Style { catalog: Some(context.catalog()), ..Style::of(&context.screen) };
         let mut text = String::new();
         if context.screen.width >= GRID {
             text += &grid(&matrix, style);
             text.push('\n');
         }
-        text += &list(&matrix, context.screen.width);
+        text += &list(&matrix, context.screen.width, style);
         context.screen.print(&text)?;
     }
     Ok(Exit::Ok)
+}
+
+fn said_matrix(matrix: Matrix, catalog: &Catalog) -> Matrix {
+    let column = |one: Comparison| Comparison { facts: said_in(catalog, one.facts), ..one };
+    Matrix { columns: matrix.columns.into_iter().map(column).collect(), ..matrix }
 }
 
 /// Columns that the grid takes.
@@ -117,9 +139,10 @@ const GRID: usize = 76;
 /// A row for each fact, a column for each mechanism, by numbers that the list explains.
 fn grid(matrix: &Matrix, style: Style) -> String {
     let facts = matrix.facts();
-    let names = facts.iter().map(|(_, title)| title.width()).max().unwrap_or(0) + 2;
+    let corner = style.sentence("what changes without …");
+    let names = facts.iter().map(|(_, title)| title.width()).chain([corner.width()]).max().unwrap_or(0) + 2;
     let numbers: String = (1..=Mechanism::ALL.len()).map(|number| format!("{number:>3}")).collect();
-    let mut text = format!("{}{numbers}\n", pad("what changes without …", names));
+    let mut text = format!("{}{numbers}\n", pad(&corner, names));
     for (code, title) in facts {
         let sign = |mechanism| match matrix.cell(code, mechanism) {
             Some(row) if row.changed => {
@@ -145,10 +168,11 @@ fn grid(matrix: &Matrix, style: Style) -> String {
 }
 
 /// Each mechanism, and what its facts become without it.
-fn list(matrix: &Matrix, width: usize) -> String {
+fn list(matrix: &Matrix, width: usize, style: Style<'_>) -> String {
     let mut text = String::new();
     for (number, mechanism) in Mechanism::ALL.into_iter().enumerate() {
-        let head = format!("{:>2} {}, without {}:", number + 1, mechanism.word(), mechanism.title());
+        let (word, title) = (mechanism.word(), mechanism.title());
+        let head = format!("{:>2} {}", number + 1, style.sentence(&format!("{word}, without {title}:")));
         text += &(wrap(&head, width, 3).join("\n") + "\n");
         let changed = matrix.columns.iter().find(|one| one.missing == mechanism);
         for row in changed.into_iter().flat_map(|one| &one.facts).filter(|row| row.changed) {
@@ -156,24 +180,26 @@ fn list(matrix: &Matrix, width: usize) -> String {
             text += &(wrap(&line, width, 5).join("\n") + "\n");
         }
         for one in matrix.left_out.iter().filter(|one| one.mechanism == mechanism) {
-            text += &(wrap(&format!("   ? {}", one.why), width, 5).join("\n") + "\n");
+            text += &(wrap(&format!("   ? {}", style.sentence(&one.why)), width, 5).join("\n") + "\n");
         }
     }
     text
 }
 
 /// Three columns where they fit; a fact and below it both values where they do not.
-fn table(rows: &[&Row], width: usize, colour: bool) -> String {
+fn table(rows: &[&Row], width: usize, style: Style<'_>) -> String {
+    let [fact, whole, without] = ["fact", "whole", "without it"].map(|name| style.sentence(name));
     let widest = |get: fn(&Row) -> &String| rows.iter().map(|row| get(row).width()).max().unwrap_or(0);
-    let (first, second) = (widest(|row| &row.title).max(4), widest(|row| &row.whole).max(5));
+    let (first, second) = (widest(|row| &row.title).max(fact.width()), widest(|row| &row.whole).max(whole.width()));
     let fits = 2 + first + 2 + second + 2 + widest(|row| &row.without) <= width;
     let mut text = String::new();
     if fits {
-        let _ = writeln!(text, "  {}{}without it", pad("fact", first + 2), pad("whole", second + 2));
+        let _ = writeln!(text, "  {}{}{without}", pad(&fact, first + 2), pad(&whole, second + 2));
     }
     for row in rows {
         let sign = if row.changed { "! " } else { "= " };
-        let mark = |value: &str| if row.changed && colour { value.yellow().to_string() } else { value.to_owned() };
+        let mark =
+            |value: &str| if row.changed && style.colour { value.yellow().to_string() } else { value.to_owned() };
         if fits {
             let _ = writeln!(
                 text,
@@ -185,7 +211,7 @@ fn table(rows: &[&Row], width: usize, colour: bool) -> String {
             continue;
         }
         text += &wrap(&format!("{sign}{}", row.title), width, 2).join("\n");
-        for (name, value) in [("whole", &row.whole), ("without it", &row.without)] {
+        for (name, value) in [(&whole, &row.whole), (&without, &row.without)] {
             let _ = write!(text, "\n{}", wrap(&format!("    {name}: {value}"), width, 6).join("\n"));
         }
         text += "\n";
@@ -193,8 +219,9 @@ fn table(rows: &[&Row], width: usize, colour: bool) -> String {
     text
 }
 
-fn said(which: &str, said: &Said) -> String {
+fn said(which: &str, said: &Said, style: Style<'_>) -> String {
     let output = said.output.trim_end_matches('\n');
     let lines: String = output.lines().map(|line| format!("  {line}\n")).collect();
-    format!("\n{which}, exit code {}:\n{lines}", said.status)
+    let head = style.sentence(&format!("{which}, exit code {}:", said.status));
+    format!("\n{head}\n{lines}")
 }

@@ -1,9 +1,10 @@
 //! Languages, and the catalogs (gettext PO) that put lessons and messages into them.
 
 use super::page::{Page, parse};
-use super::{messages, words::Word};
+use super::{messages, sentence::Sentences, words::Word};
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::OnceLock;
 
 /// The catalogs that are built in, as build.rs has packed them; the tag names the file in `book/po`.
 const CATALOGS: [(Language, &[u8]); 1] =
@@ -71,14 +72,15 @@ impl Language {
 pub struct Catalog {
     /// The language.
     pub language: Language,
-    known: HashMap<String, String>,
+    pub(super) known: HashMap<String, String>,
+    sentences: OnceLock<Sentences>,
 }
 
 impl Catalog {
     /// The catalog of a language. English has none: every message is its own translation.
     pub fn of(language: Language) -> Self {
         let packed = CATALOGS.iter().find(|(known, _)| *known == language).map(|(_, packed)| *packed);
-        Self { language, known: packed.map(read).unwrap_or_default() }
+        Self { language, known: packed.map(read).unwrap_or_default(), sentences: OnceLock::new() }
     }
 
     /// The translation of a message, where there is one.
@@ -93,6 +95,20 @@ impl Catalog {
             text = text.replace(&format!("{{{name}}}"), value);
         }
         text
+    }
+
+    /// A finished sentence in this language: an error, a hint, a reason. What the catalog does not know stays English.
+    pub fn sentence(&self, english: &str) -> String {
+        if self.known.is_empty() {
+            return english.to_owned();
+        }
+        self.sentences.get_or_init(|| Sentences::of(&self.known)).translate(english, &self.known)
+    }
+
+    /// Two halves of a sentence, with the colon of this language between them.
+    pub fn colon(&self, left: &str, right: &str) -> String {
+        let colon = if self.language == Language::English { ": " } else { "：" };
+        format!("{left}{colon}{right}")
     }
 
     /// The lesson in this language. What a translation has broken stays English.

@@ -15,4 +15,5 @@ pub mod progress;
 pub mod recording;
 mod redact;
 pub mod run;
+mod sentence;
 pub mod words;

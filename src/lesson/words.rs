@@ -183,6 +183,8 @@ words! {
     LEFT = "Left; what the lesson made is gone again.";
     /// Further reading.
     SEE = "Read on: {pages}";
+    /// Of all predictions that were made.
+    RIGHT_OF = "{right} of {made}";
     /// The lesson stays.
     KEPT = "It stays as it is. Enter: {enter}";
     /// The lesson stays.

@@ -121,7 +121,7 @@ impl Timeline {
             let bar = if wide < 12 { String::new() } else { format!("  {bar}") };
             let line = format!("{:>8}  {:<10}  {:<24}{bar}", millis(step.from), step.role, step.name());
             let _ = writeln!(text, "{}", line.trim_end());
-            for line in fold(&step.reason(), width.saturating_sub(22)) {
+            for line in fold(&catalog.sentence(&step.reason()), width.saturating_sub(22)) {
                 let _ = writeln!(text, "{:22}{line}", "");
             }
         }
@@ -160,7 +160,11 @@ impl Timeline {
                 .add(word(&millis(step.from), 70).set("text-anchor", "end"))
                 .add(word(&step.role, 85))
                 .add(word(&step.name(), 170))
-                .add(Group::new().add(Title::new(step.reason())).add(bar.set("width", px(wide)).set("height", 12)));
+                .add(
+                    Group::new()
+                        .add(Title::new(catalog.sentence(&step.reason())))
+                        .add(bar.set("width", px(wide)).set("height", 12)),
+                );
         }
         sheet.add(body).to_string() + "\n"
     }

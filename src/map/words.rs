@@ -1,5 +1,5 @@
-//! What pictures say themselves, for a catalog to translate. Names of files, calls and fields stay as they are, and so do the
-//! reasons of a run's calls: they are told by the stages, in English, wherever somebody listens.
+//! What pictures say themselves, for a catalog to translate. Names of files, calls and fields stay as they are. The
+//! reasons of a run's calls are told by the stages, in English, and put into the reader's language where they are shown.
 
 use crate::lesson::words::{Word, words};
 

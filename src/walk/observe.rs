@@ -90,8 +90,8 @@ fn see_files(roots: &Roots, container: &Container, seen: &mut Observed) {
         .upper_entries
         .iter()
         .map(|(kind, path)| {
-            let word = if *kind == 'D' { "deleted" } else { "written" };
-            format!("upper: {} {word}", path.display())
+            let path = path.display();
+            if *kind == 'D' { format!("upper: {path} deleted") } else { format!("upper: {path} written") }
         })
         .collect();
     if written.is_empty() {

@@ -2,6 +2,7 @@
 //! tooltip of each field, and with every word as text.
 
 use super::{Matrix, Mechanism, Row};
+use crate::lesson::catalog::Catalog;
 use svg::Document;
 use svg::node::element::{Description, Group, Line, Rectangle, Style, Text, Title};
 
@@ -23,8 +24,8 @@ text { fill: #ddd } .paper { fill: #1b1b1b } .grid { stroke: #3a3a3a } .same { f
 }
 ";
 
-/// The picture.
-pub fn draw(matrix: &Matrix) -> String {
+/// The picture; its facts are said as the matrix has them.
+pub fn draw(matrix: &Matrix, catalog: &Catalog) -> String {
     let facts = matrix.facts();
     let (width, height) = (LEFT + CELL * Mechanism::ALL.len() + LEAN + MARGIN, TOP + CELL * facts.len() + MARGIN);
     let mut picture = Document::new()
@@ -32,8 +33,8 @@ pub fn draw(matrix: &Matrix) -> String {
         .set("width", width)
         .set("height", height)
         .set("role", "img")
-        .add(Title::new("What each mechanism of a container buys"))
-        .add(Description::new().add(svg::node::Text::new(description(matrix))))
+        .add(Title::new(catalog.sentence("What each mechanism of a container buys")))
+        .add(Description::new().add(svg::node::Text::new(description(matrix, catalog))))
         .add(Style::new(STYLE))
         .add(Rectangle::new().set("class", "paper").set("width", width).set("height", height));
     for (column, mechanism) in Mechanism::ALL.into_iter().enumerate() {
@@ -48,15 +49,17 @@ pub fn draw(matrix: &Matrix) -> String {
 }
 
 /// The same in words, for whoever does not see it.
-fn description(matrix: &Matrix) -> String {
-    let sentence =
-        |mechanism: Mechanism, changed: Vec<&str>| format!("Without {}: {}.", mechanism.title(), changed.join(", "));
+fn description(matrix: &Matrix, catalog: &Catalog) -> String {
+    let sentence = |mechanism: Mechanism, changed: Vec<&str>| {
+        let (title, facts) = (mechanism.title(), changed.join(", "));
+        catalog.sentence(&format!("Without {title}: {facts}."))
+    };
     let changed = |one: &super::Comparison| -> String {
         let rows = one.facts.iter().filter(|row| row.changed).map(|row| row.title.as_str());
         sentence(one.missing, rows.collect())
     };
     let all: Vec<String> = matrix.columns.iter().map(changed).collect();
-    format!("Which facts change when one thing is taken away. {}", all.join(" "))
+    format!("{} {}", catalog.sentence("Which facts change when one thing is taken away."), all.join(" "))
 }
 
 /// Above its column, slanted.
@@ -125,7 +128,7 @@ mod tests {
 
     #[test]
     fn each_field_is_marked_as_it_was_measured_and_no_value_is_markup() {
-        let text = draw(&matrix());
+        let text = draw(&matrix(), &Catalog::default());
         assert_eq!(text.matches("class=\"changed\"").count(), 2, "{text}");
         assert_eq!(text.matches("class=\"same\"").count(), 2);
         // Twelve mechanisms were not taken away, each in two rows.

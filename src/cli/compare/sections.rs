@@ -31,8 +31,9 @@ fn title(text: &str, style: Style<'_>) -> String {
 
 /// Each reason for which something could not be told, once.
 pub(super) fn reasons<'a>(verdicts: impl Iterator<Item = &'a Verdict>, width: usize, style: Style<'_>) -> String {
-    let reason =
-        |verdict: &Verdict| Some(format!("{}: {}", style.say(words::of_verdict(verdict), &[]), verdict.why()?));
+    let reason = |verdict: &Verdict| {
+        Some(format!("{}: {}", style.say(words::of_verdict(verdict), &[]), style.sentence(verdict.why()?)))
+    };
     let all: BTreeSet<String> = verdicts.filter_map(reason).collect();
     all.iter().map(|reason| note(reason, width)).collect()
 }

@@ -9,6 +9,7 @@ use crate::lesson::library::Library;
 use crate::probe::need::Finding;
 use serde::Serialize;
 use std::io::BufRead;
+use unicode_width::UnicodeWidthStr;
 
 /// When the code is drawn as well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -42,8 +43,10 @@ pub(super) fn tell(needs: &[Finding], drawn: Drawn, context: &mut Context) -> an
     } else {
         let (class, total, live) = (class.word(), library.pages.len(), lessons.live);
         let head = format!("{code}  {class}: {live} of {total} lessons live; ");
-        let room = context.screen.width.saturating_sub(head.len());
-        context.screen.line(&(head + &named(&lacking, room)))?;
+        let head = context.say(&head);
+        let room = context.screen.width.saturating_sub(head.width());
+        let said = head + &context.say(&named(&lacking, room));
+        context.screen.line(&said)?;
         if drawn == Drawn::Always || drawn == Drawn::Auto && qr::is_seen(&context.screen) {
             context.screen.print(&qr::render(&code, Style::of(&context.screen))?)?;
         }
@@ -137,7 +140,8 @@ fn table(rows: &[Row], context: &mut Context) -> anyhow::Result<()> {
         (number > 0).then(|| format!("{number} {}", class.word()))
     };
     let classes: Vec<String> = Class::ALL.into_iter().filter_map(counted).collect();
-    context.screen.line(&format!("\n{} in all: {}", rows.len(), classes.join(", ")))?;
+    let all = context.say(&format!("{} in all: {}", rows.len(), classes.join(", ")));
+    context.screen.line(&format!("\n{all}"))?;
     Ok(())
 }
 

@@ -41,21 +41,21 @@ pub(super) fn list(context: &mut Context, library: &Library) -> anyhow::Result<E
     }
     if let Some(path) = &progress.put_aside {
         let path = path.display();
-        context
-            .screen
-            .line(&format!("the record of your answers was damaged: it is now {path}, and a new one is begun"))?;
+        context.tell(&format!("the record of your answers was damaged: it is now {path}, and a new one is begun"))?;
     }
     let cells: Vec<[String; 6]> = rows
         .iter()
         .map(|row| {
-            let (state, here) = (row.state.word().to_owned(), row.here.word().to_owned());
+            let (state, here) = (catalog.sentence(row.state.word()), catalog.sentence(row.here.word()));
             [row.stage.to_owned(), row.id.clone(), row.minutes.to_string(), state, here, row.title.clone()]
         })
         .collect();
-    context.screen.table(["STAGE", "LESSON", "MIN", "STATE", "HERE", "TITLE"], &cells)?;
+    let header = ["STAGE", "LESSON", "MIN", "STATE", "HERE", "TITLE"].map(|name| catalog.sentence(name));
+    context.screen.table(header.each_ref().map(String::as_str), &cells)?;
     for row in rows.iter().filter(|row| !row.here.missing().is_empty()) {
         for missing in row.here.missing() {
-            context.screen.line(&format!("{}: {}, because {}", row.id, row.here.word(), missing.why))?;
+            let (lesson, here, why) = (&row.id, row.here.word(), &missing.why);
+            context.tell(&format!("{lesson}: {here}, because {why}"))?;
         }
     }
     Ok(Exit::Ok)

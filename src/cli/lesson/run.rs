@@ -37,7 +37,7 @@ pub(in crate::cli) fn language(context: &Context) -> anyhow::Result<Language> {
 pub(super) fn next(context: &mut Context, library: &Library, how: &How) -> anyhow::Result<Exit> {
     let progress = Progress::read(&context.roots()?.data).map_err(explained)?;
     let Some(page) = library.next(|id| progress.state(id) == State::Done) else {
-        context.screen.line("all lessons are done; `explore lesson` lists them")?;
+        context.tell("all lessons are done; `explore lesson` lists them")?;
         return Ok(Exit::Ok);
     };
     lesson(context, page, how)
@@ -83,17 +83,19 @@ fn cannot(context: &mut Context, page: &Page, way: &Way) -> anyhow::Result<Optio
     let refused = matches!(way, Way::No { .. });
     if !context.screen.json {
         for missing in way.missing() {
-            let fix = missing.fix.as_deref().map(|fix| format!("\n  what helps: {fix}")).unwrap_or_default();
-            context.screen.line(&format!("{} cannot run live here: {}{fix}", page.id, missing.why))?;
+            context.tell(&format!("{} cannot run live here: {}", page.id, missing.why))?;
+            if let Some(fix) = &missing.fix {
+                context.tell(&format!("  what helps: {fix}"))?;
+            }
         }
         if let Some(ask) = way.missing().iter().find_map(|missing| missing.ask.as_deref()) {
-            context.screen.line(&format!("  which layer says no: explore why -- {ask}"))?;
+            context.tell(&format!("  which layer says no: explore why -- {ask}"))?;
         }
         if let Some(lesson) = way.missing().iter().filter_map(|missing| missing.lesson).find(|name| *name != page.id) {
-            context.screen.line(&format!("  about that layer: explore lesson {lesson}"))?;
+            context.tell(&format!("  about that layer: explore lesson {lesson}"))?;
         }
         if !way.missing().is_empty() && !crate::guest::init::is_guest() {
-            context.screen.line(&format!("  it can in a virtual machine: explore guest lesson {}", page.id))?;
+            context.tell(&format!("  it can in a virtual machine: explore guest lesson {}", page.id))?;
         }
     } else if refused {
         context.screen.data(&serde_json::json!({ "schema": 1, "lesson": page.id, "here": way }))?;

@@ -1,15 +1,18 @@
 //! The network of a container as text: a word for the part, then what there is.
 
+use crate::cli::columns::pad;
 use crate::kernel::netlink::Link;
+use crate::lesson::catalog::Catalog;
 use crate::stages::network::{Lease, Outside, View};
 use std::fmt::Write;
+use unicode_width::UnicodeWidthStr;
 
 /// Columns of the words on the left.
 const LABEL: usize = 12;
 
 /// What `network up` has given.
-pub(super) fn lease(lease: &Lease, width: usize) -> String {
-    let mut page = Page::of(width);
+pub(super) fn lease(lease: &Lease, width: usize, catalog: &Catalog) -> String {
+    let mut page = Page::of(width, catalog);
     page.row("inside", &format!("{}   {}/{}   {}", lease.interface, lease.ip, lease.prefix, mac(&lease.mac)));
     page.row("", &format!("default via {}", lease.gateway));
     page.row("outside", &format!("{}, a port of {}", lease.host_link, lease.bridge));
@@ -17,8 +20,8 @@ pub(super) fn lease(lease: &Lease, width: usize) -> String {
 }
 
 /// What `network show` sees.
-pub(super) fn view(view: &View, width: usize) -> String {
-    let mut page = Page::of(width);
+pub(super) fn view(view: &View, width: usize, catalog: &Catalog) -> String {
+    let mut page = Page::of(width, catalog);
     let lease = &view.lease;
     if let Some(number) = view.namespace {
         page.row("namespace", &format!("net:[{number}]"));
@@ -80,15 +83,16 @@ fn mac(bytes: &[u8]) -> String {
 }
 
 /// Rows under each other; what does not fit goes on below, indented.
-struct Page {
+struct Page<'a> {
+    catalog: &'a Catalog,
     text: String,
     width: usize,
     label: String,
 }
 
-impl Page {
-    fn of(width: usize) -> Self {
-        Self { text: String::new(), width: width.max(40), label: String::new() }
+impl<'a> Page<'a> {
+    fn of(width: usize, catalog: &'a Catalog) -> Self {
+        Self { catalog, text: String::new(), width: width.max(40), label: String::new() }
     }
 
     fn row(&mut self, label: &str, text: &str) {
@@ -97,10 +101,10 @@ impl Page {
         if !label.is_empty() {
             label.clone_into(&mut self.label);
         }
-        let mut line = format!("{shown:LABEL$}");
+        let mut line = pad(&self.catalog.sentence(shown), LABEL);
         let mut room = self.width - LABEL;
-        for word in text.split(' ') {
-            let length = word.chars().count() + 1;
+        for word in self.catalog.sentence(text).split(' ') {
+            let length = word.width() + 1;
             if room < length && room < self.width - LABEL {
                 let _ = writeln!(self.text, "{}", line.trim_end());
                 line = " ".repeat(LABEL);

@@ -32,9 +32,10 @@ pub(super) fn list(context: &mut Context) -> anyhow::Result<Exit> {
             text.push('\n');
         }
     };
-    say(BUILT, 0);
+    let catalog = context.catalog();
+    say(&catalog.sentence(BUILT), 0);
     for one in &all {
-        say(&format!("{}: {} [{}]", name(one.profile), one.apart, one.source), 2);
+        say(&format!("{}: {} [{}]", name(one.profile), catalog.sentence(one.apart), one.source), 2);
     }
     context.screen.print(&text)?;
     Ok(Exit::Ok)

@@ -94,7 +94,7 @@ pub(super) fn run(words: &[OsString]) -> ExitCode {
         log.error(&error);
         error.downcast_ref::<super::Explained>().map_or(Exit::Failed, super::Explained::exit)
     });
-    report::finish(Ok(exit))
+    report::finish(Ok(exit), crate::lesson::catalog::Language::English)
 }
 
 fn begin(cli: Cli, words: &[OsString], log: &Log) -> anyhow::Result<Exit> {

@@ -83,9 +83,9 @@ pub(super) fn run(args: &Args, context: &mut Context) -> anyhow::Result<Exit> {
 
 impl Walk<'_> {
     fn all(&mut self) -> anyhow::Result<()> {
-        self.print(&render::opening(&self.command, self.context.screen.width))?;
+        self.print(&render::opening(&self.command, self.context.screen.width, self.context.catalog()))?;
         for stage in Stage::ALL {
-            self.print(&render::heading(stage, self.context.screen.width))?;
+            self.print(&render::heading(stage, self.context.screen.width, self.context.catalog()))?;
             if self.stop()? == Next::Quit {
                 return Ok(());
             }
@@ -106,18 +106,17 @@ impl Walk<'_> {
         if !self.live {
             return Ok(Next::On);
         }
-        self.print("[Enter] go on   [q] end the walk ")?;
+        self.print(&self.context.say("[Enter] go on   [q] end the walk "))?;
         let mut line = String::new();
         let length = std::io::stdin().read_line(&mut line)?;
         Ok(if length == 0 || line.trim() == "q" { Next::Quit } else { Next::On })
     }
 
     fn pull(&mut self) -> anyhow::Result<()> {
-        let width = self.context.screen.width;
         let was_here = crate::image::find(&self.roots, &self.command.image).is_ok();
         if !was_here {
             let missing = format!("Unable to find image '{}' locally", self.command.image);
-            self.print(&render::paragraph(&missing, width))?;
+            self.say(&missing)?;
         }
         // Twice where it was not here: both branches of the stage are shown.
         for _ in 0..(2 - usize::from(was_here)) {
@@ -127,7 +126,8 @@ impl Walk<'_> {
             let pulled = pulled?;
             let status = if pulled.already_here { "Image is up to date for" } else { "Downloaded newer image for" };
             let status = format!("Status: {status} {}", pulled.image.reference);
-            self.print(&(render::paragraph(&status, width) + "\n"))?;
+            self.say(&status)?;
+            self.print("\n")?;
         }
         self.context.enter(&self.roots)?;
         self.show(Stage::Pull)
@@ -147,7 +147,8 @@ impl Walk<'_> {
         let claim = Claim { owner: format!("walk/{}", container.id), holder: Some(ProcessIdentity::myself()) };
         self.promise =
             Some(Journal::at(self.roots.journal()).announce(&claim, Effect::Path { path }).map_err(explained)?);
-        self.print(&format!("{}\nIts name is {}.\n\n", container.id, container.name))?;
+        let name = self.context.say(&format!("Its name is {}.", container.name));
+        self.print(&format!("{}\n{name}\n\n", container.id))?;
         self.container = Some(container);
         self.show(Stage::Create)
     }
@@ -156,7 +157,7 @@ impl Walk<'_> {
         let Some(container) = &mut self.container else { return Ok(()) };
         let union = layer::mount_here(&self.roots, container, Some(ProcessIdentity::myself())).map_err(explained)?;
         let width = self.context.screen.width;
-        self.print(&render::union(&union, &self.roots, width))?;
+        self.print(&render::union(&union, &self.roots, width, self.context.catalog()))?;
         self.show(Stage::Layer)
     }
 
@@ -166,7 +167,7 @@ impl Walk<'_> {
         let netns = network::pin(&self.roots, &container.id, holder).map_err(explained)?;
         let made = connection::set_up(&self.roots, container, netns.as_fd(), holder).map_err(explained)?;
         for note in made.leases.iter().flat_map(|lease| &lease.notes) {
-            self.print(&render::paragraph(&format!("Note: {note}"), self.context.screen.width))?;
+            self.say(&format!("Note: {note}"))?;
         }
         self.show(Stage::Network)
     }
@@ -193,9 +194,11 @@ impl Walk<'_> {
         // Without root the user namespace is new as well: it is what gives the right to make the others.
         let helpers = if user::in_user_namespace() { vec![Kind::User] } else { Vec::new() };
         let comparison = probe::compare(&outside, &inside, &subject, &helpers);
-        let text = compare::render(&comparison, self.context.screen.width, compare::Style::of(&self.context.screen));
-        let title = render::paragraph("The same questions, asked out here and in there:", self.context.screen.width);
-        self.print(&format!("{title}\n{text}\n"))
+        let style =
+            compare::Style { catalog: Some(self.context.catalog()), ..compare::Style::of(&self.context.screen) };
+        let text = compare::render(&comparison, self.context.screen.width, style);
+        self.say("The same questions, asked out here and in there:")?;
+        self.print(&format!("\n{text}\n"))
     }
 
     /// Hands over the terminal; or types, where nobody is there to.
@@ -206,7 +209,7 @@ impl Walk<'_> {
         invitation: &str,
     ) -> anyhow::Result<(Vec<(String, String)>, Ended)> {
         if self.live && self.command.interactive {
-            self.print(invitation)?;
+            self.print(&format!("{}\n\n", self.context.say(invitation)))?;
             let terminal = self.command.terminal;
             let wanted = Wanted { input: true, terminal, keys: None, pass_signals: true, output: [true; 2] };
             return match attach::attach(attachment, &wanted)? {
@@ -228,15 +231,14 @@ impl Walk<'_> {
         self.show(Stage::Exit)?;
         let Some(container) = self.container.clone() else { return Ok(()) };
         let container = create::find(&self.roots, &container.id).map_err(explained)?;
-        let width = self.context.screen.width;
-        let kept = "`explore ps -a` would show it for as long as the container is there.";
-        self.print(&render::paragraph(&format!("Exit code {}: {kept}", exit::code(&container)), width))?;
+        let code = exit::code(&container);
+        self.say(&format!("Exit code {code}: `explore ps -a` would show it for as long as the container is there."))?;
         loop {
             if self.live && !self.again()? {
                 return Ok(());
             }
-            let again = "Start it again: the same ID, the same name, the same upper; another PID 1.";
-            self.print(&format!("\n{}", render::paragraph(again, width)))?;
+            self.print("\n")?;
+            self.say("Start it again: the same ID, the same name, the same upper; another PID 1.")?;
             let attachment = exec::start(&self.roots, &container, true, &[]).map_err(explained)?;
             let (said, _) = self.converse(&attachment, &talk::SECOND, render::LOOK)?;
             if let Some(report) = self.reports.last_mut() {
@@ -249,7 +251,7 @@ impl Walk<'_> {
     }
 
     fn again(&mut self) -> anyhow::Result<bool> {
-        self.print("\n[s] start it again and look   [Enter] remove it ")?;
+        self.print(&format!("\n{}", self.context.say("[s] start it again and look   [Enter] remove it ")))?;
         let mut line = String::new();
         std::io::stdin().read_line(&mut line)?;
         Ok(line.trim() == "s")
@@ -273,8 +275,9 @@ impl Walk<'_> {
         self.before = now;
         let none_yet = self.before.inside.is_empty() && inside.is_empty();
         let width = self.context.screen.width;
-        let text = render::changes((&machine, first), (&inside, none_yet), width);
-        self.print(&format!("{text}{}\n", render::paragraph(stage.answer(), width)))?;
+        self.print(&render::changes((&machine, first), (&inside, none_yet), width, self.context.catalog()))?;
+        self.say(stage.answer())?;
+        self.print("\n")?;
         self.reports.push(Report { stage, machine, inside, said: Vec::new(), ended: None });
         Ok(())
     }
@@ -285,9 +288,14 @@ impl Walk<'_> {
                 .screen
                 .data(&serde_json::json!({ "schema": 1, "command": self.command, "stages": self.reports }))?;
         } else {
-            self.print(&render::closing(&self.command.image, self.context.screen.width))?;
+            self.print(&render::closing(&self.command.image, self.context.screen.width, self.context.catalog()))?;
         }
         Ok(Exit::Ok)
+    }
+
+    /// A paragraph in the reader's language.
+    fn say(&mut self, english: &str) -> anyhow::Result<()> {
+        self.print(&render::paragraph(&self.context.say(english), self.context.screen.width))
     }
 
     fn print(&mut self, text: &str) -> anyhow::Result<()> {

@@ -1,28 +1,31 @@
 //! The walk in words and columns.
 
 use crate::cli::columns::{pad, wrap};
+use crate::lesson::catalog::Catalog;
+use crate::map::words::STAGE;
 use crate::stages::layer::Union;
 use crate::state::Roots;
 use crate::walk::{Change, DockerCommand, Sign, Stage};
 use std::fmt::Write;
+use unicode_width::UnicodeWidthStr;
 
 /// Said before the reader gets the container's shell.
 pub(super) const TRY: &str =
-    "You are PID 1's terminal now. Try: hostname, ps -ef, ip a; then: echo me > /mine; then: exit\n\n";
+    "You are PID 1's terminal now. Try: hostname, ps -ef, ip a; then: echo me > /mine; then: exit";
 /// Said before the shell of the second start.
-pub(super) const LOOK: &str = "Look whether it is still there: cat /mine; then: exit\n\n";
+pub(super) const LOOK: &str = "Look whether it is still there: cat /mine; then: exit";
 
 /// Two columns need this much.
 const WIDE: usize = 100;
 
 /// The command line, each word with its stages.
-pub(super) fn opening(command: &DockerCommand, width: usize) -> String {
+pub(super) fn opening(command: &DockerCommand, width: usize, catalog: &Catalog) -> String {
     let words = command.words();
     let line: Vec<&str> = words.iter().map(|(word, _)| word.as_str()).collect();
-    let mut text = format!("$ {}\n\nWhat each word is for:\n", line.join(" "));
+    let mut text = format!("$ {}\n\n{}\n", line.join(" "), catalog.sentence("What each word is for:"));
     let widest = words.iter().map(|(word, _)| word.chars().count()).max().unwrap_or(0);
     for (word, about) in &words {
-        let lines = wrap(about, width.saturating_sub(widest + 4), 0);
+        let lines = wrap(&catalog.sentence(about), width.saturating_sub(widest + 4), 0);
         for (number, line) in lines.iter().enumerate() {
             let label = if number == 0 { word.as_str() } else { "" };
             let _ = writeln!(text, "  {}  {line}", pad(label, widest));
@@ -32,11 +35,13 @@ pub(super) fn opening(command: &DockerCommand, width: usize) -> String {
 }
 
 /// The heading of a stage, what it does, and the question before it.
-pub(super) fn heading(stage: Stage, width: usize) -> String {
-    let title = format!("{} of 6: {}", stage.number(), stage.name());
-    let mut text = format!("\n{title}\n{}\n", "-".repeat(title.len()));
-    text += &paragraph(stage.does(), width);
-    text += &paragraph(&format!("What will change? {}", stage.question()), width);
+pub(super) fn heading(stage: Stage, width: usize, catalog: &Catalog) -> String {
+    let (number, name) = (stage.number().to_string(), catalog.sentence(stage.name()));
+    let title = catalog.say(STAGE, &[("number", &number), ("all", "6"), ("stage", &name)]);
+    let mut text = format!("\n{title}\n{}\n", "-".repeat(title.width()));
+    text += &paragraph(&catalog.sentence(stage.does()), width);
+    let question = catalog.sentence(&format!("What will change? {}", stage.question()));
+    text += &paragraph(&question, width);
     text + "\n"
 }
 
@@ -50,7 +55,11 @@ pub(super) fn changes(
     (machine, first): (&[Change], bool),
     (inside, none_yet): (&[Change], bool),
     width: usize,
+    catalog: &Catalog,
 ) -> String {
+    let lines = |title: &str, changes: &[Change], new: &str, nothing: &str| {
+        lines(&catalog.sentence(title), changes, new, nothing, catalog)
+    };
     let here = lines("On this machine", machine, if first { "=" } else { "+" }, "nothing has changed");
     let nothing = if none_yet { "nothing: it has none yet" } else { "nothing has changed" };
     let there = lines("Inside the container's own namespaces", inside, "+", nothing);
@@ -72,23 +81,23 @@ pub(super) fn changes(
 }
 
 /// `+` came, `-` went: a sign and not only a colour.
-fn lines(title: &str, changes: &[Change], new: &str, nothing: &str) -> Vec<String> {
+fn lines(title: &str, changes: &[Change], new: &str, nothing: &str, catalog: &Catalog) -> Vec<String> {
     let mut lines = vec![title.to_owned()];
     if changes.is_empty() {
-        lines.push(format!("  {nothing}"));
+        lines.push(format!("  {}", catalog.sentence(nothing)));
     }
     for change in changes {
         let sign = match change.sign {
             Sign::New => new,
             Sign::Gone => "-",
         };
-        lines.push(format!("{sign} {}", change.what));
+        lines.push(format!("{sign} {}", catalog.sentence(&change.what)));
     }
     lines
 }
 
 /// The union as it is stacked.
-pub(super) fn union(union: &Union, roots: &Roots, width: usize) -> String {
+pub(super) fn union(union: &Union, roots: &Roots, width: usize, catalog: &Catalog) -> String {
     let short = |path: &std::path::Path| {
         let path = path.strip_prefix(&roots.data).unwrap_or(path);
         let text: Vec<String> = path
@@ -109,7 +118,7 @@ pub(super) fn union(union: &Union, roots: &Roots, width: usize) -> String {
     }));
     let mut text = String::new();
     for (kind, path, about) in rows {
-        let line = format!("{} {}  {about}", pad(kind, 12), pad(&path, 34));
+        let line = format!("{} {}  {}", pad(kind, 12), pad(&path, 34), catalog.sentence(about));
         for line in wrap(&line, width, 14) {
             let _ = writeln!(text, "{line}");
         }
@@ -123,13 +132,13 @@ pub(super) fn said(typed: &str, answer: &str) -> String {
 }
 
 /// The end.
-pub(super) fn closing(image: &str, width: usize) -> String {
+pub(super) fn closing(image: &str, width: usize, catalog: &Catalog) -> String {
     let lines = [
         "The container is removed: its folder, its upper and its name are gone, and so is all that stood in the kernel.",
         &format!("The image stays for the next one; `explore rmi {image}` removes it."),
         "Go on with `explore lesson`: the same stages, with questions that this machine marks.",
     ];
-    lines.iter().fold("\n".to_owned(), |text, line| text + &paragraph(line, width))
+    lines.iter().fold("\n".to_owned(), |text, line| text + &paragraph(&catalog.sentence(line), width))
 }
 
 #[cfg(test)]
@@ -139,8 +148,9 @@ mod tests {
     #[test]
     fn columns_stand_beside_each_other_only_where_they_fit() {
         let change = [Change { sign: Sign::New, what: "a thing".into() }];
-        let narrow = changes((&change, false), (&[], true), 80);
-        let wide = changes((&change, false), (&[], true), 120);
+        let english = Catalog::default();
+        let narrow = changes((&change, false), (&[], true), 80, &english);
+        let wide = changes((&change, false), (&[], true), 120, &english);
         assert!(narrow.lines().all(|line| line.chars().count() <= 80) && !narrow.contains(" | "));
         assert!(wide.lines().all(|line| line.chars().count() <= 120) && wide.contains(" | "));
     }

@@ -267,9 +267,9 @@ pub(super) fn mode(subject: &Subject, place: &Place, wanted: u32) -> Verdict {
         return Verdict::new(Layer::FileMode, because, format!("chmod u+{letter} {}", place.path), Who::You);
     }
     let group = crate::probe::group_name(place.stat.st_gid);
-    let (class, is) = if subject.is_in_group(place.stat.st_gid) { ('g', "in that group") } else { ('o', "neither") };
+    let (class, which) = if subject.is_in_group(place.stat.st_gid) { ('g', "in that group") } else { ('o', "neither") };
     let because = format!(
-        "{}, group {group}: {who} is {is} and may not {verb} it, for {class}+{letter} is missing{acl}",
+        "{}, group {group}: {who} is {which} and may not {verb} it, for {class}+{letter} is missing{acl}",
         place.described()
     );
     Verdict::new(Layer::FileMode, because, who_may(place, wanted, verb, &group), Who::Root)
