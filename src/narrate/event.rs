@@ -195,8 +195,12 @@ impl Write for Field<'_> {
         }
         self.room[self.used..self.used + fits].copy_from_slice(&s.as_bytes()[..fits]);
         let end = self.room.len();
-        self.room[end - 3..].copy_from_slice(b"...");
-        self.room[self.used + fits..end - 3].fill(b'.');
+        let mut mark = (self.used + fits).min(end - 3);
+        // What an earlier piece has written may have to make room for the dots: from the start of a character on.
+        while mark < self.used && self.room[mark] & 0b1100_0000 == 0b1000_0000 {
+            mark -= 1;
+        }
+        self.room[mark..].fill(b'.');
         self.used = end;
         Err(fmt::Error)
     }
@@ -226,6 +230,17 @@ mod tests {
         assert!(heard.args.ends_with("...") && heard.args.starts_with("éé"));
         assert!(!heard.args.contains('\u{fffd}'), "a character was cut in two");
         assert_eq!(heard.why.len(), 264);
+    }
+
+    #[test]
+    fn a_text_that_comes_in_pieces_is_cut_wherever_its_room_ends() {
+        let room = ARGS.len();
+        for left in 0..6 {
+            let (most, rest) = ("é".repeat((room - left) / 2) + &"x".repeat((room - left) % 2), "and more than that");
+            let heard = Heard::decode(&event(format_args!("{most}{rest}"), "").encode(), 1).unwrap();
+            assert!(heard.args.ends_with("...") && heard.args.len() == room, "{left} left: {}", heard.args);
+            assert!(!heard.args.contains('\u{fffd}'), "{left} left: a character was cut in two");
+        }
     }
 
     #[test]
