@@ -82,7 +82,7 @@ fn all_programs_of_the_image_find_their_libraries_inside() {
 #[test]
 fn images_are_listed_as_docker_lists_them() {
     let learner = Learner::new();
-    learner.explore(["images"]).run().status(0).stdout("REPOSITORY   TAG   IMAGE ID   CREATED   SIZE\n");
+    learner.explore(["images"]).run().status(0).stdout("REPOSITORY   TAG       IMAGE ID   CREATED   SIZE\n");
     learner.explore(["pull", "-q", "demo"]).run().status(0);
     let output = learner.explore(["images"]).run().status(0);
     let lines: Vec<&str> = output.out.lines().collect();
