@@ -5,6 +5,7 @@ use super::{Context, explained};
 use crate::book;
 use crate::exit::Exit;
 use crate::lesson::library::Library;
+use crate::lesson::need::way;
 use crate::lesson::page::Page;
 use crate::lesson::recording::{self, Collector, Recording};
 use crate::lesson::run::{self, Outcome, RunError, Setting, Watched};
@@ -162,6 +163,11 @@ impl Recordings {
                 continue;
             }
             let now = scratch.path().join(format!("{}.json", page.id));
+            // A recording may be of a machine that has more than this one: a kernel for a guest, say.
+            if let Some(missing) = way(&page, &context.roots()?).missing().first() {
+                context.screen.line(&format!("not run here {}: {}", page.id, missing.why))?;
+                continue;
+            }
             if let Some(signal) = self.run_and_keep(context, &page, &now, false)? {
                 return Ok(signal);
             }

@@ -44,6 +44,10 @@ fn is_proved(learner: &Learner, id: &str) {
         assert!(output.out.contains(" cannot be written: Permission denied\n"), "{}", output.shown());
         return;
     }
+    // `stages::guest` proves it where there is a kernel.
+    if id == "microvm" && output.out.starts_with(&format!("skipped  {id:<21} replay no ")) {
+        return;
+    }
     let way = if learner.is_root() { "root" } else { "user" };
     assert!(output.out.starts_with(&format!("proved   {id:<21} {way:<6} ")), "{}", output.shown());
     assert!(output.out.contains(&format!(" s ({id})\n")), "{}", output.shown());

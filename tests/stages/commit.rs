@@ -46,7 +46,7 @@ fn nothing_written_is_no_layer_and_without_a_name_there_is_an_id() {
     let id = learner.explore(["commit", "box"]).run().status(0).stderr("").out;
     assert_eq!(image(&learner, &id[7..20]).layers.len(), 2);
     let listed = learner.explore(["images"]).run().status(0);
-    assert!(listed.out.contains(&format!("<none>       <none>   {}", &id[7..19])), "{}", listed.shown());
+    assert!(listed.out.contains(&format!("<none>       <none>    {}", &id[7..19])), "{}", listed.shown());
     learner.explore(["rmi", &id[7..19]]).run().status(0).stdout(&format!("Deleted: {id}"));
 }
 

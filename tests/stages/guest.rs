@@ -96,6 +96,21 @@ fn an_ordinary_user_there_runs_a_container_within_limits_and_has_a_terminal() {
 }
 
 #[test]
+fn the_lesson_of_the_microvm_holds_where_a_kernel_lies_beside_the_program() {
+    require!("stages::guest", kernel().is_some(), "needs qemu-system-x86 and EXPLORE_GUEST_KERNEL");
+    for learner in learners() {
+        let folder = learner.work().join("with-kernel");
+        std::fs::create_dir(&folder).unwrap();
+        let program = folder.join("explore");
+        std::fs::copy(env!("CARGO_BIN_EXE_explore"), &program).unwrap();
+        let copied = [Path::new("-rL"), &kernel().unwrap(), &folder.join("guest")];
+        assert!(std::process::Command::new("cp").args(copied).status().unwrap().success());
+        let words = ["lesson", "check", "--once", "--only", "microvm", "--timeout", "150"];
+        learner.program(program.to_str().unwrap(), words).run().status(0).stdout_has("; 1 proved, 0 failed, 0 skipped");
+    }
+}
+
+#[test]
 fn killed_it_leaves_nothing() {
     require!("stages::guest", kernel().is_some() && is_root(), "needs root, qemu-system-x86 and EXPLORE_GUEST_KERNEL");
     let learner = learners().remove(0);

@@ -178,7 +178,7 @@ fn half_a_processor_is_withheld_in_every_period() {
     assert!(stats[0]["usage"]["memory"].as_u64().unwrap() > 0, "{stats}");
     assert_eq!(stats[0]["usage"]["pids"], 1);
     let table = learner.explore(["stats", "--no-stream"]).run().status(0);
-    assert!(table.out.starts_with("CONTAINER ID   NAME   CPU %"), "{}", table.shown());
+    assert!(table.out.starts_with("CONTAINER ID   NAME      CPU %"), "{}", table.shown());
     learner.explore(["rm", "-f", "box"]).run().status(0);
 }
 

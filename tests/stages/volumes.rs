@@ -125,7 +125,7 @@ fn volume_commands_answer_as_dockers_do() {
     volume(&["create", "data"]).status(0).stdout("data\n");
     volume(&["create", "data"]).status(0).stdout("data\n");
     volume(&["create", "--label", "course=7", "other"]).status(0).stdout("other\n");
-    volume(&["ls"]).status(0).stdout("DRIVER   VOLUME NAME\nlocal    data\nlocal    other\n");
+    volume(&["ls"]).status(0).stdout("DRIVER    VOLUME NAME\nlocal     data\nlocal     other\n");
     volume(&["ls", "-q", "--filter", "label=course=7"]).status(0).stdout("other\n");
     volume(&["ls", "-q", "--filter", "name=at"]).status(0).stdout("data\n");
     let id = background(&learner, "box", "sleep 1000");

@@ -9,7 +9,7 @@
 //! then on, whoever holds it and wherever they stand: a socket belongs to the network namespace that it was made in
 //! (network_namespaces(7)). The supervisor inherits it, and a process beside it, "explore: doors", answers: what root's
 //! packet filter does to headers, it does by reading and writing, as docker-proxy and rootlesskit do. The container
-//! takes our bridge for its client. UDP has no connections: [`datagrams`]. Left out: `-P`, which asks the image for its ports
+//! takes our bridge for its client. UDP has no connections: `datagrams`. Left out: `-P`, which asks the image for its ports
 //! when the command is inside already.
 
 mod datagrams;
