@@ -2,14 +2,13 @@
 //! that is typed in it.
 
 use super::{Global, explained};
-use crate::kernel::process;
 use crate::lesson::catalog::Catalog;
 use crate::lesson::run::NARRATE_TO;
-use crate::narrate::{self, Heard, Role};
+use crate::narrate::{self, Heard};
 use crate::stages::narrator::{self, Narrator};
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsRawFd;
 use std::path::Path;
 
 /// Starts to narrate all that this process and its children do, where somebody wants to know.
@@ -46,26 +45,10 @@ fn tell(heard: &Heard, json: bool, catalog: &Catalog) -> io::Result<()> {
 /// As [`start`], into a file, by a process that nobody waits for: it ends when the last one that tells becomes another
 /// program, and that may be long after this command.
 pub(super) fn append_to(path: &Path) -> anyhow::Result<()> {
-    let file = File::options().create(true).append(true).open(path)?;
-    let (reader, socket) = narrate::socket_pair()?;
-    process::fork(Role::Helper, "to tell what happens without being waited for", || {
-        let _ = nix::unistd::setsid();
-        // Nor must it hold anything that others wait to see closed: a pipe of a container's output.
-        process::close_all_but(&[Some(reader.as_fd().as_raw_fd()), Some(file.as_raw_fd())]);
-        write_lines(&reader, &file)
-    })
-    .map_err(explained)?;
-    narrate::listen_on(socket.as_fd());
-    std::mem::forget(socket);
+    let mut file = File::options().create(true).append(true).open(path)?;
+    let begun = narrator::start(Some(file.as_raw_fd()), move |heard| {
+        narrate::text_line(heard).map_or(Ok(()), |line| file.write_all(format!("{line}\n").as_bytes()))
+    });
+    std::mem::forget(begun.map_err(explained)?);
     Ok(())
-}
-
-fn write_lines(reader: &narrate::Reader, mut file: &File) -> i32 {
-    while let Ok(Some(heard)) = reader.next_event() {
-        let Some(line) = narrate::text_line(&heard) else { continue };
-        if file.write_all(format!("{line}\n").as_bytes()).is_err() {
-            return 1;
-        }
-    }
-    0
 }

@@ -16,6 +16,10 @@ const OURS: [&str; 14] =
 /// How often a value may hold a sentence with a value: a chain of causes is not as long.
 const DEEPEST: usize = 12;
 
+/// A value that is longer, in bytes, is no sentence of ours but a console, say, or a name: it stays as it is. To try each part
+/// of it with each template would take minutes.
+const LONGEST: usize = 400;
+
 /// A text with places for values: one more piece than names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Template {
@@ -146,7 +150,9 @@ impl Search<'_> {
         };
         if depth > 0 {
             self.by_templates(english, depth - 1, &mut offer);
-            self.by_parts(english, depth - 1, &mut offer);
+            if english.len() <= LONGEST {
+                self.by_parts(english, depth - 1, &mut offer);
+            }
         }
         self.found.insert(english.to_owned(), best.clone());
         best
@@ -189,7 +195,7 @@ impl Search<'_> {
     }
 
     fn value(&mut self, name: &str, value: &str, depth: usize) -> Found {
-        if OURS.contains(&name) || value.contains(' ') {
+        if value.len() <= LONGEST && (OURS.contains(&name) || value.contains(' ')) {
             self.best(value, depth)
         } else {
             Found { text: value.to_owned(), covered: 0 }
@@ -242,6 +248,14 @@ mod tests {
         ];
         let said = said(&rows, "/x has mode 0640 and belongs to root: uid 7 may not read it");
         assert_eq!(said, "/x 的权限位是 0640，属于 root：uid 7 不能 read 它");
+    }
+
+    /// It would not end in this life if each part of it were tried.
+    #[test]
+    fn a_console_is_carried_over_as_it_is() {
+        let console = "a: b, c; d ".repeat(2000);
+        let rows = [("cannot boot: {0}", "启动不了：{0}"), ("{0} at {1}", "{1} 处的 {0}")];
+        assert_eq!(said(&rows, &format!("cannot boot: {console}")), format!("启动不了：{console}"));
     }
 
     #[test]

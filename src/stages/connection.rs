@@ -7,7 +7,7 @@ use crate::kernel::netns;
 use crate::stages::create::{self, Container, CreateError, Network};
 use crate::stages::exec::running;
 use crate::stages::network::{self, Also, Connected, Definition, EtcFiles, Lease, Names, NetworkError, Subject};
-use crate::state::{Lock, ProcessIdentity, RecordError, Roots};
+use crate::state::{ProcessIdentity, RecordError, Roots};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -159,7 +159,7 @@ pub fn connect(
     definition: &Definition,
     also: Also,
 ) -> Result<Option<Lease>, ConnectionError> {
-    let (_alone, container) = alone(roots, container)?;
+    let (_alone, container) = create::alone(roots, &container.id)?;
     let (Network::Bridge | Network::Named(_)) = &container.network else {
         let (name, mode) = (container.name.clone(), container.network.to_string());
         return Err(ConnectionError::NoCable { name, mode });
@@ -203,7 +203,7 @@ pub fn connect(
 /// # Errors
 /// All of [`ConnectionError`].
 pub fn disconnect(roots: &Roots, container: &Container, definition: &Definition) -> Result<(), ConnectionError> {
-    let (_alone, container) = alone(roots, container)?;
+    let (_alone, container) = create::alone(roots, &container.id)?;
     let is_own = container.network.network() == Some(definition.name.as_str());
     let is_also = container.wish.also_on(&definition.name).is_some();
     match network::leave(roots, &container.id, &definition.name) {
@@ -219,14 +219,6 @@ pub fn disconnect(roots: &Roots, container: &Container, definition: &Definition)
         create::save(roots, &changed)?;
     }
     Ok(())
-}
-
-/// The container as its record is now, and nobody else who writes it: another command, or a supervisor that starts it, or
-/// notes how it has ended.
-fn alone(roots: &Roots, container: &Container) -> Result<(Lock, Container), CreateError> {
-    let path = create::folder(roots, &container.id);
-    let lock = Lock::of_folder(&path).map_err(|source| CreateError::Folder { path, source })?;
-    Ok((lock, create::load(roots, &container.id)?))
 }
 
 /// The namespace of a container that runs, and its supervisor.

@@ -258,6 +258,8 @@ pub fn mount_here(
     container: &mut Container,
     holder: Option<ProcessIdentity>,
 ) -> Result<Union, LayerError> {
+    let (_alone, now) = create::alone(roots, &container.id)?;
+    *container = now;
     if super::exec::running(roots, &container.id).is_some() {
         return Err(LayerError::Running(container.name.clone()));
     }
@@ -282,6 +284,8 @@ pub fn mount_here(
 /// # Errors
 /// [`LayerError::NotMounted`], [`LayerError::Unmount`], [`LayerError::Record`].
 pub fn unmount_here(roots: &Roots, container: &mut Container) -> Result<(), LayerError> {
+    let (_alone, now) = create::alone(roots, &container.id)?;
+    *container = now;
     let target = create::folder(roots, &container.id).join("rootfs");
     if !is_mounted(&target) {
         return Err(LayerError::NotMounted(container.name.clone()));

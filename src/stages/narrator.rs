@@ -13,8 +13,9 @@ pub struct Narrator {
     socket: OwnedFd,
 }
 
-/// Starts to pass on all that this process and its children do from now on. Where `only` names descriptors, the narrating
-/// process closes all others: a pipe of a container's output, whose end somebody waits for.
+/// Starts to pass on all that this process and its children do from now on. Where `only` names a descriptor, the narrating
+/// process closes all others, such as a pipe of a container's output whose end somebody waits for, and is of no terminal: it
+/// may have to tell for longer than its command runs.
 ///
 /// # Errors
 /// Those of socketpair(2) and fork(2).
@@ -24,7 +25,10 @@ pub fn start(only: Option<i32>, mut pass_on: impl FnMut(&Heard) -> io::Result<()
     let inherited = socket.as_raw_fd();
     let pid = process::fork(Role::Helper, "to tell what happens without being waited for", || {
         match only {
-            Some(kept) => process::close_all_but(&[Some(reader.as_fd().as_raw_fd()), Some(kept)]),
+            Some(kept) => {
+                let _ = nix::unistd::setsid();
+                process::close_all_but(&[Some(reader.as_fd().as_raw_fd()), Some(kept)]);
+            }
             // The reader must not hold the tellers' end, or it would wait for itself for ever.
             None => drop(nix::unistd::close(inherited)),
         }

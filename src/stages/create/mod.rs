@@ -214,16 +214,9 @@ pub fn rename(roots: &Roots, wanted: &str, name: &str) -> Result<(), CreateError
     let name = name.strip_prefix('/').unwrap_or(name);
     names::check(name)?;
     let id = find(roots, wanted)?.id;
-    let lock = roots.containers().join(".lock");
-    let failed = |path: &Path| {
-        let path = path.to_owned();
-        move |source| CreateError::Folder { path, source }
-    };
-    let _names = Lock::wait(&lock).map_err(failed(&lock))?;
-    // Its supervisor, or another command, may be writing the same record.
-    let own = folder(roots, &id);
-    let _own = Lock::of_folder(&own).map_err(failed(&own))?;
-    let mut container = load(roots, &id)?;
+    let path = roots.containers().join(".lock");
+    let _names = Lock::wait(&path).map_err(|source| CreateError::Folder { path, source })?;
+    let (_own, mut container) = alone(roots, &id)?;
     if container.name == name {
         return Err(CreateError::SameName);
     }
@@ -237,12 +230,20 @@ pub fn rename(roots: &Roots, wanted: &str, name: &str) -> Result<(), CreateError
 /// # Errors
 /// [`CreateError::Folder`], [`CreateError::Record`].
 pub fn set_removal(roots: &Roots, id: &str, remove: bool) -> Result<(), CreateError> {
-    let path = folder(roots, id);
-    // Its supervisor may be writing the same record.
-    let _own = Lock::of_folder(&path).map_err(|source| CreateError::Folder { path, source })?;
-    let mut container = load(roots, id)?;
+    let (_own, mut container) = alone(roots, id)?;
     container.remove = remove;
     save(roots, &container)
+}
+
+/// The container as its record is now, and nobody else who writes it: another command, or a supervisor that starts it, or
+/// notes how it has ended. Who changes a record that was read before has lost what came between.
+///
+/// # Errors
+/// [`CreateError::Folder`], [`CreateError::Record`].
+pub fn alone(roots: &Roots, id: &str) -> Result<(Lock, Container), CreateError> {
+    let path = folder(roots, id);
+    let lock = Lock::of_folder(&path).map_err(|source| CreateError::Folder { path, source })?;
+    Ok((lock, load(roots, id)?))
 }
 
 /// Writes the record again, after its state has changed.

@@ -150,7 +150,7 @@ fn addresses_come_from_the_part_of_the_subnet_that_was_chosen_for_them() {
 
 /// As a supervisor does that notes how its container has ended: it reads the record, and writes it again.
 #[test]
-fn who_connects_a_container_waits_for_whoever_writes_its_record() {
+fn who_changes_a_container_waits_for_whoever_writes_its_record() {
     require!("stages::network::record", is_root(), ROOT);
     let learner = Learner::new();
     explore(&learner, "pull -q demo").status(0);
@@ -161,18 +161,26 @@ fn who_connects_a_container_waits_for_whoever_writes_its_record() {
     let read = || -> serde_json::Value {
         serde_json::from_slice(&std::fs::read(folder.join("container.json")).unwrap()).unwrap()
     };
-    for (verb, label, networks) in [("connect", "one", 1), ("disconnect", "two", 0)] {
+    let networks = |record: &serde_json::Value| record["wish"]["also"].as_array().unwrap().len();
+    let is_mounted = |record: &serde_json::Value| usize::from(record["layer_mounted"] == true);
+    let of: [(&str, &dyn Fn(&serde_json::Value) -> usize, usize); 4] = [
+        ("network connect net box", &networks, 1),
+        ("network disconnect net box", &networks, 0),
+        ("layer mount box", &is_mounted, 1),
+        ("layer umount box", &is_mounted, 0),
+    ];
+    for (line, number, expected) in of {
         let (held, mut record) = (lock(), read());
-        let other = learner.explore(["network", verb, "net", "box"]).spawn();
+        let other = learner.explore(line.split(' ')).spawn();
         // One that does not wait has written by then.
         std::thread::sleep(std::time::Duration::from_millis(500));
-        record["labels"][label] = "kept".into();
+        record["labels"][line] = "kept".into();
         std::fs::write(folder.join("container.json"), record.to_string()).unwrap();
         drop(held);
-        other.finish(verb).status(0);
+        other.finish(line).status(0);
         let now = read();
-        assert_eq!(now["labels"][label], "kept", "{now}");
-        assert_eq!(now["wish"]["also"].as_array().unwrap().len(), networks, "{verb}: {now}");
+        assert_eq!(now["labels"][line], "kept", "{line}: {now}");
+        assert_eq!(number(&now), expected, "{line}: {now}");
     }
 }
 
