@@ -161,15 +161,15 @@ fn who_changes_a_container_waits_for_whoever_writes_its_record() {
     let read = || -> serde_json::Value {
         serde_json::from_slice(&std::fs::read(folder.join("container.json")).unwrap()).unwrap()
     };
-    let networks = |record: &serde_json::Value| record["wish"]["also"].as_array().unwrap().len();
-    let is_mounted = |record: &serde_json::Value| usize::from(record["layer_mounted"] == true);
-    let of: [(&str, &dyn Fn(&serde_json::Value) -> usize, usize); 4] = [
-        ("network connect net box", &networks, 1),
-        ("network disconnect net box", &networks, 0),
-        ("layer mount box", &is_mounted, 1),
-        ("layer umount box", &is_mounted, 0),
-    ];
-    for (line, number, expected) in of {
+    let state = |record: &serde_json::Value| {
+        (record["wish"]["also"].as_array().unwrap().len(), record["layer_mounted"].as_bool().unwrap())
+    };
+    for (line, expected) in [
+        ("network connect net box", (1, false)),
+        ("network disconnect net box", (0, false)),
+        ("layer mount box", (0, true)),
+        ("layer umount box", (0, false)),
+    ] {
         let (held, mut record) = (lock(), read());
         let other = learner.explore(line.split(' ')).spawn();
         // One that does not wait has written by then.
@@ -180,7 +180,7 @@ fn who_changes_a_container_waits_for_whoever_writes_its_record() {
         other.finish(line).status(0);
         let now = read();
         assert_eq!(now["labels"][line], "kept", "{line}: {now}");
-        assert_eq!(number(&now), expected, "{line}: {now}");
+        assert_eq!(state(&now), expected, "{line}: {now}");
     }
 }
 
