@@ -46,7 +46,9 @@ fn the_program_that_started_it_can_be_written_where_it_is_not_sealed() {
     let engine = peer.outside.join("canary");
     std::fs::copy("/bin/sleep", &engine).unwrap();
     // Until its memory is gone the file is busy (ETXTBSY): a moment longer than it can be seen.
-    let script = "$OUTSIDE/canary 1000 & mount -t proc proc $ROOT/proc; chroot $ROOT sh -c \"exec 3</proc/$!/exe; \
+    // And before it is the engine, the process is the shell that becomes it.
+    let script = "$OUTSIDE/canary 1000 & mount -t proc proc $ROOT/proc; \
+                  until test $ROOT/proc/$!/exe -ef $OUTSIDE/canary; do sleep 0.01; done; chroot $ROOT sh -c \"exec 3</proc/$!/exe; \
                   kill -9 $!; i=0; until (echo dead >/proc/self/fd/3) 2>/dev/null; do \
                   i=\\$((i+1)); test \\$i -lt 100 || exit 1; sleep 0.1; done\"";
     let told = peer.unguarded(script);
