@@ -5,7 +5,7 @@
 //! cannot be told from the fifth of the command, which comes first. Here a call is named by the process's place in
 //! the family as well: `0` is the command, `0.1` its first child, `0.1.2` that one's second.
 
-use crate::support::{Learner, PATIENCE, Run};
+use crate::support::{Learner, PATIENCE, Run, built};
 use nix::errno::Errno;
 use nix::fcntl::AtFlags;
 use nix::sys::ptrace::{self, Event, Options};
@@ -136,7 +136,7 @@ struct Family<'a> {
 
 impl<'a> Family<'a> {
     fn of(root: Pid, at: Option<(&'a Point, Fault)>, proc: File) -> Self {
-        let program = std::fs::metadata(env!("CARGO_BIN_EXE_explore")).unwrap().ino();
+        let program = std::fs::metadata(built()).unwrap().ino();
         let options = Options::PTRACE_O_TRACESYSGOOD
             | Options::PTRACE_O_TRACEFORK
             | Options::PTRACE_O_TRACEVFORK

@@ -148,11 +148,14 @@ impl Drop for Inner {
     }
 }
 
+/// The program that is tried. It may be another build: what is handed out, for example.
+pub(crate) fn built() -> PathBuf {
+    std::env::var_os("EXPLORE_PROGRAM").unwrap_or_else(|| env!("CARGO_BIN_EXE_explore").into()).into()
+}
+
 /// A user may not be able to reach the folder that we were built in (it may lie below /root): a link, or a copy.
 fn binary_for(uid: Option<u32>, folder: &Path) -> PathBuf {
-    // Another build may be tried in its place: what is handed out, for example.
-    let built = std::env::var_os("EXPLORE_PROGRAM").unwrap_or_else(|| env!("CARGO_BIN_EXE_explore").into());
-    let built = PathBuf::from(built);
+    let built = built();
     if uid.is_none() {
         return built;
     }

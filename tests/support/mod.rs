@@ -50,7 +50,7 @@ mod run;
 mod terminal;
 
 pub(crate) use host_state::{HostState, cgroups_of, pids_in};
-pub(crate) use learner::Learner;
+pub(crate) use learner::{Learner, built};
 pub(crate) use machine::Machine;
 pub(crate) use random::Random;
 pub(crate) use requirement::{has_program, is_root, require, skip};
