@@ -11,6 +11,7 @@ use crate::kernel::netlink::{Change, Socket, VethEnd, Which};
 use crate::kernel::{nft, sysctl};
 use crate::state::{Claim, Effect, Journal, ProcessIdentity, Roots};
 use nix::errno::Errno;
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
@@ -216,7 +217,6 @@ fn draw(
     bridge: &BridgeRecord,
     holder: Option<ProcessIdentity>,
 ) -> Result<(Lease, bool), NetworkError> {
-    let number = held.record.of(subject.id).count();
     let has_way_out = held
         .record
         .of(subject.id)
@@ -237,7 +237,7 @@ fn draw(
     let lease = Lease {
         container: subject.id.to_owned(),
         network: network.name.clone(),
-        interface: format!("{INSIDE}{number}"),
+        interface: lowest_free_name(held.record.of(subject.id)),
         ip,
         prefix: bridge.prefix,
         gateway: bridge.gateway,
@@ -254,6 +254,13 @@ fn draw(
     Ok((lease, !network.internal && !has_way_out))
 }
 
+/// After `network disconnect` there may be an eth1 and no eth0: counting would give a name that is taken.
+fn lowest_free_name<'a>(leases: impl Iterator<Item = &'a Lease>) -> String {
+    let taken: BTreeSet<&str> = leases.map(|lease| lease.interface.as_str()).collect();
+    let mut names = (0..).map(|number| format!("{INSIDE}{number}"));
+    names.find(|name| !taken.contains(name.as_str())).unwrap_or_default()
+}
+
 /// Its name, its aliases, its short ID, its host name: what moby answers to (daemon, buildEndpointDNSNames).
 fn names(subject: Subject<'_>, network: &str) -> Vec<String> {
     let also = subject.wish.also_on(network).map(|also| also.aliases.as_slice()).unwrap_or_default();
@@ -261,7 +268,7 @@ fn names(subject: Subject<'_>, network: &str) -> Vec<String> {
     let mut all = vec![subject.name.to_owned()];
     all.extend(aliases.iter().cloned());
     all.extend([subject.id.chars().take(12).collect(), subject.hostname.to_owned()]);
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     all.retain(|name| !name.is_empty() && seen.insert(name.clone()));
     all
 }

@@ -2,11 +2,12 @@
 
 use super::lab::{Lab, seen_by};
 use crate::support::{HostState, Learner, Output, is_root, require};
+use explore::kernel::netlink::Socket;
 use explore::kernel::netns;
 use nix::fcntl::FlockArg;
 use std::io::ErrorKind;
 use std::net::Ipv4Addr;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 const ROOT: &str = "needs root for a machine of its own";
@@ -64,6 +65,26 @@ fn containers_of_a_named_network_find_each_other_by_name_and_others_do_not() {
     explore(&learner, "rm -f db web far plain").status(0);
     explore(&learner, "network rm back front").status(0).stdout("back\nfront\n");
     before.assert_unchanged_but(&["file"]);
+}
+
+#[test]
+fn a_container_that_has_left_its_first_network_can_be_connected_to_a_third() {
+    require!("stages::network::left", is_root(), ROOT);
+    let learner = Learner::new();
+    explore(&learner, "pull -q demo").status(0);
+    for network in ["one", "two", "three"] {
+        explore(&learner, &format!("network create {network}")).status(0);
+    }
+    let (inside, _) = start(&learner, "box", "--network one");
+    for words in ["connect two", "disconnect one", "connect three"] {
+        explore(&learner, &format!("network {words} box")).status(0).stderr("");
+    }
+    let mut socket = learner.at_machine(|| Socket::open_in(inside.as_fd(), "links inside").unwrap());
+    let links = socket.links("which are there").unwrap();
+    let names: Vec<&str> = links.iter().map(|link| link.name.as_str()).filter(|name| *name != "lo").collect();
+    assert_eq!(names, ["eth1", "eth0"], "the name that became free, and not that of the one that stays");
+    explore(&learner, "rm -f box").status(0);
+    explore(&learner, "network rm one two three").status(0);
 }
 
 #[test]
