@@ -1,5 +1,6 @@
 //! How `run` and `create` come by their image, and the file that is told the container's ID.
 
+use super::pull::Known;
 use super::pulling::{Lines, Shown};
 use super::{Context, explained};
 use crate::error::Explain;
@@ -71,16 +72,18 @@ enum When {
 
 impl Bringing {
     /// The name of an image that is here, once this returns; what has to be fetched is, and it is said so, as docker does.
-    pub(super) fn image(&self, roots: &Roots, wanted: &str, context: &mut Context) -> anyhow::Result<String> {
+    pub(super) fn image(
+        &self,
+        roots: &Roots,
+        wanted: &str,
+        context: &mut Context,
+        known: &mut Known<'_>,
+    ) -> anyhow::Result<String> {
         let silent = context.screen.json || self.quiet;
         if Place::parse(wanted).is_some() {
             // What lies there now is meant, not what lay there when it was brought in last.
-            return self.pull(
-                roots,
-                wanted,
-                context,
-                Lines::new(if silent { Shown::Nothing } else { Shown::BarAlone }),
-            );
+            let lines = Lines::new(if silent { Shown::Nothing } else { Shown::BarAlone });
+            return self.pull(roots, wanted, context, lines, known);
         }
         let told = || Lines::new(if silent { Shown::Nothing } else { Shown::Stderr });
         let lines = match image::find(roots, wanted) {
@@ -92,17 +95,25 @@ impl Bringing {
                 // What else is wrong with it is said where it is used.
                 if let Ok(image) = found {
                     Self::warn(&image, context)?;
+                    known(&image)?;
                 }
                 return Ok(wanted.to_owned());
             }
         };
-        self.pull(roots, wanted, context, lines)?;
+        self.pull(roots, wanted, context, lines, known)?;
         Ok(wanted.to_owned())
     }
 
-    fn pull(&self, roots: &Roots, wanted: &str, context: &mut Context, mut lines: Lines) -> anyhow::Result<String> {
+    fn pull(
+        &self,
+        roots: &Roots,
+        wanted: &str,
+        context: &mut Context,
+        mut lines: Lines,
+        known: &mut Known<'_>,
+    ) -> anyhow::Result<String> {
         let options = Options { platform: self.platform.clone(), ..Options::default() };
-        let pulled = super::pull::pull_with(options, roots, wanted, context, &mut lines);
+        let pulled = super::pull::pull_with(options, roots, wanted, context, &mut lines, known);
         lines.clear();
         let image = pulled?.image;
         if let Some(wanted) = self.platform.clone().filter(|platform| !platform.is_of(&image.config)) {

@@ -3,9 +3,9 @@
 use super::attach::{self, DetachKeys, Joined, Wanted};
 use super::bringing::IdFile;
 use super::program::ProgramFlags;
+use super::pull::Known;
 use super::{Context, explained};
 use crate::exit::Exit;
-use crate::kernel::user;
 use crate::stages::create::{self, Container, Network, Privileges, Request};
 use crate::stages::network::door::{Before, Door};
 use crate::stages::{exec, exit};
@@ -176,8 +176,13 @@ fn run_checked(args: Run, wanted: &Wanted, context: &mut Context) -> anyhow::Res
     let roots = context.roots()?;
     let (bringing, file) = (args.wish.bringing.clone(), IdFile::of(args.wish.cidfile.as_deref())?);
     let request = request(args.wish, !args.detach)?;
-    let doors = Door::open(&request.network, &request.wish, Before::Free).map_err(explained)?;
-    let request = bring(&roots, request, &bringing, context)?;
+    let mut doors = Door::open(&request.network, &request.wish.publish, Before::Nothing).map_err(explained)?;
+    let (network, wish) = (request.network.clone(), request.wish.clone());
+    let request = bring(&roots, request, &bringing, context, &mut |image| {
+        let wish = create::with_exposed(wish.clone(), image).map_err(explained)?;
+        doors.extend(Door::open(&network, &wish.exposed_ports(), Before::Nothing).map_err(explained)?);
+        Ok(())
+    })?;
     let id = create::random_id().map_err(create::CreateError::Random).map_err(explained)?;
     // It begins while we write the container down: both take a while, and most machines have two processors.
     let ahead = exec::ahead(&roots, &id, !args.detach, &doors).map_err(explained)?;
@@ -211,7 +216,7 @@ fn begin(
 
 pub(super) fn start(args: &Start, context: &mut Context) -> anyhow::Result<Exit> {
     let roots = context.roots()?;
-    let doors = doors(&roots, &args.containers, Before::Free)?;
+    let doors = doors(&roots, &args.containers, Again::Started)?;
     context.enter(&roots)?;
     let mut exit = Exit::Ok;
     for (name, doors) in args.containers.iter().zip(&doors) {
@@ -232,11 +237,21 @@ pub(super) fn start(args: &Start, context: &mut Context) -> anyhow::Result<Exit>
     Ok(exit)
 }
 
+/// What is about to become of containers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Again {
+    /// Those that do not run are started.
+    Started,
+    /// All are ended, and started.
+    Restarted,
+}
+
 /// The doors of containers that are about to be started, for one who is still out here.
-pub(super) fn doors(roots: &Roots, names: &[String], before: Before) -> anyhow::Result<Vec<Vec<Door>>> {
+pub(super) fn doors(roots: &Roots, names: &[String], again: Again) -> anyhow::Result<Vec<Vec<Door>>> {
     let of = |name: &String| match create::find(roots, name) {
-        Ok(one) if before == Before::Ours || exec::running(roots, &one.id).is_none() => {
-            Door::open(&one.network, &one.wish, before).map_err(explained)
+        Ok(one) if again == Again::Restarted || exec::running(roots, &one.id).is_none() => {
+            let before = Before::of(roots, &one.id).map_err(explained)?;
+            Door::open(&one.network, &one.wish.ports(), before).map_err(explained)
         }
         // Whoever starts it says what is wrong.
         _ => Ok(Vec::new()),
@@ -282,7 +297,7 @@ fn make(
     bringing: &super::bringing::Bringing,
     context: &mut Context,
 ) -> anyhow::Result<Container> {
-    let request = bring(roots, request, bringing, context)?;
+    let request = bring(roots, request, bringing, context, &mut |_| Ok(()))?;
     create::create(roots, &request).map_err(explained)
 }
 
@@ -292,8 +307,9 @@ fn bring(
     mut request: Request,
     bringing: &super::bringing::Bringing,
     context: &mut Context,
+    known: &mut Known<'_>,
 ) -> anyhow::Result<Request> {
-    request.image = bringing.image(roots, &request.image, context)?;
+    request.image = bringing.image(roots, &request.image, context, known)?;
     context.enter(roots)?;
     if let Some(warning) = warning(&request) {
         writeln!(std::io::stderr(), "{}", context.say(&format!("explore: warning: {warning}")))?;
@@ -308,10 +324,6 @@ fn warning(request: &Request) -> Option<&'static str> {
         _ if !publishes => None,
         Network::Host => Some("published ports are discarded when using host network mode"),
         Network::None => Some("published ports are discarded without a network"),
-        _ if request.wish.publish_all && user::in_user_namespace() => Some(
-            "without root, ports of -P are published in the network namespace that is kept for you: \
-             your containers reach them, this machine does not; -p publishes one here",
-        ),
         _ => None,
     }
 }

@@ -5,7 +5,7 @@ use super::{Context, container, explained};
 use crate::exit::Exit;
 use crate::stages::create::{self, Container};
 use crate::stages::exit::Signal;
-use crate::stages::network::door::{Before, Door};
+use crate::stages::network::door::Door;
 use crate::stages::{exec, exit};
 use crate::state::Roots;
 use std::io::Write;
@@ -86,7 +86,7 @@ pub(super) fn stop(args: &Stop, context: &mut Context) -> anyhow::Result<Exit> {
 
 pub(super) fn restart(args: &Restart, context: &mut Context) -> anyhow::Result<Exit> {
     let roots = context.roots()?;
-    let doors = container::doors(&roots, &args.containers, Before::Ours)?;
+    let doors = container::doors(&roots, &args.containers, container::Again::Restarted)?;
     context.enter(&roots)?;
     let mut doors = doors.iter();
     each(&args.containers, |name| {

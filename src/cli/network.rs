@@ -5,13 +5,14 @@ pub(super) mod flags;
 pub(super) mod manage;
 mod render;
 
+use super::container::{self, Again};
 use super::{Context, explained};
 use crate::exit::Exit;
 use crate::kernel::netns;
 use crate::stages::connection;
 use crate::stages::create::{self, Container};
 use crate::stages::exec::running;
-use crate::stages::network::{self, Also, Lease};
+use crate::stages::network::{self, Also, Lease, door};
 use crate::state::Roots;
 use serde_json::json;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -120,8 +121,13 @@ enum Verb {
 pub(super) fn run(args: Args, context: &mut Context) -> anyhow::Result<Exit> {
     match args.verb {
         Verb::Up { container } => {
-            let roots = context.container_roots()?;
-            let container = create::find(&roots, &container).map_err(explained)?;
+            let roots = context.roots()?;
+            // Held until the numbers are taken behind them: `start` opens the same.
+            let doors =
+                container::doors(&roots, std::slice::from_ref(&container), Again::Started)?.pop().unwrap_or_default();
+            context.enter(&roots)?;
+            let mut container = create::find(&roots, &container).map_err(explained)?;
+            container.wish.publish = door::behind(&doors, &container.wish);
             up(&roots, &container, context)
         }
         Verb::Show { container } => {

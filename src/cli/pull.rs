@@ -3,6 +3,7 @@
 use super::pulling::{Lines, Shown};
 use super::{Context, explained};
 use crate::exit::Exit;
+use crate::image::Image;
 use crate::image::archive::Place;
 use crate::image::platform::Platform;
 use crate::stages::keeper;
@@ -27,7 +28,7 @@ pub(super) fn run(arguments: &Pull, context: &mut Context) -> anyhow::Result<Exi
     let shown = if arguments.quiet || context.screen.json { Shown::Nothing } else { Shown::Stdout };
     let mut lines = Lines::new(shown);
     let options = Options { platform: arguments.platform.clone(), ..Options::default() };
-    let result = pull_with(options, &roots, &arguments.image, context, &mut lines);
+    let result = pull_with(options, &roots, &arguments.image, context, &mut lines, &mut |_| Ok(()));
     lines.clear();
     let pulled = result?;
     if context.screen.json {
@@ -42,8 +43,11 @@ pub(super) fn run(arguments: &Pull, context: &mut Context) -> anyhow::Result<Exi
 
 /// Downloads where this user's network is, and unpacks where its files can have owners.
 pub(super) fn pull(roots: &Roots, image: &str, context: &mut Context, lines: &mut Lines) -> anyhow::Result<Pulled> {
-    pull_with(Options::default(), roots, image, context, lines)
+    pull_with(Options::default(), roots, image, context, lines, &mut |_| Ok(()))
 }
+
+/// What is to be done once an image is known, while the command may still stand in this user's network.
+pub(super) type Known<'a> = dyn FnMut(&Image) -> anyhow::Result<()> + 'a;
 
 pub(super) fn pull_with(
     mut options: Options,
@@ -51,12 +55,14 @@ pub(super) fn pull_with(
     image: &str,
     context: &mut Context,
     lines: &mut Lines,
+    known: &mut Known<'_>,
 ) -> anyhow::Result<Pulled> {
     options.unpack_at_once = keeper::is_inside();
     if options.unpack_at_once {
         context.enter(roots)?;
     }
     let downloaded = pull::download(roots, image, &options, lines).map_err(explained)?;
+    known(&downloaded.image(roots).map_err(explained)?)?;
     context.enter(roots)?;
     pull::unpack(roots, &downloaded, &options, lines).map_err(explained)
 }

@@ -3,11 +3,14 @@
 use super::nft::Protocol;
 use super::{Error, Result, netns};
 use nix::sys::socket::{
-    AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, SockaddrIn6, SockaddrStorage, bind, listen, setsockopt,
+    self, AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, SockaddrIn6, SockaddrStorage, bind, setsockopt,
     socket, sockopt,
 };
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+
+/// Connections that wait until somebody accepts them.
+const BACKLOG: i32 = 128;
 
 /// Binds a port of this network namespace.
 ///
@@ -20,15 +23,32 @@ pub fn hold(ip: IpAddr, port: u16, protocol: Protocol) -> Result<OwnedFd> {
     bound(ip, port, protocol, 0)
 }
 
-/// Listens at a port together with other sockets of this user that say the same (SO_REUSEPORT, socket(7)).
+/// Listens at a port that nobody has.
+///
+/// Several sockets of one user may listen at one port where all of them say so (SO_REUSEPORT, socket(7)). This one says it
+/// only once it has the port: nobody was there, and [`listen_beside`] can come later.
 ///
 /// # Errors
 /// As [`hold`].
-pub fn listen_shared(ip: IpAddr, port: u16, protocol: Protocol) -> Result<OwnedFd> {
-    let failed = |call: &'static str| move |errno| Error::quiet(call, &format_args!("…"), errno);
-    let socket = open(ip, protocol).map_err(failed("socket"))?;
-    setsockopt(&socket, sockopt::ReusePort, &true).map_err(failed("setsockopt"))?;
-    name(socket, ip, port, protocol, 128)
+pub fn listen(ip: IpAddr, port: u16, protocol: Protocol) -> Result<OwnedFd> {
+    let socket = bound(ip, port, protocol, BACKLOG)?;
+    share(&socket)?;
+    Ok(socket)
+}
+
+/// Listens at a port where one of this user listens already ([`listen`]).
+///
+/// # Errors
+/// As [`hold`].
+pub fn listen_beside(ip: IpAddr, port: u16, protocol: Protocol) -> Result<OwnedFd> {
+    let socket = open(ip, protocol).map_err(|errno| Error::quiet("socket", &format_args!("AF_INET"), errno))?;
+    share(&socket)?;
+    name(socket, ip, port, protocol, BACKLOG)
+}
+
+fn share(socket: &OwnedFd) -> Result<()> {
+    let failed = |errno| Error::quiet("setsockopt", &format_args!("SO_REUSEPORT"), errno);
+    setsockopt(socket, sockopt::ReusePort, &true).map_err(failed)
 }
 
 fn bound(ip: IpAddr, port: u16, protocol: Protocol, backlog: i32) -> Result<OwnedFd> {
@@ -65,7 +85,7 @@ fn name(held: OwnedFd, ip: IpAddr, port: u16, protocol: Protocol, backlog: i32) 
     }
     bind(held.as_raw_fd(), &SockaddrStorage::from(SocketAddr::new(ip, port))).map_err(failed("bind"))?;
     if protocol == Protocol::Tcp {
-        listen(&held, Backlog::new(backlog).map_err(failed("listen"))?).map_err(failed("listen"))?;
+        socket::listen(&held, Backlog::new(backlog).map_err(failed("listen"))?).map_err(failed("listen"))?;
     }
     Ok(held)
 }

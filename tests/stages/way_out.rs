@@ -6,6 +6,7 @@ use explore::kernel::netns;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, setns};
 use nix::sys::stat::{Mode, SFlag, makedev, mknod};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -334,4 +335,80 @@ fn a_port_that_cannot_be_had_out_here_is_named_and_no_container_is_made() {
     drop(busy);
     run("8080:80").status(0);
     learner.explore(["ps", "-aq"]).run().status(0).stdout("");
+}
+
+/// The ports of this machine that `port` says lead to a container, by the container's.
+fn ports_of(learner: &Learner, name: &str) -> BTreeMap<String, u16> {
+    let told = learner.explore(["port", name]).run().status(0).out;
+    let pair = |line: &str| {
+        let (inside, here) = line.split_once(" -> 0.0.0.0:").unwrap();
+        (inside.to_owned(), here.parse().unwrap())
+    };
+    told.lines().map(pair).collect()
+}
+
+#[test]
+fn all_exposed_ports_are_there_for_this_machine_each_at_a_free_one() {
+    require!("stages::way_out", all_there(), NEEDS);
+    let learner = learner();
+    let before = HostState::of(&learner);
+    let explore = |words: &[&str]| learner.explore(words).env("EXPLORE_WAY_OUT", "none").run();
+    explore(&["create", "--name", "made", "demo", "sleep", "1000"]).status(0);
+    explore(&["commit", "-c", "EXPOSE 80 81 53/udp", "made", "web"]).status(0);
+    explore(&["save", "-o", "web.tar", "web"]).status(0);
+    explore(&["rm", "made"]).status(0);
+    // The lowest port that the kernel gives out is somebody's.
+    let range = learner.at_machine(|| std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range")).unwrap();
+    let range: Vec<u16> = range.split_whitespace().map(|word| word.parse().unwrap()).collect();
+    let busy = learner.at_machine(|| TcpListener::bind((Ipv4Addr::UNSPECIFIED, range[0])).unwrap());
+    let run = |name: &str, image: &str| {
+        // One of them is asked for by its number.
+        let flags = ["run", "-d", "--name", name, "-P", "-p", "8081:81", "--expose", "82", image];
+        explore(&[&flags[..], &["sleep", "1000"]].concat()).status(0).stderr("");
+    };
+    let answers = |name: &str| {
+        serve_inside(&learner, name, 80);
+        echo_inside(&learner, name, 53);
+        let ports = ports_of(&learner, name);
+        let drawn: Vec<u16> = ports.iter().filter(|(inside, _)| *inside != "81/tcp").map(|(_, here)| *here).collect();
+        assert_eq!(ports.keys().collect::<Vec<_>>(), ["53/udp", "80/tcp", "81/tcp", "82/tcp"]);
+        assert!(drawn.iter().all(|port| (range[0]..=range[1]).contains(port)), "{ports:?}");
+        assert_eq!(ports["81/tcp"], 8081);
+        assert!(ports["80/tcp"] != range[0] && ports["82/tcp"] != range[0], "somebody else's: {ports:?}");
+        assert_ne!(ports["80/tcp"], ports["82/tcp"]);
+        assert!(call(&learner, None, ([127, 0, 0, 1], ports["80/tcp"])).is_some(), "{ports:?}");
+        let client = learner.at_machine(|| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap());
+        client.connect((Ipv4Addr::LOCALHOST, ports["53/udp"])).unwrap();
+        client.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+        client.send(b"?").unwrap();
+        assert_eq!(client.recv(&mut [0; 9]).unwrap(), 1);
+        explore(&["ps"]).stdout_has(&format!("0.0.0.0:{}->80/tcp", ports["80/tcp"]));
+        let asked = "{{.HostConfig.PublishAllPorts}} {{(index (index .NetworkSettings.Ports \"53/udp\") 0).HostPort}}";
+        explore(&["inspect", "-f", asked, name]).stdout(&format!("true {}\n", ports["53/udp"]));
+    };
+    run("box", "web");
+    answers("box");
+    explore(&["restart", "-t", "0", "box"]).status(0).stderr("");
+    answers("box");
+    // A second one beside it gets others, though nobody but this user's own sockets stands in its way.
+    explore(&["run", "-d", "--name", "next", "-P", "web", "sleep", "1000"]).status(0).stderr("");
+    explore(&["restart", "-t", "0", "next", "box"]).status(0).stderr("");
+    let (first, second) = (ports_of(&learner, "box"), ports_of(&learner, "next"));
+    assert!(second.iter().all(|(inside, here)| first.get(inside) != Some(here)), "{first:?} {second:?}");
+    assert_eq!(second.keys().collect::<Vec<_>>(), ["53/udp", "80/tcp", "81/tcp"]);
+    explore(&["rm", "-f", "box", "next"]).status(0);
+    // An image that is not here yet: what it exposes is known before the command steps in there.
+    explore(&["rmi", "web"]).status(0);
+    run("box", "docker-archive:web.tar");
+    answers("box");
+    explore(&["stop", "-t", "0", "box"]).status(0);
+    explore(&["network", "up", "box"]).status(0);
+    let (up, made) = (ports_of(&learner, "box"), explore(&["start", "box"]).status(0).err);
+    assert_eq!((ports_of(&learner, "box"), made.as_str()), (up, ""), "what `network up` has said");
+    answers("box");
+    explore(&["rm", "-f", "box"]).status(0);
+    eventually("all processes have ended", || learner.processes().is_empty());
+    drop(busy);
+    std::fs::remove_file(learner.work().join("web.tar")).unwrap();
+    before.assert_unchanged();
 }

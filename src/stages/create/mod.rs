@@ -40,6 +40,7 @@ pub use mounts::{
     From, MountError, MountPoint, Propagation, Wanted, What, parse_from, parse_mount, parse_tmpfs, parse_volume,
 };
 pub use names::random_id;
+pub use networking::with_exposed;
 pub use privileges::{PrivilegeError, Privileges};
 pub use program::Program;
 pub use record::{Container, Status};

@@ -18,7 +18,7 @@ pub(super) struct Networking {
 }
 
 pub(super) fn resolve(roots: &Roots, request: &Request, image: &Image) -> Result<Networking, CreateError> {
-    let mut wish = request.wish.clone();
+    let wish = request.wish.clone();
     wish.check(&request.network, request.hostname.is_some())?;
     let (mode, shared) = match &request.network {
         Mode::Named(name) => (Mode::Named(network::find(roots, name)?.name), None),
@@ -36,6 +36,14 @@ pub(super) fn resolve(roots: &Roots, request: &Request, image: &Image) -> Result
     // With --uts host the host name is this machine's, whatever the network is.
     let shared = if request.spaces.uts_of_host { of_host() } else { shared };
     let hostname = request.hostname.clone().or(shared);
+    Ok(Networking { mode, wish: with_exposed(wish, image)?, hostname })
+}
+
+/// The wish with the ports that the image exposes, and those that are published.
+///
+/// # Errors
+/// [`CreateError::Exposed`].
+pub fn with_exposed(mut wish: Wish, image: &Image) -> Result<Wish, CreateError> {
     let listed = image.config.config().as_ref().and_then(|config| config.exposed_ports().clone());
     for text in listed.into_iter().flatten() {
         wish.exposed.extend(publish::ports(&text).map_err(|why| CreateError::Exposed { text, why })?);
@@ -43,7 +51,7 @@ pub(super) fn resolve(roots: &Roots, request: &Request, image: &Image) -> Result
     wish.exposed.extend(wish.publish.iter().map(|one| one.to));
     wish.exposed.sort_unstable();
     wish.exposed.dedup();
-    Ok(Networking { mode, wish, hostname })
+    Ok(wish)
 }
 
 fn of_host() -> Option<String> {

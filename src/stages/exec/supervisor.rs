@@ -78,7 +78,7 @@ fn oversee(orders: Orders) -> i32 {
     }
     let found = create::find(&orders.roots, &orders.id).map_err(StartFailure::from);
     let begun = found.and_then(|mut container| {
-        container.wish.publish = door::behind(&orders.doors, &container.wish.publish);
+        container.wish.publish = door::behind(&orders.doors, &container.wish);
         start(&orders, &container).map(|started| (container, started))
     });
     match begun {

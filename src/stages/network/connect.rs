@@ -4,7 +4,7 @@ use super::bridge;
 use super::definition::{self, Definition};
 use super::lease::{self, BridgeRecord, Held, Lease, Published};
 use super::mark::{self, Marks, comment_of_table, mac_of_alias};
-use super::publish::{self, Publish};
+use super::publish;
 use super::wish::{Mode, Wish};
 use super::{NetworkError, disconnect, firewall, remove_shared, six, undo};
 use crate::kernel::netlink::{Change, Socket, VethEnd, Which};
@@ -12,7 +12,7 @@ use crate::kernel::{nft, sysctl};
 use crate::state::{Claim, Effect, Journal, ProcessIdentity, Roots};
 use nix::errno::Errno;
 use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
 
@@ -68,7 +68,7 @@ pub fn set_up(
     let networks: Vec<Definition> = names.map(|name| definition::find(roots, name)).collect::<Result<_, _>>()?;
     // Refused before anything is made.
     let way_out = networks.iter().find(|network| !network.internal);
-    let wanted = if way_out.is_some() { wanted_ports(subject.wish) } else { Vec::new() };
+    let wanted = if way_out.is_some() { subject.wish.ports() } else { Vec::new() };
     let six = way_out.is_some_and(|network| network.six.is_some());
     let (published, ports) = publish::take(&wanted, six, &held.record)?;
     let made = connect_all(roots, &mut held, subject, &networks, published, netns, holder);
@@ -77,16 +77,6 @@ pub fn set_up(
         let _ = disconnect(roots, &mut held, subject.id);
     }
     made.map(|leases| Connected { leases, ports })
-}
-
-/// `-p`, and with `-P` what is exposed and not among it.
-fn wanted_ports(wish: &Wish) -> Vec<Publish> {
-    let mut all = wish.publish.clone();
-    let others = wish.exposed.iter().filter(|port| wish.publish.iter().all(|one| one.to != **port));
-    if wish.publish_all {
-        all.extend(others.map(|to| Publish { at: Ipv4Addr::UNSPECIFIED.into(), from: None, to: *to }));
-    }
-    all
 }
 
 /// Switches the loopback of a network namespace on: all that `--network none` has.

@@ -9,15 +9,17 @@
 //! then on, whoever holds it and wherever they stand: a socket belongs to the network namespace that it was made in
 //! (network_namespaces(7)). The supervisor inherits it, and a process beside it, "explore: doors", answers: what root's
 //! packet filter does to headers, it does by reading and writing, as docker-proxy and rootlesskit do. The container
-//! takes our bridge for its client. UDP has no connections: `datagrams`. Left out: `-P`, which asks the image for its ports
-//! when the command is inside already.
+//! takes our bridge for its client. UDP has no connections: `datagrams`.
+//!
+//! `-P` asks the image for its ports, so the image has to be known before that step: one that is not here is downloaded out
+//! here, its doors are opened, and only then is it unpacked in there.
 
 mod datagrams;
 
 use super::beside::{Beside, Crew, Task};
-use super::lease::Lease;
+use super::lease::{Lease, Published};
 use super::publish::{Publish, local_range};
-use super::{Mode, NetworkError, Wish};
+use super::{Mode, NetworkError, Wish, leases_of};
 use crate::kernel::nft::Protocol;
 use crate::kernel::{self, port, process};
 use crate::state::{Claim, Roots};
@@ -51,13 +53,49 @@ pub struct Inherited {
     descriptor: RawFd,
 }
 
-/// Whether the container that is to have the ports may have them still.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What the container that is to have the ports has of them already.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Before {
-    /// Nobody has them, or it is an error.
-    Free,
-    /// It is about to be stopped, and to be started again.
-    Ours,
+    /// None.
+    Nothing,
+    /// It answers there still, for it is about to be stopped and to be started again: the new door opens beside the old.
+    Answering(Vec<Published>),
+    /// `network up` has published them behind: it is these out here too, or an error.
+    Behind(Vec<Published>),
+}
+
+impl Before {
+    /// Of a container as the record of addresses has it now.
+    ///
+    /// # Errors
+    /// [`NetworkError::Record`].
+    pub fn of(roots: &Roots, container_id: &str) -> Result<Self, NetworkError> {
+        let leases = leases_of(roots, container_id)?;
+        let kept = leases.iter().all(|lease| lease.holder.is_none());
+        let published: Vec<Published> = leases.into_iter().flat_map(|lease| lease.published).collect();
+        Ok(match published {
+            none if none.is_empty() => Self::Nothing,
+            published if kept => Self::Behind(published),
+            published => Self::Answering(published),
+        })
+    }
+
+    /// The ports of this machine that will do, and whether the container has such a one. Each is taken once.
+    fn candidates(&mut self, wish: Publish) -> ((u16, u16), Option<u16>) {
+        let is_it = |one: &Published| {
+            (one.to, one.protocol, one.at) == (wish.to.number, wish.to.protocol, wish.at)
+                && wish.from.is_none_or(|(first, last)| (first..=last).contains(&one.port))
+        };
+        let range = wish.from.unwrap_or_else(local_range);
+        match self {
+            Self::Nothing => (range, None),
+            Self::Answering(all) => (range, all.extract_if(.., |one| is_it(one)).next().map(|one| one.port)),
+            Self::Behind(all) => match all.extract_if(.., |one| is_it(one)).next() {
+                Some(one) => ((one.port, one.port), None),
+                None => (range, None),
+            },
+        }
+    }
 }
 
 impl Door {
@@ -65,19 +103,20 @@ impl Door {
     ///
     /// # Errors
     /// [`NetworkError::PortInUse`].
-    pub fn open(mode: &Mode, wish: &Wish, before: Before) -> Result<Vec<Self>, NetworkError> {
+    pub fn open(mode: &Mode, wanted: &[Publish], mut before: Before) -> Result<Vec<Self>, NetworkError> {
         if nix::unistd::geteuid().is_root() || mode.network().is_none() {
             return Ok(Vec::new());
         }
-        wish.publish.iter().map(|one| Self::open_one(*one, before)).collect()
+        wanted.iter().map(|one| Self::open_one(*one, &mut before)).collect()
     }
 
     /// The first port of those that will do; what was wrong with the first of them, where none does.
-    fn open_one(wish: Publish, before: Before) -> Result<Self, NetworkError> {
-        let (first, last) = wish.from.unwrap_or_else(local_range);
+    fn open_one(wish: Publish, before: &mut Before) -> Result<Self, NetworkError> {
+        let ((first, last), ours) = before.candidates(wish);
         let mut failure = None;
         for port in first..=last {
-            match listen(wish.at, port, wish.to.protocol, before) {
+            let listen = if ours == Some(port) { port::listen_beside } else { port::listen };
+            match listen(wish.at, port, wish.to.protocol) {
                 Ok(socket) => return Ok(Self { wish, port, socket }),
                 Err(source) => failure.get_or_insert(source),
             };
@@ -106,21 +145,13 @@ impl Inherited {
 }
 
 /// What to publish in the keeper's namespaces, so that it is the same port there as out here.
-pub fn behind(doors: &[Door], wanted: &[Publish]) -> Vec<Publish> {
-    let fixed = |wish: &Publish| {
-        let door = doors.iter().find(|door| door.wish == *wish);
-        door.map_or(*wish, |door| Publish { from: Some((door.port, door.port)), ..*wish })
+pub fn behind(doors: &[Door], wish: &Wish) -> Vec<Publish> {
+    let mut doors: Vec<&Door> = doors.iter().collect();
+    let fixed = |wish: Publish| {
+        let door = doors.extract_if(.., |door| door.wish == wish).next();
+        door.map_or(wish, |door| Publish { from: Some((door.port, door.port)), ..wish })
     };
-    wanted.iter().map(fixed).collect()
-}
-
-/// Several sockets may listen at one port where all of them say so (SO_REUSEPORT), as the old doors of a container do
-/// and its new ones, for the moment between. A first one that does not say so finds out whether anybody is there.
-fn listen(at: IpAddr, number: u16, protocol: Protocol, before: Before) -> kernel::Result<OwnedFd> {
-    if before == Before::Free {
-        drop(port::hold(at, number, protocol)?);
-    }
-    port::listen_shared(at, number, protocol)
+    wish.ports().into_iter().map(fixed).collect()
 }
 
 /// The process that answers at the doors of a container.

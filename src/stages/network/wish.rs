@@ -138,6 +138,20 @@ impl Wish {
         self.also.iter().find(|one| one.network == network)
     }
 
+    /// What is to be published: `-p`, and with `-P` what is exposed and not among it.
+    pub fn ports(&self) -> Vec<Publish> {
+        let mut all = self.publish.clone();
+        all.extend(self.exposed_ports());
+        all
+    }
+
+    /// The second half of that: what `-P` adds, for which the image must be known.
+    pub fn exposed_ports(&self) -> Vec<Publish> {
+        let hidden = |port: &&Port| self.publish.iter().all(|one| one.to != **port);
+        let others = self.exposed.iter().filter(|port| self.publish_all && hidden(port));
+        others.map(|to| Publish { at: Ipv4Addr::UNSPECIFIED.into(), from: None, to: *to }).collect()
+    }
+
     /// Whether it says anything about /etc/resolv.conf.
     pub(super) fn changes_names(&self) -> bool {
         !(self.dns.is_empty() && self.dns_search.is_empty() && self.dns_options.is_empty())

@@ -11,7 +11,7 @@ use crate::image::platform;
 use crate::image::reference::Name;
 use crate::image::registry::client::{Client, Fetched, RegistryError};
 use crate::image::registry::settings::Settings;
-use crate::image::{Digest, ImageError, IngestError, LayerOnDisk, catalog, ingest};
+use crate::image::{Digest, Image, ImageError, IngestError, LayerOnDisk, catalog, ingest};
 use crate::state::{Lock, Roots};
 use oci_spec::image::{Descriptor, ImageManifest, MediaType};
 use serde::{Deserialize, Serialize};
@@ -33,6 +33,16 @@ pub struct Downloaded {
     /// Keeps others from removing blobs that have no name yet.
     #[serde(skip)]
     pub(super) in_use: Option<Lock>,
+}
+
+impl Downloaded {
+    /// The image that it will be: its layers may not be unpacked yet.
+    ///
+    /// # Errors
+    /// [`PullError::Image`].
+    pub fn image(&self, roots: &Roots) -> Result<Image, PullError> {
+        Ok(catalog::read(roots, &catalog::layout(roots)?, &self.manifest)?)
+    }
 }
 
 /// Downloads an image; what is here already is not fetched again.
