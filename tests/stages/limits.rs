@@ -2,6 +2,7 @@
 
 use super::containers::{background, learner, shell};
 use crate::support::{HostState, Learner, Output, cgroups_of, eventually, has_program, is_root, require};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// A learner whose cgroups can be written.
@@ -233,6 +234,75 @@ fn what_is_paused_stands_still_and_can_be_ended() {
     learner.explore(["stop", "-t", "0", "box"]).run().status(0);
     learner.explore(["pause", "box"]).run().fails(1, "is not running");
     assert_eq!(cgroups_of(&id), Vec::<String>::new());
+}
+
+/// A group of version 2 that was delegated to an ordinary user without one of the controllers that we count with, as
+/// systemd does it where version 1 has them.
+struct Delegated(PathBuf);
+
+impl Delegated {
+    fn to(learner: &Learner) -> Option<Self> {
+        let folder = Path::new("/sys/fs/cgroup/unified").join(format!("xt-{}", learner.tag()));
+        std::fs::create_dir(&folder).ok()?;
+        let user = std::fs::metadata(learner.home()).unwrap().uid();
+        for file in ["", "cgroup.procs", "cgroup.subtree_control"] {
+            std::os::unix::fs::chown(folder.join(file), Some(user), Some(user)).unwrap();
+        }
+        Some(Self(folder))
+    }
+
+    /// Runs a command of explore there.
+    fn run(&self, learner: &Learner, words: &[&str]) -> Output {
+        let wait = "until grep -q xt- /proc/self/cgroup; do sleep 0.02; done; exec \"$EXPLORE\" \"$@\"";
+        let running = learner.program("sh", ["-c", wait, "sh"]).args(words).spawn();
+        std::fs::write(self.0.join("cgroup.procs"), running.pid.to_string()).unwrap();
+        running.finish(words[0])
+    }
+
+    fn groups(&self) -> Vec<PathBuf> {
+        let below = std::fs::read_dir(&self.0).unwrap().flatten().map(|entry| entry.path());
+        below.filter(|path| path.is_dir()).collect()
+    }
+}
+
+impl Drop for Delegated {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir(&self.0);
+    }
+}
+
+#[test]
+fn a_user_pauses_in_a_delegated_group_that_has_no_controllers() {
+    let unified = Path::new("/sys/fs/cgroup/unified/cgroup.controllers");
+    let has = |name: &str| std::fs::read_to_string(unified).unwrap_or_default().contains(name);
+    let able = is_root() && unified.exists() && !["pids", "memory", "freezer"].into_iter().any(has);
+    require!("stages::limits::delegated", able, "needs root, and cgroups in both versions");
+    let learner = Learner::user();
+    learner.explore(["pull", "-q", "demo"]).run().status(0);
+    let delegated = Delegated::to(&learner).unwrap();
+    let explore = |words: &[&str]| delegated.run(&learner, words);
+    let count = "i=0; while :; do i=$((i+1)); echo $i >/count; done";
+    explore(&["run", "-d", "--name", "box", "--network", "none", "demo", "sh", "-c", count]).status(0).stderr("");
+    let now = || explore(&["cp", "box:/count", "-"]).out;
+    eventually("it counts", || now() != now());
+    explore(&["pause", "box"]).status(0).stdout("box\n").stderr("");
+    let held = now();
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    assert_eq!(now(), held);
+    explore(&["ps"]).stdout_has("(Paused)");
+    explore(&["unpause", "box"]).status(0);
+    eventually("it counts again", || now() != held);
+    explore(&["stats", "--no-stream", "box"]).status(0).stderr("");
+    // What needs a controller is refused as before, and by name.
+    explore(&["update", "--pids-limit", "9", "box"]).fails(1, "--pids-limit needs a cgroup");
+    explore(&["pause", "box"]).status(0);
+    explore(&["rm", "-f", "box"]).status(0);
+    assert_eq!(delegated.groups(), Vec::<PathBuf>::new());
+    // Where nothing is delegated there is none.
+    learner.explore(["run", "-d", "--name", "box", "--network", "none", "demo", "sleep", "99"]).run().status(0);
+    learner.explore(["pause", "box"]).run().fails(1, "pause needs a cgroup, and none is delegated to this user");
+    learner.explore(["rm", "-f", "box"]).run().status(0);
+    eventually("nobody is left in it", || learner.processes().is_empty());
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! cgroups(7): found controller by controller, since one machine may have some on v1 and some on v2.
 
 use super::{Answer, Who};
-use crate::kernel::cgroup::{self, Version, delegation};
+use crate::kernel::cgroup::{self, Hierarchy, Version, delegation};
 use crate::kernel::user;
 use crate::state::Roots;
 use nix::unistd::{AccessFlags, access};
 use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 pub(super) fn layout(_: &Roots) -> Answer {
     let trees = cgroup::hierarchies().unwrap_or_default();
@@ -41,23 +42,33 @@ fn controller(name: &str) -> Answer {
         return refused(format!("but {shown} was not given the {name} controller"));
     }
     match access(&folder, AccessFlags::W_OK) {
-        Ok(()) => Answer::met(format!(
-            "{}, and {shown} can be written",
-            if tree.version == Version::V1 { "v1" } else { "v2" }
-        )),
+        Ok(()) => writable(tree.version, &folder),
         Err(errno) => refused(format!("but {shown} cannot be written: {}", errno.desc())),
     }
+}
+
+fn writable(version: Version, folder: &Path) -> Answer {
+    let shown = folder.display();
+    Answer::met(format!("{}, and {shown} can be written", if version == Version::V1 { "v1" } else { "v2" }))
 }
 
 pub(super) fn pids(_: &Roots) -> Answer {
     controller("pids")
 }
 
-/// Version 2 has it in every group, version 1 as a controller of its own.
+/// Version 2 has it in every group, whatever controllers that was given, and version 1 as a controller of its own.
 pub(super) fn freezer(_: &Roots) -> Answer {
     let trees = cgroup::hierarchies().unwrap_or_default();
     let has_controller = trees.iter().any(|tree| tree.controllers.iter().any(|name| name == "freezer"));
-    controller(if has_controller { "freezer" } else { "pids" })
+    let answer = controller(if has_controller { "freezer" } else { "pids" });
+    match of_v2(&trees).filter(|_| matches!(answer, Answer::Unmet { .. })) {
+        Some(folder) => writable(Version::V2, &folder),
+        None => answer,
+    }
+}
+
+fn of_v2(trees: &[Hierarchy]) -> Option<PathBuf> {
+    trees.iter().filter(|tree| tree.version == Version::V2).find_map(delegation::base)
 }
 
 pub(super) fn memory(_: &Roots) -> Answer {

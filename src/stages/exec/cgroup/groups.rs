@@ -150,11 +150,19 @@ impl<'a> Groups<'a> {
                 names.sort_unstable();
                 names.dedup();
             }
-            if !names.is_empty() || self.place.everywhere {
+            if !names.is_empty() || self.place.everywhere || self.only_freezes(&tree) {
                 self.have_in(&tree, &names, &asked)?;
             }
         }
         Ok(())
+    }
+
+    /// Whether a group without any of these controllers is wanted in a tree. Each of version 2 can be frozen, and where the
+    /// freezer of version 1 is not to be had, nothing else can. It is made before the container runs: of one that is in no
+    /// group of ours nobody could tell which processes to move.
+    fn only_freezes(&self, tree: &Hierarchy) -> bool {
+        let of_v1 = || self.tree_of("freezer").is_some_and(|tree| self.place.base(tree).is_some());
+        tree.version == Version::V2 && !self.moving && !of_v1()
     }
 
     /// The group in one tree.
