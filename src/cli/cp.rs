@@ -2,6 +2,7 @@
 
 use super::{Context, explained};
 use crate::exit::Exit;
+use crate::image::extract::Extracted;
 use crate::stages::copy::{self, Place, Source, Target};
 use crate::stages::create;
 use crate::stages::create::size;
@@ -56,7 +57,7 @@ pub(super) fn run(args: &Args, context: &mut Context) -> anyhow::Result<Exit> {
     if let Some(which) = [&args.from, &args.to].into_iter().find(|text| is_empty(text)) {
         anyhow::bail!("{which:?} has no path; all of a container is {which}/");
     }
-    let bytes = match (end(&args.from), end(&args.to)) {
+    let Extracted { bytes, left_out, .. } = match (end(&args.from), end(&args.to)) {
         (End::Inside(..), End::Inside(..)) => anyhow::bail!("copying between containers is not supported"),
         (End::Inside(name, path), End::Stream) => out(args, context, (name, path), None)?,
         (End::Inside(name, path), End::Here(to)) => out(args, context, (name, path), Some(to))?,
@@ -64,6 +65,14 @@ pub(super) fn run(args: &Args, context: &mut Context) -> anyhow::Result<Exit> {
         (End::Here(from), End::Inside(name, path)) => into(args, context, Some(from), (name, path))?,
         _ => anyhow::bail!("must specify at least one container source"),
     };
+    if args.archive && left_out.owners > 0 {
+        let count = left_out.owners;
+        let warning = format!(
+            "explore: warning: owners that could not be kept: {count}; they have no number in this user namespace, and \
+             subuid(5) gives a user more"
+        );
+        writeln!(std::io::stderr(), "{}", context.say(&warning))?;
+    }
     if context.screen.json && args.to != "-" {
         context.screen.data(&serde_json::json!({ "schema": 1, "from": args.from, "to": args.to, "bytes": bytes }))?;
     } else if !args.quiet && stdout().is_terminal() {
@@ -78,7 +87,7 @@ fn place(name: &str, context: &mut Context) -> anyhow::Result<Place> {
     Place::inside(&roots, &container).map_err(explained)
 }
 
-fn out(args: &Args, context: &mut Context, from: (&str, &Path), to: Option<&Path>) -> anyhow::Result<u64> {
+fn out(args: &Args, context: &mut Context, from: (&str, &Path), to: Option<&Path>) -> anyhow::Result<Extracted> {
     let here = Place::here().map_err(explained)?;
     let inside = place(from.0, context)?;
     let source = Source::find(&inside, &rooted(from.1), args.follow_link).map_err(explained)?;
@@ -86,13 +95,14 @@ fn out(args: &Args, context: &mut Context, from: (&str, &Path), to: Option<&Path
         if stdout().is_terminal() {
             anyhow::bail!("standard output is a terminal, and an archive is no text; name a file, or use a pipe");
         }
-        return source.archive(None, stdout().lock()).map_err(explained);
+        let bytes = source.archive(None, stdout().lock()).map_err(explained)?;
+        return Ok(Extracted { bytes, ..Extracted::default() });
     };
     let target = Target::of(&here, to, &source).map_err(explained)?;
     copy::copy(&source, target, args.archive).map_err(explained)
 }
 
-fn into(args: &Args, context: &mut Context, from: Option<&Path>, to: (&str, &Path)) -> anyhow::Result<u64> {
+fn into(args: &Args, context: &mut Context, from: Option<&Path>, to: (&str, &Path)) -> anyhow::Result<Extracted> {
     let here = Place::here().map_err(explained)?;
     let source = from.map(|from| Source::find(&here, from, args.follow_link)).transpose().map_err(explained)?;
     let inside = place(to.0, context)?;
@@ -106,7 +116,7 @@ fn into(args: &Args, context: &mut Context, from: Option<&Path>, to: (&str, &Pat
         }
         None => {
             let target = Target::folder(&inside, &rooted(to.1)).map_err(explained)?;
-            Ok(target.take(Box::new(stdin()), args.archive).map_err(explained)?.bytes)
+            target.take(Box::new(stdin()), args.archive).map_err(explained)
         }
     }
 }

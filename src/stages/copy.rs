@@ -300,11 +300,11 @@ impl Target {
     }
 }
 
-/// Copies; bytes of file content.
+/// Copies. The bytes are those of file content.
 ///
 /// # Errors
 /// [`CopyError`]; what had come by then is there.
-pub fn copy(source: &Source, target: Target, owners: bool) -> Result<u64, CopyError> {
+pub fn copy(source: &Source, target: Target, owners: bool) -> Result<Extracted, CopyError> {
     let (read, write) = std::io::pipe().map_err(CopyError::Pipe)?;
     let name = target.name.clone();
     std::thread::scope(|scope| {
@@ -316,7 +316,7 @@ pub fn copy(source: &Source, target: Target, owners: bool) -> Result<u64, CopyEr
         let hung_up = matches!(packed, Err(CopyError::Pack(PackError::Write(_)))) && taken.is_err();
         match packed {
             Err(error) if !hung_up => Err(error),
-            packed => taken.and(packed),
+            packed => taken.and_then(|taken| Ok(Extracted { bytes: packed?, ..taken })),
         }
     })
 }

@@ -158,6 +158,36 @@ fn owners_are_kept_where_that_is_asked_for() {
     learner.explore(["rm", "-f", "box"]).run().status(0);
 }
 
+/// A user whom subuid(5) does not list has one number in his namespace. Docker's daemon, as rootless docker runs it, fails
+/// there (`lchown: invalid argument`); here the file comes, is root's, and it is said.
+#[test]
+fn a_strangers_owner_that_has_no_number_here_is_not_kept_and_that_is_said() {
+    require!("stages::cp::stranger", is_root(), "needs root to be somebody else as well");
+    let learner = Learner::user();
+    learner.explore(["pull", "-q", "demo"]).run().status(0);
+    let (strange, own) = (learner.work().join("strange"), std::fs::metadata(learner.home()).unwrap().uid());
+    std::fs::create_dir(&strange).unwrap();
+    for (name, owner) in [("roots", 0), ("mine", own), ("others", 5)] {
+        std::fs::write(strange.join(name), name).unwrap();
+        std::os::unix::fs::chown(strange.join(name), Some(owner), Some(owner)).unwrap();
+    }
+    background(&learner, "box", "sleep 1000");
+    let said = "explore: warning: owners that could not be kept: 3; they have no number in this user namespace, and \
+                subuid(5) gives a user more\n";
+    for (flags, name, told) in [(&["-a"][..], "kept", said), (&[], "plain", "")] {
+        let inside = format!("box:/{name}");
+        learner.explore(["cp"]).args(flags).args(["strange", &inside]).run().status(0).stderr(told);
+        let list = format!("cd /{name} && stat -c '%n %u:%g' . *");
+        let all = ". 0:0\nmine 0:0\nothers 0:0\nroots 0:0\n";
+        learner.explore(["exec", "box", "sh", "-c", &list]).run().status(0).stdout(all);
+        // Out again, each is the user's: root inside is nobody else.
+        learner.explore(["cp", "-a", &inside, &format!("{name}-back")]).run().status(0).stderr("");
+        let back = learner.work().join(format!("{name}-back"));
+        assert_eq!(["roots", "mine", "others"].map(|name| back.join(name).metadata().unwrap().uid()), [own; 3]);
+    }
+    learner.explore(["rm", "-f", "box"]).run().status(0);
+}
+
 #[test]
 fn a_volume_is_written_through_and_not_beside() {
     for learner in learners() {

@@ -240,5 +240,8 @@ fn with_subordinate_ids_a_commit_and_a_copy_have_the_numbers_of_whoever_looks() 
     // And back: who had a number there has it again.
     explore(&["cp", "-a", "archive", "up:/d"]);
     assert_eq!(explore(&[&["exec", "up"], &owners[..]].concat()), inside);
+    // A stranger's, such as root's out here, is nobody's by any number in the namespace, and stays so.
+    explore(&["cp", "-a", "mine", "up:/strangers"]);
+    assert_eq!(explore(&["exec", "up", "stat", "-c", "%u:%g", "/strangers"]), "65534:65534\n");
     explore(&["rm", "-f", "box", "up"]);
 }
