@@ -5,6 +5,7 @@ use crate::exit::Exit;
 use crate::lesson::catalog::Catalog;
 use crate::stages::layer::{self, View};
 use crate::stages::{connection, create, network};
+use std::io::Write;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -41,6 +42,11 @@ pub(super) fn run(args: &Args, context: &mut Context) -> anyhow::Result<Exit> {
     match &args.action {
         Action::Mount { container } => {
             let mut container = create::find(&roots, container).map_err(explained)?;
+            if container.program.init {
+                let warning =
+                    "explore: warning: --init is not in the bundle: under another runtime the command itself is PID 1";
+                writeln!(std::io::stderr(), "{}", context.say(warning))?;
+            }
             let union = layer::mount_here(&roots, &mut container, None).map_err(explained)?;
             // A bundle has names, also where it gets no address.
             let leases = network::leases_of(&roots, &container.id).map_err(explained)?;

@@ -141,6 +141,23 @@ fn crun_starts_what_the_first_three_stages_have_made() {
     taken_over_by("crun", "umount /sys/fs/cgroup/unified 2>/dev/null; ");
 }
 
+/// The init is a process of ours that does not become the program, and no other runtime has such a thing.
+#[test]
+fn that_an_init_is_not_in_the_bundle_is_said_when_it_is_made() {
+    require!("stages::layer::init", is_root() && has_program("runc"), "needs root and runc(8)");
+    let learner = learner();
+    let words = ["sh", "-c", "echo $$; cat /proc/1/comm"];
+    learner.explore(["create", "--init", "--name", "box", "demo"]).args(words).run().status(0);
+    let told = learner.explore(["layer", "mount", "box"]).run().status(0);
+    let said = "explore: warning: --init is not in the bundle: under another runtime the command itself is PID 1\n";
+    let rootfs = PathBuf::from(told.stderr(said).out.trim().replace("[HERE]", learner.everything().to_str().unwrap()));
+    let run = format!("exec runc run runc-{}", learner.tag());
+    let theirs = learner.program("unshare", ["-m", "sh", "-c", &run]).folder(rootfs.parent().unwrap()).run();
+    theirs.status(0).stdout("1\nsh\n").stderr("");
+    learner.explore(["start", "-a", "box"]).run().status(0).stdout("2\nexplore-init\n").stderr("");
+    learner.explore(["rm", "box"]).run().status(0);
+}
+
 #[test]
 fn only_a_layer_that_goes_with_its_container_may_be_lost_with_the_machine() {
     for learner in learners() {
