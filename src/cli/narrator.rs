@@ -22,8 +22,8 @@ pub(super) fn start(global: &Global) -> anyhow::Result<Option<Narrator>> {
     let catalog = Catalog::of(global.language());
     let only = kept.as_ref().filter(|_| !aloud).map(AsRawFd::as_raw_fd);
     let begun = narrator::start(only, move |heard| {
-        if let Some(mut file) = kept.as_ref() {
-            file.write_all(format!("{}\n", narrate::json_line(heard)).as_bytes())?;
+        if let Some(file) = kept.as_ref() {
+            write_down(file, heard)?;
         }
         if aloud { tell(heard, json, &catalog) } else { Ok(()) }
     });
@@ -34,6 +34,17 @@ pub(super) fn start(global: &Global) -> anyhow::Result<Option<Narrator>> {
 /// command does what it is for.
 fn wanted_in() -> Option<File> {
     File::options().append(true).open(std::env::var_os(NARRATE_TO)?).ok()
+}
+
+fn write_down(mut file: &File, heard: &Heard) -> io::Result<()> {
+    file.write_all(format!("{}\n", narrate::json_line(heard)).as_bytes())
+}
+
+/// As [`start`] for a command line that has no `--narrate` of its own: into the file of a recorded lesson, if there is one.
+pub(super) fn start_for_a_lesson() -> anyhow::Result<Option<Narrator>> {
+    let Some(file) = wanted_in() else { return Ok(None) };
+    let begun = narrator::start(Some(file.as_raw_fd()), move |heard| write_down(&file, heard));
+    Ok(Some(begun.map_err(explained)?))
 }
 
 fn tell(heard: &Heard, json: bool, catalog: &Catalog) -> io::Result<()> {

@@ -214,6 +214,32 @@ fn a_pod_shares_the_namespaces_that_paths_name() {
     bundle.oci(["delete", "--force", "c"]).run().status(0);
 }
 
+/// As every other command of explore: while a lesson is recorded, the file that it has made gets each call as JSON.
+#[test]
+fn the_calls_are_told_to_a_lesson_that_is_recorded() {
+    require!("oci::narrate_lesson", is_root(), ROOT);
+    let bundle = Bundle::new();
+    bundle.script("env");
+    let file = bundle.folder.join("asked");
+    let command = |words: &[&str]| bundle.oci(words.iter().copied()).env("EXPLORE_NARRATE_TO", &file);
+    let oci = |words: &[&str]| command(words).run().status(0).stderr("").out;
+    let silent = oci(&["run", "c"]);
+    assert!(!file.exists() && !silent.contains("NARRATE"), "who wants to listen makes the file: {silent}");
+    std::fs::write(&file, "").unwrap();
+    let told = |call: &str| std::fs::read_to_string(&file).unwrap().contains(&format!("\"call\":\"{call}\""));
+    // All of it is there once the command ends: the next block of a lesson has its own.
+    assert_eq!(oci(&["run", "c"]), silent);
+    assert!(told("pivot_root") && told("execve"));
+    std::fs::write(&file, "").unwrap();
+    // It ends though the one whom it has made waits, and has something to tell still.
+    command(&["create", "c"]).quiet().run().status(0);
+    eventually("it is made", || told("pivot_root"));
+    assert!(!told("execve"));
+    oci(&["start", "c"]);
+    eventually("and begins", || told("execve"));
+    oci(&["delete", "--force", "c"]);
+}
+
 #[test]
 fn the_calls_are_told_to_a_file() {
     require!("oci::narrate", is_root(), ROOT);

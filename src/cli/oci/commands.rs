@@ -176,6 +176,11 @@ pub(super) struct Spec {
 }
 
 impl Command {
+    /// Its program has not begun when this ends.
+    pub(super) fn leaves_one_waiting(&self) -> bool {
+        matches!(self, Self::Create(_))
+    }
+
     /// What it clones stands in a container.
     pub(super) fn makes_processes(&self) -> bool {
         matches!(self, Self::Create(_) | Self::Run(_) | Self::Exec(_))

@@ -107,9 +107,10 @@ fn begin(cli: Cli, words: &[OsString], log: &Log) -> anyhow::Result<Exit> {
     if cli.command.makes_processes() && !cli.global.sealed {
         return Err(seal(words));
     }
-    if let Some(path) = &cli.global.narrate_to {
-        narrator::append_to(path)?;
-    }
+    let narrator = match &cli.global.narrate_to {
+        Some(path) => narrator::append_to(path).map(|()| None)?,
+        None => narrator::start_for_a_lesson()?,
+    };
     let root = match cli.global.root {
         Some(root) => root,
         None => Roots::find(std::env::var_os("EXPLORE_ROOT").map(PathBuf::from).as_deref())
@@ -117,7 +118,14 @@ fn begin(cli: Cli, words: &[OsString], log: &Log) -> anyhow::Result<Exit> {
             .run
             .join("oci"),
     };
-    commands::run(cli.command, &Context { root, log: log.clone() })
+    let leaves_one_waiting = cli.command.leaves_one_waiting();
+    let result = commands::run(cli.command, &Context { root, log: log.clone() });
+    match narrator {
+        Some(narrator) if !leaves_one_waiting => narrator.finish(),
+        // Whoever waits for `start` has something to tell until then.
+        narrator => std::mem::forget(narrator),
+    }
+    result
 }
 
 /// Becomes the same command again, from a copy of this program that cannot be written through: what it clones stands in
