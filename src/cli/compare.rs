@@ -35,7 +35,7 @@ pub struct Style<'a> {
     pub all: bool,
     /// Lines that are read aloud, instead of columns.
     pub linear: bool,
-    /// The language of a lesson; English otherwise.
+    /// The reader's language; English where there is none.
     pub catalog: Option<&'a Catalog>,
 }
 
@@ -47,6 +47,16 @@ impl Style<'_> {
 
     fn say(&self, word: Word, values: &[(&str, &str)]) -> String {
         self.catalog.unwrap_or(&Catalog::default()).say(word, values)
+    }
+
+    /// Parts of a sentence, with what parts them in the reader's language.
+    fn parts(&self, parts: &[String]) -> String {
+        self.catalog.unwrap_or(&Catalog::default()).parts(parts)
+    }
+
+    /// What is listed, as the reader's language does it.
+    fn list(&self, names: &[&str]) -> String {
+        self.catalog.unwrap_or(&Catalog::default()).list(names)
     }
 
     /// Two halves of a sentence with a colon between them.
@@ -78,7 +88,7 @@ pub(super) fn run(compare: &Compare, context: &mut Context) -> anyhow::Result<Ex
     if context.screen.json {
         context.screen.data(&comparison)?;
     } else {
-        let style = Style { all: compare.all, ..Style::of(&context.screen) };
+        let style = Style { all: compare.all, catalog: Some(context.catalog()), ..Style::of(&context.screen) };
         let text = render(&comparison, context.screen.width, style);
         context.screen.print(&text)?;
     }

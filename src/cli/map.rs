@@ -125,10 +125,11 @@ fn catalog(context: &Context) -> anyhow::Result<Catalog> {
 }
 
 fn show(picture: &Picture, form: Form, context: &mut Context) -> anyhow::Result<Exit> {
+    let words = catalog(context)?;
     let screen = &mut context.screen;
     match form {
         _ if screen.json => screen.data(picture)?,
-        Form { svg: true, .. } => screen.print(&map::svg(picture))?,
+        Form { svg: true, .. } => screen.print(&map::svg(picture, &words))?,
         Form { dot: true, .. } => screen.print(&map::dot(picture))?,
         Form { mermaid: true, .. } => screen.print(&map::mermaid(picture))?,
         _ => {

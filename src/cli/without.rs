@@ -170,16 +170,16 @@ fn grid(matrix: &Matrix, style: Style) -> String {
 /// Each mechanism, and what its facts become without it.
 fn list(matrix: &Matrix, width: usize, style: Style<'_>) -> String {
     let mut text = String::new();
-    for (number, mechanism) in Mechanism::ALL.into_iter().enumerate() {
-        let (word, title) = (mechanism.word(), mechanism.title());
-        let head = format!("{:>2} {}", number + 1, style.sentence(&format!("{word}, without {title}:")));
+    for (number, missing) in Mechanism::ALL.into_iter().enumerate() {
+        let (mechanism, title) = (missing.word(), missing.title());
+        let head = format!("{:>2} {}", number + 1, style.sentence(&format!("{mechanism}, without {title}:")));
         text += &(wrap(&head, width, 3).join("\n") + "\n");
-        let changed = matrix.columns.iter().find(|one| one.missing == mechanism);
+        let changed = matrix.columns.iter().find(|one| one.missing == missing);
         for row in changed.into_iter().flat_map(|one| &one.facts).filter(|row| row.changed) {
-            let line = format!("   {}: {} -> {}", row.title, row.whole, row.without);
+            let line = style.colon(&format!("   {}", row.title), &format!("{} -> {}", row.whole, row.without));
             text += &(wrap(&line, width, 5).join("\n") + "\n");
         }
-        for one in matrix.left_out.iter().filter(|one| one.mechanism == mechanism) {
+        for one in matrix.left_out.iter().filter(|one| one.mechanism == missing) {
             text += &(wrap(&format!("   ? {}", style.sentence(&one.why)), width, 5).join("\n") + "\n");
         }
     }
@@ -212,7 +212,7 @@ fn table(rows: &[&Row], width: usize, style: Style<'_>) -> String {
         }
         text += &wrap(&format!("{sign}{}", row.title), width, 2).join("\n");
         for (name, value) in [(&whole, &row.whole), (&without, &row.without)] {
-            let _ = write!(text, "\n{}", wrap(&format!("    {name}: {value}"), width, 6).join("\n"));
+            let _ = write!(text, "\n{}", wrap(&style.colon(&format!("    {name}"), value), width, 6).join("\n"));
         }
         text += "\n";
     }

@@ -111,6 +111,27 @@ impl Catalog {
         format!("{left}{colon}{right}")
     }
 
+    /// A sentence, ended as this language does it; another one may follow.
+    pub fn full_stop(&self, sentence: &str) -> String {
+        sentence.to_owned() + if self.language == Language::English { ". " } else { "。" }
+    }
+
+    /// What is listed, with the comma that this language has for it.
+    pub fn list<T: AsRef<str>>(&self, names: &[T]) -> String {
+        let names: Vec<&str> = names.iter().map(T::as_ref).collect();
+        names.join(if self.language == Language::English { ", " } else { "、" })
+    }
+
+    /// A word, and another one in brackets behind it.
+    pub fn aside(&self, word: &str, about: &str) -> String {
+        if self.language == Language::English { format!("{word} ({about})") } else { format!("{word}（{about}）") }
+    }
+
+    /// Parts of a sentence, with the semicolon of this language between them.
+    pub fn parts(&self, parts: &[String]) -> String {
+        parts.join(if self.language == Language::English { "; " } else { "；" })
+    }
+
     /// The lesson in this language. What a translation has broken stays English.
     pub fn translate(&self, page: &Page) -> Page {
         let source = messages::replace(&page.source, &messages::of_page(page), |text| self.find(text));

@@ -53,9 +53,7 @@ impl crate::error::Explain for LibraryError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Unknown { near, .. } if near.is_empty() => Some("`explore lesson` lists them".into()),
-            Self::Unknown { near, .. } => {
-                Some(format!("did you mean {}? `explore lesson` lists all", near.join(" or ")))
-            }
+            Self::Unknown { near, .. } => Some(format!("did you mean {}? `explore lesson` lists all", near.join(", "))),
             Self::Malformed { .. } => Some("`explore lesson check` tells everything that is wrong with it".into()),
             Self::Folder { .. } => Some("name a folder with lessons in it: Markdown files with front matter".into()),
         }

@@ -73,8 +73,8 @@ impl Template {
         let mut text = self.pieces[0].clone();
         for (at, (name, piece)) in self.names.iter().zip(&self.pieces[1..]).enumerate() {
             let before = self.names[..at].iter().filter(|other| *other == name).count();
-            text.push_str(&value(name, before));
-            text.push_str(piece);
+            join(&mut text, &value(name, before));
+            join(&mut text, piece);
         }
         text
     }
@@ -87,6 +87,18 @@ impl Template {
             || self.pieces.iter().any(|one| longest(one) > 2);
         if says { self.pieces.iter().map(String::len).sum() } else { 0 }
     }
+}
+
+/// Appends what follows in a sentence: where Chinese meets Latin there is a space between them, as everywhere in the catalogs;
+/// whether a value is the one or the other, a template cannot know.
+fn join(text: &mut String, next: &str) {
+    let chinese = |sign: char| ('\u{4e00}'..='\u{9fff}').contains(&sign);
+    if let (Some(left), Some(right)) = (text.chars().next_back(), next.chars().next())
+        && (chinese(left) && right.is_ascii_alphanumeric() || left.is_ascii_alphanumeric() && chinese(right))
+    {
+        text.push(' ');
+    }
+    text.push_str(next);
 }
 
 fn name<'t>(brace: &str, after: &'t str) -> Option<(&'t str, &'t str)> {
@@ -230,7 +242,7 @@ mod tests {
             [("cannot {step}", "无法{step}"), ("cannot read {0}", "读不了 {0}"), ("cannot read the layer", "读不了层")];
         assert_eq!(said(&rows, "cannot read /a b"), "读不了 /a b");
         assert_eq!(said(&rows, "cannot read the layer"), "读不了层");
-        assert_eq!(said(&rows, "cannot fly"), "无法fly");
+        assert_eq!(said(&rows, "cannot fly"), "无法 fly");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! word of it is text.
 
 use super::{Node, Picture, Side};
+use crate::lesson::catalog::Catalog;
 use layout::core::base::Orientation;
 use layout::core::format::{ClipHandle, RenderBackend};
 use layout::core::geometry::Point;
@@ -35,7 +36,7 @@ text { fill: #ddd } .paper { fill: #1b1b1b } .says { fill: #aaa } .edge { stroke
 ";
 
 /// The picture.
-pub fn svg(picture: &Picture) -> String {
+pub fn svg(picture: &Picture, catalog: &Catalog) -> String {
     let mut graph = VisualGraph::new(Orientation::TopToBottom);
     let mut handles = Vec::new();
     for (number, node) in picture.nodes.iter().enumerate() {
@@ -56,7 +57,7 @@ pub fn svg(picture: &Picture) -> String {
     let mut canvas = Canvas { picture, body: Group::new(), far: Point::zero() };
     graph.do_it(false, false, false, &mut canvas);
     let (width, height) = (canvas.far.x + 2.0 * PAD, canvas.far.y + 2.0 * PAD);
-    page(&picture.title, &picture.description(), width, height).add(canvas.body).to_string() + "\n"
+    page(&picture.title, &picture.description(catalog), width, height).add(canvas.body).to_string() + "\n"
 }
 
 /// An empty page with its colours, its title, and what it shows in words.
@@ -172,7 +173,7 @@ mod tests {
 
     #[test]
     fn every_node_is_drawn_and_no_text_is_markup() {
-        let text = svg(&picture());
+        let text = svg(&picture(), &Catalog::default());
         assert_eq!(text.matches("class=\"outside\"").count(), 4, "{text}");
         assert_eq!(text.matches("class=\"edge\"").count(), 3);
         assert!(text.contains("a &lt;tree&gt;") && text.contains("one &amp;") && !text.contains("<tree>"), "{text}");

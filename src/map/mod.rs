@@ -22,6 +22,7 @@ pub use stages::{Walk, stages};
 pub use text::text;
 pub use timeline::{Call, Step, Timeline};
 
+use crate::lesson::catalog::Catalog;
 use crate::stages::create::Container;
 use serde::Serialize;
 
@@ -101,9 +102,14 @@ impl Picture {
     }
 
     /// In one sentence a node, for whoever does not see the picture.
-    fn description(&self) -> String {
-        let one = |node: &Node| format!("{}: {}.", node.title, node.lines.join("; "));
-        self.nodes.iter().map(one).collect::<Vec<_>>().join(" ")
+    fn description(&self, catalog: &Catalog) -> String {
+        let one = |node: &Node| {
+            let lines: Vec<String> = node.lines.iter().map(|line| line.trim().to_owned()).collect();
+            let told =
+                if lines.is_empty() { node.title.clone() } else { catalog.colon(&node.title, &catalog.parts(&lines)) };
+            catalog.full_stop(&told)
+        };
+        self.nodes.iter().map(one).collect::<String>().trim_end().to_owned()
     }
 }
 

@@ -106,7 +106,7 @@ fn own(spaces: &[Option<Identity>], outer: Option<&[Option<Identity>]>, catalog:
     }
     let mut pairs: Vec<String> = lines.chunks(2).map(|pair| pair.join("  ")).collect();
     if !shared.is_empty() {
-        pairs.push(catalog.say(words::SHARED, &[("kinds", &shared.join(", "))]));
+        pairs.push(catalog.say(words::SHARED, &[("kinds", &catalog.list(&shared))]));
     }
     pairs
 }

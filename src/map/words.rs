@@ -10,6 +10,12 @@ words! {
     STAGE = "{number} of {all}: {stage}";
     /// Before what changed there.
     INSIDE = "in the container's own namespaces";
+    /// Before network interfaces that a stage has changed.
+    INTERFACES = "interface {names}";
+    /// Before processes that a stage has changed.
+    PROCESSES = "process {names}";
+    /// Before kinds of namespace that a stage has changed.
+    NAMESPACES_OF = "namespaces, {whose}: {names}";
     /// Title.
     LAYERS = "The layers of {of}";
     /// A union: where it is.

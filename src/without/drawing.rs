@@ -41,7 +41,7 @@ pub fn draw(matrix: &Matrix, catalog: &Catalog) -> String {
         picture = picture.add(name_of(mechanism, column));
     }
     for (number, (code, title)) in facts.iter().enumerate() {
-        picture = picture.add(row(matrix, (code, title), number));
+        picture = picture.add(row(matrix, (code, title), number, catalog));
     }
     let mut text = picture.to_string();
     text.push('\n');
@@ -51,7 +51,7 @@ pub fn draw(matrix: &Matrix, catalog: &Catalog) -> String {
 /// The same in words, for whoever does not see it.
 fn description(matrix: &Matrix, catalog: &Catalog) -> String {
     let sentence = |mechanism: Mechanism, changed: Vec<&str>| {
-        let (title, facts) = (mechanism.title(), changed.join(", "));
+        let (title, facts) = (mechanism.title(), catalog.list(&changed));
         catalog.sentence(&format!("Without {title}: {facts}."))
     };
     let changed = |one: &super::Comparison| -> String {
@@ -68,7 +68,7 @@ fn name_of(mechanism: Mechanism, column: usize) -> Text {
     Text::new(mechanism.word()).set("transform", format!("translate({x} {y}) rotate(-50)"))
 }
 
-fn row(matrix: &Matrix, (code, title): (&str, &str), number: usize) -> Group {
+fn row(matrix: &Matrix, (code, title): (&str, &str), number: usize, catalog: &Catalog) -> Group {
     let y = TOP + number * CELL;
     let middle = y + CELL / 2;
     let right = LEFT + CELL * Mechanism::ALL.len();
@@ -76,13 +76,13 @@ fn row(matrix: &Matrix, (code, title): (&str, &str), number: usize) -> Group {
         .add(Line::new().set("class", "grid").set("x1", MARGIN).set("x2", right).set("y1", y).set("y2", y))
         .add(Text::new(title).set("x", MARGIN).set("y", middle + 5));
     for (column, mechanism) in Mechanism::ALL.into_iter().enumerate() {
-        group = group.add(field(matrix.cell(code, mechanism), LEFT + column * CELL, y));
+        group = group.add(field(matrix.cell(code, mechanism), LEFT + column * CELL, y, catalog));
     }
     group
 }
 
 /// A filled square where the fact has changed, a small one where it has not: the two differ without their colour, too.
-fn field(row: Option<&Row>, x: usize, y: usize) -> Group {
+fn field(row: Option<&Row>, x: usize, y: usize, catalog: &Catalog) -> Group {
     let square = |class: &str, size: usize| {
         let inset = (CELL - size) / 2;
         Rectangle::new()
@@ -94,10 +94,10 @@ fn field(row: Option<&Row>, x: usize, y: usize) -> Group {
     };
     match row {
         Some(row) if row.changed => {
-            let told = format!("{}: {} → {}", row.title, row.whole, row.without);
+            let told = catalog.colon(&row.title, &format!("{} → {}", row.whole, row.without));
             Group::new().add(Title::new(told)).add(square("changed", 18).set("rx", 2))
         }
-        Some(row) => Group::new().add(Title::new(format!("{}: {}", row.title, row.whole))).add(square("same", 4)),
+        Some(row) => Group::new().add(Title::new(catalog.colon(&row.title, &row.whole))).add(square("same", 4)),
         None => Group::new()
             .add(Text::new("?").set("class", "left-out").set("x", x + CELL / 2 - 3).set("y", y + CELL / 2 + 4)),
     }

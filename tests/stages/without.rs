@@ -155,24 +155,31 @@ fn the_text_fits_its_terminal() {
     }
 }
 
-/// The picture and the list of `book/src/matrix.md` are what is measured now. `EXPLORE_MATRIX=write` writes them anew.
+/// The picture, in both languages, and the list of `book/src/matrix.md` are what is measured now. `EXPLORE_MATRIX=write` writes
+/// them anew.
 #[test]
 fn the_chapter_shows_what_is_measured() {
     require!("stages::without::chapter", is_root(), ROOT);
     let learner = Learner::new();
     learner.explore(["pull", "demo"]).run().status(0);
     let list = learner.explore(["matrix"]).env("LC_ALL", "C.UTF-8").width(80).run().status(0).out;
-    let picture = learner.explore(["matrix", "--svg"]).run().status(0).out;
+    let picture = |language| learner.explore(["--lang", language, "matrix", "--svg"]).run().status(0).out;
     let book = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("book/src");
-    let (page, file) = (book.join("matrix.md"), book.join("matrix.svg"));
+    let page = book.join("matrix.md");
+    let pictures =
+        [("en", "matrix.svg"), ("zh-CN", "matrix.zh-CN.svg")].map(|(tag, name)| (book.join(name), picture(tag)));
     let text = std::fs::read_to_string(&page).unwrap();
     let (prose, _) = text.split_once("\n```text\n").expect("the list begins with ```text");
     let wanted = format!("{prose}\n```text\n{list}```\n");
     if std::env::var_os("EXPLORE_MATRIX").is_some_and(|value| value == "write") {
         std::fs::write(&page, wanted).unwrap();
-        std::fs::write(&file, picture).unwrap();
+        for (file, picture) in pictures {
+            std::fs::write(file, picture).unwrap();
+        }
         return;
     }
     assert_eq!(text, wanted, "{}", page.display());
-    assert_eq!(std::fs::read_to_string(&file).unwrap(), picture, "{}", file.display());
+    for (file, picture) in pictures {
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), picture, "{}", file.display());
+    }
 }

@@ -29,7 +29,7 @@ fn line(verdict: &Verdict, what: &str, sides: [Option<String>; 2], style: Style<
         let named = [words::OUTSIDE, words::INSIDE].into_iter().zip(sides);
         parts.extend(named.filter_map(|(word, side)| Some(format!("{} {}", style.say(word, &[]), side?))));
     }
-    format!("{verdict_word}: {}\n", parts.join("; "))
+    style.colon(&verdict_word, &style.parts(&parts)) + "\n"
 }
 
 fn note(word: Word, values: &[(&str, &str)], style: Style<'_>) -> String {
@@ -57,7 +57,7 @@ fn namespaces(comparison: &Comparison, style: Style<'_>) -> String {
         let same: Vec<&str> =
             same.iter().filter(|row| row.as_expected != Some(false)).map(|row| row.kind.link()).collect();
         if !same.is_empty() {
-            let _ = writeln!(text, "{}: {}", style.say(words::SAME, &[]), same.join(", "));
+            let _ = writeln!(text, "{}", style.colon(&style.say(words::SAME, &[]), &style.list(&same)));
         }
     }
     text + &reasons(rows.iter().map(|row| &row.verdict), WIDTH, style)

@@ -18,7 +18,8 @@ const SENTENCES: usize = 5;
 pub(super) fn heading(comparison: &Comparison, width: usize, style: Style<'_>) -> String {
     let side = |name: &str, side: &Side| {
         let command = side.command.known().map_or_else(String::new, |command| format!(" {command}"));
-        crate::cli::columns::cut(&format!("{name}: PID {}{command}", side.pid), width, style.unicode) + "\n"
+        let told = style.colon(name, &format!("PID {}{command}", side.pid));
+        crate::cli::columns::cut(&told, width, style.unicode) + "\n"
     };
     let names = [words::OUTSIDE, words::INSIDE].map(|word| style.say(word, &[]));
     let widest = if style.linear { 0 } else { names.iter().map(|name| name.width()).max().unwrap_or(0) };
@@ -32,7 +33,7 @@ fn title(text: &str, style: Style<'_>) -> String {
 /// Each reason for which something could not be told, once.
 pub(super) fn reasons<'a>(verdicts: impl Iterator<Item = &'a Verdict>, width: usize, style: Style<'_>) -> String {
     let reason = |verdict: &Verdict| {
-        Some(format!("{}: {}", style.say(words::of_verdict(verdict), &[]), style.sentence(verdict.why()?)))
+        Some(style.colon(&style.say(words::of_verdict(verdict), &[]), &style.sentence(verdict.why()?)))
     };
     let all: BTreeSet<String> = verdicts.filter_map(reason).collect();
     all.iter().map(|reason| note(reason, width)).collect()

@@ -232,7 +232,7 @@ impl Teller {
         let Some(option) = predict.options.get(option) else { return Ok(()) };
         let mark = self.say(mark, &[]);
         let text = &option.text.text;
-        let text = if self.screen.linear { format!("{mark}: {text}") } else { format!("{text} [{mark}]") };
+        let text = if self.screen.linear { self.catalog.colon(&mark, text) } else { format!("{text} [{mark}]") };
         self.marked("  ", &text)?;
         let why = self.say(words::WHY, &[("why", &option.why.text)]);
         self.marked("    ", &why)

@@ -51,8 +51,9 @@ pub(super) fn view(view: &View, width: usize, catalog: &Catalog) -> String {
         None => page.row("bridge", &format!("{} is gone", lease.bridge)),
     }
     for setting in &view.forwarding {
-        let before = if setting.ours { " (0 before)" } else { "" };
-        page.row("forwarding", &format!("{} = {}{before}", setting.name, setting.value));
+        let (name, value) = (&setting.name, &setting.value);
+        let told = if setting.ours { format!("{name} = {value} (0 before)") } else { format!("{name} = {value}") };
+        page.row("forwarding", &told);
     }
     match &view.nat {
         Some(nat) => {
@@ -95,13 +96,19 @@ impl<'a> Page<'a> {
         Self { catalog, text: String::new(), width: width.max(40), label: String::new() }
     }
 
+    fn label_of(&self, word: &str) -> String {
+        // The word alone is an entry of the glossary, with the English of it behind.
+        let known = if word == "namespace" { self.catalog.find("its namespace") } else { None };
+        known.unwrap_or_else(|| self.catalog.sentence(word))
+    }
+
     fn row(&mut self, label: &str, text: &str) {
         // A word that was just said is not repeated.
         let shown = if label == self.label { "" } else { label };
         if !label.is_empty() {
             label.clone_into(&mut self.label);
         }
-        let mut line = pad(&self.catalog.sentence(shown), LABEL);
+        let mut line = pad(&self.label_of(shown), LABEL);
         let mut room = self.width - LABEL;
         for word in self.catalog.sentence(text).split(' ') {
             let length = word.width() + 1;

@@ -52,12 +52,9 @@ impl Filter {
         self.program.len()
     }
 
-    /// The names that were skipped, for people; empty where there are none.
-    pub fn skipped(&self) -> String {
-        match self.unknown.as_slice() {
-            [] => String::new(),
-            names => format!("; skipped, with no number on this machine: {}", names.join(", ")),
-        }
+    /// The names that were skipped, for people; nothing where there are none.
+    pub fn skipped(&self) -> Option<String> {
+        (!self.unknown.is_empty()).then(|| self.unknown.join(", "))
     }
 
     pub(super) fn flags_text(&self) -> String {

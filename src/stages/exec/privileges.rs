@@ -93,7 +93,14 @@ fn waits(process: &Process) -> bool {
 
 fn install(filter: Option<&Filter>) -> Result<(), Failure> {
     let Some(filter) = filter else { return Ok(()) };
-    let why = format!("each system call is now looked up in its rules{}", filter.skipped());
+    let looked_up = "each system call is now looked up in its rules";
+    // A rule for a call of another architecture has no number to compare with.
+    let why = filter.skipped().map_or_else(
+        || looked_up.to_owned(),
+        |names| {
+            format!("each system call is now looked up in its rules; skipped, with no number on this machine: {names}")
+        },
+    );
     seccomp::install(filter, &why).map_err(Failure::at("filter its system calls"))
 }
 
