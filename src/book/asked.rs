@@ -50,12 +50,12 @@ fn told(calls: &[Call], catalog: &Catalog) -> String {
     let all: i64 = calls.iter().map(|call| 1 + call.more).sum();
     let mut text = format!("<p>{}</p>\n<ul>\n", escape(&catalog.say(words::CALLS, &[("calls", &all.to_string())])));
     for call in calls {
-        let _ = writeln!(text, "<li>{}</li>", one(call));
+        let _ = writeln!(text, "<li>{}</li>", one(call, catalog));
     }
     text + "</ul>\n"
 }
 
-fn one(call: &Call) -> String {
+fn one(call: &Call, catalog: &Catalog) -> String {
     let answer = match &call.errno {
         Some(errno) => format!(" = -1 {errno}"),
         // It has not come back: it works.
@@ -64,7 +64,7 @@ fn one(call: &Call) -> String {
     };
     let (who, name, rest) = (&call.who, &call.call, escape(&format!("({}){answer}", call.args)));
     let times = if call.more > 0 { format!(" ×{}", 1 + call.more) } else { String::new() };
-    let why = escape(&call.why);
+    let why = escape(&catalog.sentence(&call.why));
     format!("<code>[{who}] <a href=\"{}\">{name}</a>{rest}</code>{times}<br>{why}", manual(name))
 }
 

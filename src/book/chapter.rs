@@ -190,8 +190,8 @@ impl Chapter<'_> {
         for (number, claim) in check.claims.iter().enumerate() {
             let proved = self.events(id).any(|event| matches!(event, Event::Claimed { claim, .. } if *claim == number));
             let mark = if proved { format!(" [{}]", self.say(words::HOLDS, &[])) } else { String::new() };
-            let side = self.side(claim.test.side);
-            let _ = writeln!(text, "- {}{mark}  \n  {side}: {}", claim.text.text, code(&claim.test.text));
+            let proof = self.catalog.colon(&self.side(claim.test.side), &code(&claim.test.text));
+            let _ = writeln!(text, "- {}{mark}  \n  {proof}", claim.text.text);
         }
         text
     }
@@ -211,7 +211,8 @@ impl Chapter<'_> {
             let group = self.say(of_group(row.group), &[]);
             let (link, verdict) = (row.kind.link(), self.verdict(&row.verdict));
             let values = (shown(&row.outside), shown(&row.inside));
-            let _ = writeln!(text, "| {link} | {} | {} | {verdict} ({group}) |", values.0, values.1);
+            let _ =
+                writeln!(text, "| {link} | {} | {} | {} |", values.0, values.1, self.catalog.aside(&verdict, &group));
         }
         for row in &comparison.uname.rows {
             let shown = |value: &Option<String>| value.clone().unwrap_or_default().replace('|', "\\|");
@@ -307,7 +308,7 @@ mod tests {
         let in_language = |language| chapter(page, std::slice::from_ref(&recording), &Catalog::of(language));
         let (english, chinese) = (in_language(Language::English), in_language(Language::Chinese));
         for (word, other) in
-            [("differs (subject)", "不同 (主题)"), ("same (rest)", "相同 (其余)"), ("| translated |", "| 对应 |")]
+            [("differs (subject)", "不同（主题）"), ("same (rest)", "相同（其余）"), ("| translated |", "| 对应 |")]
         {
             assert!(english.contains(word) && !chinese.contains(word) && chinese.contains(other), "{word}");
         }
