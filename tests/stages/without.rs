@@ -141,6 +141,23 @@ fn roots_command_is_not_run_where_only_the_missing_thing_kept_it_from_the_machin
     before.assert_unchanged();
 }
 
+/// What is typed is never translated, whatever the glossary makes of the word `user`; what is told is, whole.
+#[test]
+fn the_matrix_and_a_comparison_are_told_in_chinese() {
+    require!("stages::without::chinese", is_root(), ROOT);
+    let learner = Learner::new();
+    learner.explore(["pull", "demo"]).run().status(0);
+    let chinese = |words: &[&str]| learner.explore(["--lang", "zh-CN"]).args(words).width(80).run().status(0).out;
+    let matrix = chinese(&["matrix"]);
+    for line in [" 6 user，缺少它的用户命名空间：", " 9 pivot，缺少 pivot_root(2)：", "   /proc/sys：只读 -> 可写"]
+    {
+        assert!(matrix.lines().any(|one| one == line), "{line}\n{matrix}");
+    }
+    let compared = chinese(&["compare", "1"]);
+    assert!(compared.starts_with("外面：PID ") && compared.contains("相同"), "{compared}");
+    assert!(!compared.contains("outside") && !compared.contains("same"), "{compared}");
+}
+
 #[test]
 fn the_text_fits_its_terminal() {
     require!("stages::without::width", is_root(), ROOT);
