@@ -67,8 +67,10 @@ pub(super) fn freezer(_: &Roots) -> Answer {
     }
 }
 
+/// The top of a tree is a base for root alone, and who is root is not asked there.
 fn of_v2(trees: &[Hierarchy]) -> Option<PathBuf> {
-    trees.iter().filter(|tree| tree.version == Version::V2).find_map(delegation::base)
+    let base = trees.iter().filter(|tree| tree.version == Version::V2).find_map(delegation::base)?;
+    access(&base, AccessFlags::W_OK).is_ok().then_some(base)
 }
 
 pub(super) fn memory(_: &Roots) -> Answer {
