@@ -140,8 +140,12 @@ fn what_a_sweeper_that_was_killed_has_left_the_next_command_removes() {
     let explore = |line: &str| lab.learner.explore(line.split(' ')).run().status(0);
     explore("pull -q demo");
     let (before, forwards) = (HostState::of(&lab.learner), lab.forwarding());
-    explore("run --rm demo true");
-    let pid = sweeper(&lab.learner).expect("it is there for a moment");
+    // It is there for half a second, which a busy machine can miss.
+    let caught = (0..20).find_map(|_| {
+        explore("run --rm demo true");
+        sweeper(&lab.learner)
+    });
+    let pid = caught.expect("it is there for a moment");
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL).unwrap();
     eventually("it is gone", || sweeper(&lab.learner).is_none());
     assert!(lab.bridge().is_some(), "it was killed too late to show anything");
