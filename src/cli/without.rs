@@ -171,6 +171,7 @@ fn grid(matrix: &Matrix, style: Style) -> String {
 fn list(matrix: &Matrix, width: usize, style: Style<'_>) -> String {
     let mut text = String::new();
     for (number, missing) in Mechanism::ALL.into_iter().enumerate() {
+        // What is typed stays what it is: the catalog translates no value of this name, and would one called `word`.
         let (mechanism, title) = (missing.word(), missing.title());
         let head = format!("{:>2} {}", number + 1, style.sentence(&format!("{mechanism}, without {title}:")));
         text += &(wrap(&head, width, 3).join("\n") + "\n");
