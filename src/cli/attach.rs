@@ -12,6 +12,7 @@ use crate::kernel::process::{self, Ended};
 use crate::kernel::{self, pty};
 use crate::stages::exec::Attachment;
 use crate::stages::exec::message::{self, FromClient, Packet, ToClient};
+use crate::stages::failure::Failure;
 use keys::Watch;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -86,6 +87,9 @@ pub(super) enum AttachError {
     /// The supervisor went away without a word.
     #[error("the supervisor of the container has died")]
     Died,
+    /// Its supervisor could not read all of its output.
+    #[error(transparent)]
+    Lost(#[from] Failure),
     /// A system call of our own; the container may run on.
     #[error("cannot {step}")]
     Call {
@@ -108,6 +112,10 @@ impl crate::error::Explain for AttachError {
             Self::NoTerminal => "leave out -t, or run it in a terminal".into(),
             Self::Detached => "the container runs on; `explore attach` joins it again".into(),
             Self::Died => "`explore clean` takes back what it left".into(),
+            Self::Lost(failure) => {
+                let lost = "part of its output is missing, by no fault of the container: the kernel log (`dmesg`) may say more";
+                failure.hint().unwrap_or_else(|| lost.into())
+            }
             Self::Call { source, .. } => return kernel::hint(source),
         })
     }
@@ -115,7 +123,7 @@ impl crate::error::Explain for AttachError {
     fn exit(&self) -> Exit {
         match self {
             Self::NoTerminal | Self::Detached => Exit::Failed,
-            Self::Died | Self::Call { .. } => Exit::Engine,
+            Self::Died | Self::Lost(_) | Self::Call { .. } => Exit::Engine,
         }
     }
 }
@@ -146,6 +154,7 @@ pub(super) fn attach(attachment: &Attachment, wanted: &Wanted) -> anyhow::Result
     }
     let mut watch = wanted.keys.as_ref().filter(|_| wanted.terminal).map(Watch::for_keys);
     let mut input = if wanted.input { Input::Open } else { Input::Ended };
+    let mut lost = None;
     loop {
         let ready = ready(attachment, &signals, input == Input::Open);
         let signal = if ready[1] { pass_signals(attachment, &signals, wanted) } else { None };
@@ -158,12 +167,14 @@ pub(super) fn attach(attachment: &Attachment, wanted: &Wanted) -> anyhow::Result
         }
         match if ready[0] { pass_output(attachment, wanted.output)? } else { Heard::More } {
             Heard::More => {}
+            Heard::Lost(failure) => lost = lost.or(Some(failure)),
             Heard::Closed => return Err(explained(AttachError::Died)),
             Heard::Ended(ended) => {
                 if let Some(supervisor) = attachment.supervisor {
                     let _ = process::wait(supervisor);
                 }
-                return Ok(Left::Ended(ended));
+                // Whoever reads what came must not take it for all, whatever the container ended with.
+                return lost.map_or(Ok(Left::Ended(ended)), |failure| Err(explained(AttachError::Lost(failure))));
             }
         }
     }
@@ -176,7 +187,7 @@ fn leave(attachment: &Attachment, output: [bool; 2]) -> anyhow::Result<Option<En
     }
     loop {
         match pass_output(attachment, output)? {
-            Heard::More => {}
+            Heard::More | Heard::Lost(_) => {}
             Heard::Closed => return Ok(None),
             Heard::Ended(ended) => return Ok(Some(ended)),
         }
@@ -284,6 +295,7 @@ fn pass_input(attachment: &Attachment, watch: Option<&mut Watch<'_>>) -> Input {
 /// What a packet from the supervisor says.
 enum Heard {
     More,
+    Lost(Failure),
     Closed,
     Ended(Ended),
 }
@@ -295,11 +307,11 @@ fn pass_output(attachment: &Attachment, output: [bool; 2]) -> anyhow::Result<Hea
         Packet::Data(stream, _) if !output[usize::from(stream == 2)] => {}
         Packet::Data(2, data) => std::io::stderr().write_all(&data)?,
         Packet::Data(_, data) => super::screen::write_out(&data)?,
-        Packet::Message(bytes, _) => {
-            if let Some(ToClient::Ended(ended)) = Packet::parse(&bytes) {
-                return Ok(Heard::Ended(ended));
-            }
-        }
+        Packet::Message(bytes, _) => match Packet::parse(&bytes) {
+            Some(ToClient::Ended(ended)) => return Ok(Heard::Ended(ended)),
+            Some(ToClient::Lost(stream, failure)) if output[stream as usize] => return Ok(Heard::Lost(failure)),
+            _ => {}
+        },
         Packet::End => return Ok(Heard::Closed),
     }
     Ok(Heard::More)

@@ -47,11 +47,13 @@ fn listen(attachment: &Attachment, mark: Option<&str>) -> anyhow::Result<(String
     loop {
         match message::receive(&attachment.socket)? {
             Packet::Data(_, data) => heard.extend(data),
-            Packet::Message(bytes, _) => {
-                if let Some(ToClient::Ended(ended)) = Packet::parse(&bytes) {
+            Packet::Message(bytes, _) => match Packet::parse(&bytes) {
+                Some(ToClient::Ended(ended)) => {
                     return Ok((String::from_utf8_lossy(&heard).into_owned(), Some(ended)));
                 }
-            }
+                Some(ToClient::Lost(_, failure)) => return Err(explained(AttachError::Lost(failure))),
+                _ => {}
+            },
             Packet::End => return Err(explained(AttachError::Died)),
         }
         let text = String::from_utf8_lossy(&heard);

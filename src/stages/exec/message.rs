@@ -16,6 +16,7 @@
 //!                                 ── started ──► PID 1 runs
 //!                                 ── failed ───► it does not
 //!   from its terminal or pipes    ── output ───►
+//!                                 ── lost ─────► what it says cannot be read any more
 //!                                 ◄── input, size, signal
 //!                                 ◄── detached ─ it leaves, and the container runs on
 //!   all is taken back             ── ended ────►
@@ -28,6 +29,7 @@
 
 use super::StartFailure;
 use crate::kernel::process::Ended;
+use crate::stages::failure::Failure;
 use nix::errno::Errno;
 use nix::sys::socket::{
     AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recvmsg, sendmsg, socketpair,
@@ -79,6 +81,8 @@ pub enum ToClient {
     Started(i32),
     /// It could not be started.
     Failed(StartFailure),
+    /// What it says cannot be read any more; it may run on.
+    Lost(Stream, Failure),
     /// It has ended, and everything is taken back.
     Ended(Ended),
 }

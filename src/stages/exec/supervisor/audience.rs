@@ -1,9 +1,10 @@
 //! Who listens to a container: the command that started it, those who attached later, and those who only wait for its end.
 
-use super::super::message::{self, ToClient};
+use super::super::message::{self, Stream, ToClient};
 use super::super::socket;
 use crate::kernel::process::Ended;
 use crate::narrate;
+use crate::stages::failure::Failure;
 use std::os::fd::OwnedFd;
 
 /// One connection.
@@ -94,6 +95,13 @@ impl Audience {
     /// What the container has said on descriptor 1 or 2.
     pub(super) fn tell(&mut self, descriptor: u8, data: &[u8]) {
         self.clients.retain(|client| !client.hears || message::send_data(&client.socket, descriptor, data).is_ok());
+    }
+
+    /// Some of what the container has said cannot be had any more.
+    pub(super) fn tell_loss(&self, stream: Stream, failure: &Failure) {
+        for client in self.clients.iter().filter(|client| client.hears) {
+            let _ = message::send(&client.socket, &ToClient::Lost(stream, failure.clone()));
+        }
     }
 
     /// The last word, also for those who have just called.

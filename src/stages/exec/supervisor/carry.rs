@@ -6,6 +6,7 @@ use super::super::wiring::Ends;
 use super::audience::Audience;
 use crate::kernel::process::{self, Child};
 use crate::kernel::{self, pty};
+use crate::stages::failure::Failure;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -98,11 +99,12 @@ impl Carrier<'_> {
             Ok(0) => *end = None,
             // So a terminal ends whose last user has gone.
             Err(Errno::EIO) if self.terminal => *end = None,
+            // What was in it is lost, and what comes would be: the container learns that nobody reads (SIGPIPE), and whoever
+            // listens that this is not all. Docker's client fails, too, where the stream to it breaks.
             Err(errno) => {
                 *end = None;
                 let error = kernel::Error::quiet("read", &format_args!("its pipe"), errno);
-                let told = format!("explore: cannot read what the container says: {error}\n");
-                self.audience.tell(2, told.as_bytes());
+                self.audience.tell_loss(stream, &Failure::at("read all that the container says")(error));
             }
             Ok(length) => {
                 if let Some(log) = &mut self.log {
