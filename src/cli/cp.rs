@@ -57,7 +57,7 @@ pub(super) fn run(args: &Args, context: &mut Context) -> anyhow::Result<Exit> {
     if let Some(which) = [&args.from, &args.to].into_iter().find(|text| is_empty(text)) {
         anyhow::bail!("{which:?} has no path; all of a container is {which}/");
     }
-    let Extracted { bytes, left_out, .. } = match (end(&args.from), end(&args.to)) {
+    let extracted = match (end(&args.from), end(&args.to)) {
         (End::Inside(..), End::Inside(..)) => anyhow::bail!("copying between containers is not supported"),
         (End::Inside(name, path), End::Stream) => out(args, context, (name, path), None)?,
         (End::Inside(name, path), End::Here(to)) => out(args, context, (name, path), Some(to))?,
@@ -65,20 +65,40 @@ pub(super) fn run(args: &Args, context: &mut Context) -> anyhow::Result<Exit> {
         (End::Here(from), End::Inside(name, path)) => into(args, context, Some(from), (name, path))?,
         _ => anyhow::bail!("must specify at least one container source"),
     };
-    if args.archive && left_out.owners > 0 {
-        let count = left_out.owners;
-        let warning = format!(
-            "explore: warning: owners that could not be kept: {count}; they have no number in this user namespace, and \
-             subuid(5) gives a user more"
-        );
+    for warning in warnings(args, &extracted) {
         writeln!(std::io::stderr(), "{}", context.say(&warning))?;
     }
+    let bytes = extracted.bytes;
     if context.screen.json && args.to != "-" {
         context.screen.data(&serde_json::json!({ "schema": 1, "from": args.from, "to": args.to, "bytes": bytes }))?;
     } else if !args.quiet && stdout().is_terminal() {
         writeln!(std::io::stderr(), "Successfully copied {} to {}", size(bytes), args.to)?;
     }
     Ok(Exit::Ok)
+}
+
+/// What is not there as it was.
+fn warnings(args: &Args, extracted: &Extracted) -> Vec<String> {
+    let (owners, devices) = (extracted.left_out.owners, extracted.left_out.devices);
+    let mut all = Vec::new();
+    if args.archive && owners > 0 {
+        all.push(format!(
+            "explore: warning: owners that could not be kept: {owners}; they have no number in this user namespace, and \
+             subuid(5) gives a user more"
+        ));
+    }
+    if devices > 0 {
+        let mut names: Vec<String> = extracted.devices.iter().map(|path| path.display().to_string()).collect();
+        if devices > names.len() as u64 {
+            names.push("…".into());
+        }
+        all.push(format!(
+            "explore: warning: devices that could not be made: {devices} ({}); an empty file that nobody may open stands for \
+             each, as the kernel lets no user namespace make devices",
+            names.join(", ")
+        ));
+    }
+    all
 }
 
 fn place(name: &str, context: &mut Context) -> anyhow::Result<Place> {

@@ -9,10 +9,11 @@ use super::stream::LayerStream;
 use super::unpack::{LeftOut, UnpackError, make};
 use crate::kernel::rootfs::Root;
 use std::io::{self, Read};
+use std::path::PathBuf;
 use tar::EntryType;
 
 /// What came.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Extracted {
     /// Entries of the archive.
     pub entries: u64,
@@ -20,6 +21,8 @@ pub struct Extracted {
     pub bytes: u64,
     /// What is missing.
     pub left_out: LeftOut,
+    /// Which devices, by their names in the archive: the first of them.
+    pub devices: Vec<PathBuf>,
 }
 
 /// Unpacks `from`, compressed or not, below `into`. With `owners` each file gets the owner that the archive says, else
@@ -57,5 +60,5 @@ pub fn extract(from: Box<dyn Read>, into: Root, owners: bool, limits: &Limits) -
     }
     drop(archive);
     placing.finish(&[])?;
-    Ok(Extracted { entries, bytes: placing.bytes, left_out: placing.left_out })
+    Ok(Extracted { entries, bytes: placing.bytes, left_out: placing.left_out, devices: placing.stand_ins })
 }

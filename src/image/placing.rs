@@ -20,6 +20,8 @@ use tar::EntryType;
 
 /// As the kernel, path_resolution(7).
 const MOST_LINKS: usize = 40;
+/// A person reads no more names than that.
+const MOST_NAMED: usize = 8;
 /// What is written at once.
 const PIECE: usize = 128 << 10;
 /// Less than that is no hole on any filesystem.
@@ -44,6 +46,8 @@ pub(super) struct Placing {
     most_bytes: u64,
     pub(super) bytes: u64,
     pub(super) left_out: LeftOut,
+    /// Where an empty file stands for a device, the first of them.
+    pub(super) stand_ins: Vec<PathBuf>,
 }
 
 impl Placing {
@@ -65,6 +69,7 @@ impl Placing {
             most_bytes: limits.unpacked,
             bytes: 0,
             left_out: LeftOut::default(),
+            stand_ins: Vec::new(),
         }
     }
 
@@ -288,6 +293,9 @@ impl Placing {
             Err(error) if error.errno == libc::EPERM => {
                 // As umoci does without root: something stands there, and nobody can take it for the device.
                 self.left_out.devices += 1;
+                if self.stand_ins.len() < MOST_NAMED {
+                    self.stand_ins.push(place.path());
+                }
                 let stand_in = rootfs::create_file(folder.as_fd(), &place.name)?;
                 return rootfs::set_mode(stand_in.as_fd(), 0);
             }

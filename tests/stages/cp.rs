@@ -2,7 +2,9 @@
 
 use crate::containers::{background, learner, learners};
 use crate::support::{HostState, Learner, is_root, require};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use nix::sys::stat::{Mode, SFlag, makedev, mknod};
+use nix::unistd::mkfifo;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::Path;
 
 /// A folder with one of each kind, and a file.
@@ -186,6 +188,35 @@ fn a_strangers_owner_that_has_no_number_here_is_not_kept_and_that_is_said() {
         assert_eq!(["roots", "mine", "others"].map(|name| back.join(name).metadata().unwrap().uid()), [own; 3]);
     }
     learner.explore(["rm", "-f", "box"]).run().status(0);
+}
+
+/// A root without rights over this machine, as rootless docker's daemon is one, may make none.
+#[test]
+fn a_device_that_a_user_may_not_make_is_named_and_an_empty_file_stands_for_it() {
+    require!("stages::cp::devices", is_root(), "needs root to be somebody else as well, and to make a device");
+    for (learner, refused) in [(Learner::user(), true), (learner(), false)] {
+        learner.explore(["pull", "-q", "demo"]).run().status(0);
+        let folder = learner.work().join("dev");
+        std::fs::create_dir(&folder).unwrap();
+        mknod(&folder.join("zero"), SFlag::S_IFCHR, Mode::from_bits_truncate(0o644), makedev(1, 5)).unwrap();
+        mkfifo(&folder.join("queue"), Mode::from_bits_truncate(0o644)).unwrap();
+        background(&learner, "box", "sleep 1000");
+        let said = |name: &str| {
+            let text = format!(
+                "explore: warning: devices that could not be made: 1 ({name}); an empty file that nobody may open stands for \
+                 each, as the kernel lets no user namespace make devices\n"
+            );
+            if refused { text } else { String::new() }
+        };
+        learner.explore(["cp", "dev", "box:/d"]).run().status(0).stderr(&said("d/zero"));
+        let kind = if refused { "regular empty file 0" } else { "character special file 644" };
+        let asked = ["exec", "box", "stat", "-c", "%n %F %a", "/d/queue", "/d/zero"];
+        learner.explore(asked).run().status(0).stdout(&format!("/d/queue fifo 644\n/d/zero {kind}\n"));
+        learner.explore(["cp", "box:/dev/null", "nothing"]).run().status(0).stderr(&said("nothing"));
+        let there = learner.work().join("nothing").metadata().unwrap();
+        assert_eq!((there.file_type().is_char_device(), there.len()), (!refused, 0));
+        learner.explore(["rm", "-f", "box"]).run().status(0);
+    }
 }
 
 #[test]
