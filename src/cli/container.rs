@@ -176,11 +176,12 @@ fn run_checked(args: Run, wanted: &Wanted, context: &mut Context) -> anyhow::Res
     let roots = context.roots()?;
     let (bringing, file) = (args.wish.bringing.clone(), IdFile::of(args.wish.cidfile.as_deref())?);
     let request = request(args.wish, !args.detach)?;
-    let mut doors = Door::open(&request.network, &request.wish.publish, Before::Nothing).map_err(explained)?;
     let (network, wish) = (request.network.clone(), request.wish.clone());
+    let mut doors = Door::open(&roots, (&network, &wish), &wish.publish, Before::Nothing).map_err(explained)?;
     let request = bring(&roots, request, &bringing, context, &mut |image| {
         let wish = create::with_exposed(wish.clone(), image).map_err(explained)?;
-        doors.extend(Door::open(&network, &wish.exposed_ports(), Before::Nothing).map_err(explained)?);
+        let exposed = wish.exposed_ports();
+        doors.extend(Door::open(&roots, (&network, &wish), &exposed, Before::Nothing).map_err(explained)?);
         Ok(())
     })?;
     let id = create::random_id().map_err(create::CreateError::Random).map_err(explained)?;
@@ -251,7 +252,7 @@ pub(super) fn doors(roots: &Roots, names: &[String], again: Again) -> anyhow::Re
     let of = |name: &String| match create::find(roots, name) {
         Ok(one) if again == Again::Restarted || exec::running(roots, &one.id).is_none() => {
             let before = Before::of(roots, &one.id).map_err(explained)?;
-            Door::open(&one.network, &one.wish.ports(), before).map_err(explained)
+            Door::open(roots, (&one.network, &one.wish), &one.wish.ports(), before).map_err(explained)
         }
         // Whoever starts it says what is wrong.
         _ => Ok(Vec::new()),

@@ -43,6 +43,17 @@ pub struct Connected {
     pub ports: Vec<OwnedFd>,
 }
 
+/// The networks that a container is on, its own first.
+pub(super) fn networks_of(roots: &Roots, mode: &Mode, wish: &Wish) -> Result<Vec<Definition>, NetworkError> {
+    let names = mode.network().into_iter().chain(wish.also.iter().map(|one| one.network.as_str()));
+    names.map(|name| definition::find(roots, name)).collect()
+}
+
+/// The one of them by which a container is reached, and reaches others.
+pub(super) fn way_out(networks: &[Definition]) -> Option<&Definition> {
+    networks.iter().find(|network| !network.internal)
+}
+
 /// Connects the network namespace `netns` to the networks of a container; a bridge is made where it is missing.
 ///
 /// `holder` is the process in whose interest it is: once that is gone, [`super::clean`] takes everything back. Without
@@ -64,10 +75,9 @@ pub fn set_up(
         }
         disconnect(roots, &mut held, subject.id)?;
     }
-    let names = subject.mode.network().into_iter().chain(subject.wish.also.iter().map(|one| one.network.as_str()));
-    let networks: Vec<Definition> = names.map(|name| definition::find(roots, name)).collect::<Result<_, _>>()?;
+    let networks = networks_of(roots, subject.mode, subject.wish)?;
     // Refused before anything is made.
-    let way_out = networks.iter().find(|network| !network.internal);
+    let way_out = way_out(&networks);
     let wanted = if way_out.is_some() { subject.wish.ports() } else { Vec::new() };
     let six = way_out.is_some_and(|network| network.six.is_some());
     let (published, ports) = publish::take(&wanted, six, &held.record)?;

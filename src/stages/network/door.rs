@@ -17,6 +17,7 @@
 mod datagrams;
 
 use super::beside::{Beside, Crew, Task};
+use super::connect::{networks_of, way_out};
 use super::lease::{Lease, Published};
 use super::publish::{Publish, local_range};
 use super::{Mode, NetworkError, Wish, leases_of};
@@ -28,7 +29,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde::{Deserialize, Serialize};
 use std::io;
-use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
@@ -99,31 +100,61 @@ impl Before {
 }
 
 impl Door {
-    /// Opens the doors of a container, before stepping into the keeper's namespaces. Root needs none.
+    /// Opens the doors of a container for these of its ports, before stepping into the keeper's namespaces. Root needs
+    /// none.
     ///
     /// # Errors
     /// [`NetworkError::PortInUse`].
-    pub fn open(mode: &Mode, wanted: &[Publish], mut before: Before) -> Result<Vec<Self>, NetworkError> {
+    pub fn open(
+        roots: &Roots,
+        (mode, wish): (&Mode, &Wish),
+        wanted: &[Publish],
+        mut before: Before,
+    ) -> Result<Vec<Self>, NetworkError> {
         if nix::unistd::geteuid().is_root() || mode.network().is_none() {
             return Ok(Vec::new());
         }
-        wanted.iter().map(|one| Self::open_one(*one, &mut before)).collect()
+        // Whoever connects it says what is wrong with its networks.
+        let networks = networks_of(roots, mode, wish).unwrap_or_default();
+        let six = way_out(&networks).is_some_and(|network| network.six.is_some());
+        let mut doors = Vec::new();
+        for one in wanted {
+            doors.extend(Self::open_one(*one, six, &mut before)?);
+        }
+        Ok(doors)
     }
 
-    /// The first port of those that will do; what was wrong with the first of them, where none does.
-    fn open_one(wish: Publish, before: &mut Before) -> Result<Self, NetworkError> {
+    /// The first port of those that will do; what was wrong with the first of them, where none does. At all addresses
+    /// means those of IPv6 too, where the container has one (`publish::take`): a door each, at the same port.
+    fn open_one(wish: Publish, six: bool, before: &mut Before) -> Result<Vec<Self>, NetworkError> {
         let ((first, last), ours) = before.candidates(wish);
+        let all = six && wish.at == IpAddr::V4(Ipv4Addr::UNSPECIFIED);
         let mut failure = None;
         for port in first..=last {
-            let listen = if ours == Some(port) { port::listen_beside } else { port::listen };
-            match listen(wish.at, port, wish.to.protocol) {
-                Ok(socket) => return Ok(Self { wish, port, socket }),
-                Err(source) => failure.get_or_insert(source),
+            let four = Self::at(wish, port, ours);
+            let both = four.and_then(|four| {
+                let six = Publish { at: Ipv6Addr::UNSPECIFIED.into(), from: Some((port, port)), ..wish };
+                let six = all.then(|| Self::at(six, port, before.candidates(six).1)).transpose()?;
+                Ok([four].into_iter().chain(six).collect())
+            });
+            match both {
+                Ok(doors) => return Ok(doors),
+                Err(error) => failure.get_or_insert(error),
             };
         }
-        let nothing = || kernel::Error::quiet("bind", &format_args!("no port"), Errno::EADDRINUSE);
-        let source = failure.unwrap_or_else(nothing);
-        Err(NetworkError::PortInUse { ip: wish.at, port: first, protocol: wish.to.protocol, source })
+        let nothing = || {
+            let source = kernel::Error::quiet("bind", &format_args!("no port"), Errno::EADDRINUSE);
+            NetworkError::PortInUse { ip: wish.at, port: first, protocol: wish.to.protocol, source }
+        };
+        Err(failure.unwrap_or_else(nothing))
+    }
+
+    fn at(wish: Publish, port: u16, ours: Option<u16>) -> Result<Self, NetworkError> {
+        let listen = if ours == Some(port) { port::listen_beside } else { port::listen };
+        let (ip, protocol) = (wish.at, wish.to.protocol);
+        let socket =
+            listen(ip, port, protocol).map_err(|source| NetworkError::PortInUse { ip, port, protocol, source })?;
+        Ok(Self { wish, port, socket })
     }
 
     /// What the program that inherits it is told.
@@ -176,8 +207,7 @@ impl Doors {
         let kept: Vec<RawFd> = doors.iter().map(|door| door.socket.as_raw_fd()).collect();
         let why = "a process that answers at the ports out here";
         let task = Task { name: c"explore: doors", why, kept: &kept, failed: NetworkError::Doors };
-        let ip = lease.ip.into();
-        Beside::start(roots, claim, task, |alive| serve(doors, ip, alive)).map(|beside| Some(Self(beside)))
+        Beside::start(roots, claim, task, |alive| serve(doors, lease, alive)).map(|beside| Some(Self(beside)))
     }
 
     /// Ends it, and waits for that.
@@ -187,9 +217,11 @@ impl Doors {
 }
 
 /// Until the pipe ends; a thread for each connection, and for each client of UDP.
-fn serve(doors: &[Door], ip: IpAddr, alive: &OwnedFd) {
+fn serve(doors: &[Door], lease: &Lease, alive: &OwnedFd) {
     let of = |protocol| doors.iter().filter(move |door| door.wish.to.protocol == protocol);
-    let to = |door: &Door| SocketAddr::new(ip, door.wish.to.number);
+    // As root's packet filter has it: who comes by IPv6 goes on by IPv6.
+    let six = |door: &Door| lease.six.as_ref().filter(|_| door.wish.at.is_ipv6()).map(|six| six.ip.into());
+    let to = |door: &Door| SocketAddr::new(six(door).unwrap_or(lease.ip.into()), door.wish.to.number);
     let own = |door: &Door| door.socket.try_clone().map(|socket| (socket, to(door))).ok();
     let crew = Crew::of_at_most(AT_ONCE);
     let mut windows: Vec<Window> =

@@ -6,17 +6,18 @@ use nix::sched::{CloneFlags, setns};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 /// What a caller hears who stands in that network namespace; the machine's own where there is none.
-fn call(learner: &Learner, from: Option<&OwnedFd>, door: ([u8; 4], u16)) -> Option<String> {
+fn call(learner: &Learner, from: Option<&OwnedFd>, door: impl Into<SocketAddr>) -> Option<String> {
+    let door = door.into();
     learner.at_machine(|| {
         if let Some(place) = from {
             setns(place, CloneFlags::CLONE_NEWNET).unwrap();
         }
-        let mut stream = TcpStream::connect_timeout(&SocketAddr::from(door), Duration::from_secs(1)).ok()?;
+        let mut stream = TcpStream::connect_timeout(&door, Duration::from_secs(1)).ok()?;
         let mut told = String::new();
         stream.read_to_string(&mut told).ok()?;
         Some(told).filter(|told| told.starts_with("hello "))
@@ -24,12 +25,12 @@ fn call(learner: &Learner, from: Option<&OwnedFd>, door: ([u8; 4], u16)) -> Opti
 }
 
 /// Listens in the network namespace of a container.
-fn serve_inside(learner: &Learner, name: &str, port: u16) {
+fn serve_inside(learner: &Learner, name: &str, at: impl ToSocketAddrs + Send) {
     let pid = learner.explore(["inspect", "-f", "{{.State.Pid}}", name]).run().status(0).out;
     serve(learner.at_machine(|| {
         let place = File::open(format!("/proc/{}/ns/net", pid.trim())).unwrap();
         setns(place, CloneFlags::CLONE_NEWNET).unwrap();
-        TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).unwrap()
+        TcpListener::bind(at).unwrap()
     }));
 }
 
@@ -43,7 +44,7 @@ fn a_published_port_is_there_for_this_machine_and_for_others() {
     let explore = |words: &[&str]| learner.explore(words).env("EXPLORE_WAY_OUT", "none").run();
     explore(&flags).status(0).stderr("");
     for _ in 0..2 {
-        serve_inside(&learner, "box", 80);
+        serve_inside(&learner, "box", (Ipv4Addr::UNSPECIFIED, 80));
         for port in [8080, 8081] {
             assert!(call(&learner, None, (loopback, port)).is_some(), "{port}");
         }
@@ -60,12 +61,12 @@ fn a_published_port_is_there_for_this_machine_and_for_others() {
 }
 
 /// Answers datagrams in the network namespace of a container, with what came and who it seems to be from.
-fn echo_inside(learner: &Learner, name: &str, port: u16) {
+fn echo_inside(learner: &Learner, name: &str, at: impl ToSocketAddrs + Send) {
     let pid = learner.explore(["inspect", "-f", "{{.State.Pid}}", name]).run().status(0).out;
     let socket = learner.at_machine(|| {
         let place = File::open(format!("/proc/{}/ns/net", pid.trim())).unwrap();
         setns(place, CloneFlags::CLONE_NEWNET).unwrap();
-        UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port)).unwrap()
+        UdpSocket::bind(at).unwrap()
     });
     std::thread::spawn(move || {
         let mut room = [0; 2000];
@@ -98,7 +99,7 @@ fn a_published_port_of_udp_is_there_for_this_machine_and_each_client_gets_his_ow
     // Nobody listens yet: what is sent is lost, and the door stays.
     clients[0].send(b"early").unwrap();
     for round in 0..2 {
-        echo_inside(&learner, "box", 53);
+        echo_inside(&learner, "box", (Ipv4Addr::UNSPECIFIED, 53));
         for turn in 0..3 {
             let mut heard = vec![String::new(); clients.len()];
             eventually("all have their answers", || {
@@ -120,6 +121,47 @@ fn a_published_port_of_udp_is_there_for_this_machine_and_each_client_gets_his_ow
     }
     explore(&["rm", "-f", "box"]).status(0);
     eventually("all processes have ended", || learner.processes().is_empty());
+    before.assert_unchanged();
+}
+
+/// What comes by IPv6 goes on by IPv6, as root's packet filter and docker have it.
+#[test]
+fn at_all_addresses_means_those_of_ipv6_too_where_the_container_has_one() {
+    require!("stages::way_out", all_there(), NEEDS);
+    let learner = learner();
+    let before = HostState::of(&learner);
+    let explore = |line: &str| learner.explore(line.split(' ')).env("EXPLORE_WAY_OUT", "none").run();
+    explore("network create --ipv6 six").status(0);
+    let (four, six) = (IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST));
+    let busy = learner.at_machine(|| TcpListener::bind((Ipv6Addr::LOCALHOST, 8080)).unwrap());
+    let run = "run -d --name box --network six -p 8080:80 -p 127.0.0.1:8081:80 -p 5353:53/udp demo sleep 1000";
+    explore(run).fails(125, "failed to bind host port [::]:8080/tcp: address already in use");
+    drop(busy);
+    explore(run).status(0).stderr("");
+    for _ in 0..2 {
+        let all = "53/udp -> 0.0.0.0:5353\n53/udp -> [::]:5353\n80/tcp -> 0.0.0.0:8080\n80/tcp -> 127.0.0.1:8081\n\
+                   80/tcp -> [::]:8080\n";
+        explore("port box").status(0).stdout(all);
+        serve_inside(&learner, "box", (Ipv6Addr::UNSPECIFIED, 80));
+        echo_inside(&learner, "box", (Ipv6Addr::UNSPECIFIED, 53));
+        let heard = |door: IpAddr, port: u16| call(&learner, None, (door, port)).unwrap_or_default();
+        // An address of IPv6 is tried for a second before it is used.
+        eventually("it answers by IPv6", || heard(six, 8080).starts_with("hello fd"));
+        assert!(heard(four, 8080).starts_with("hello ::ffff:") && heard(four, 8081).starts_with("hello ::ffff:"));
+        assert_eq!(heard(six, 8081), "", "published at one address of IPv4");
+        for address in [four, six] {
+            let client = learner.at_machine(|| UdpSocket::bind((address, 0)).unwrap());
+            client.connect((address, 5353)).unwrap();
+            client.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+            client.send(b"?").unwrap();
+            assert_eq!(client.recv(&mut [0; 9]).unwrap(), 1, "{address}");
+        }
+        explore("restart -t 0 box").status(0).stderr("");
+    }
+    explore("rm -f box").status(0);
+    explore("network rm six").status(0);
+    eventually("all processes have ended", || learner.processes().is_empty());
+    assert_eq!(call(&learner, None, (six, 8080)), None);
     before.assert_unchanged();
 }
 
@@ -154,8 +196,8 @@ fn ports_of(learner: &Learner, name: &str) -> BTreeMap<String, u16> {
 
 /// All that is exposed answers, at ports of the range that the kernel gives out, the first of which is somebody else's.
 fn assert_exposed(learner: &Learner, name: &str, range: &[u16]) {
-    serve_inside(learner, name, 80);
-    echo_inside(learner, name, 53);
+    serve_inside(learner, name, (Ipv4Addr::UNSPECIFIED, 80));
+    echo_inside(learner, name, (Ipv4Addr::UNSPECIFIED, 53));
     let ports = ports_of(learner, name);
     let drawn: Vec<u16> = ports.iter().filter(|(inside, _)| *inside != "81/tcp").map(|(_, here)| *here).collect();
     assert_eq!(ports.keys().collect::<Vec<_>>(), ["53/udp", "80/tcp", "81/tcp", "82/tcp"]);

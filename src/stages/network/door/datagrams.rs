@@ -4,7 +4,7 @@
 use super::super::beside::Crew;
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,7 +57,8 @@ impl Window {
             return Some(known.clone());
         }
         // Of the network namespace of this process, where the bridge is.
-        let towards = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
+        let any: IpAddr = if self.to.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+        let towards = UdpSocket::bind((any, 0)).ok()?;
         towards.connect(self.to).ok()?;
         towards.set_read_timeout(Some(PATIENCE)).ok()?;
         let towards = Arc::new(towards);
