@@ -52,8 +52,13 @@ pub enum LibraryError {
 impl crate::error::Explain for LibraryError {
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Unknown { near, .. } if near.is_empty() => Some("`explore lesson` lists them".into()),
-            Self::Unknown { near, .. } => Some(format!("did you mean {}? `explore lesson` lists all", near.join(", "))),
+            // A sentence for each length: how names are joined is a matter of the language.
+            Self::Unknown { near, .. } => Some(match near.as_slice() {
+                [] => "`explore lesson` lists them".into(),
+                [one] => format!("did you mean {one}? `explore lesson` lists all"),
+                [one, two] => format!("did you mean {one} or {two}? `explore lesson` lists all"),
+                [one, two, three, ..] => format!("did you mean {one}, {two} or {three}? `explore lesson` lists all"),
+            }),
             Self::Malformed { .. } => Some("`explore lesson check` tells everything that is wrong with it".into()),
             Self::Folder { .. } => Some("name a folder with lessons in it: Markdown files with front matter".into()),
         }
