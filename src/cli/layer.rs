@@ -3,8 +3,9 @@
 use super::{Context, explained};
 use crate::exit::Exit;
 use crate::lesson::catalog::Catalog;
+use crate::stages::create::{self, NoInit};
 use crate::stages::layer::{self, View};
-use crate::stages::{connection, create, network};
+use crate::stages::{connection, network};
 use std::io::Write;
 
 #[derive(Debug, clap::Args)]
@@ -17,9 +18,9 @@ pub(super) struct Args {
 enum Action {
     /// Mount the image's layers and the container's own as one folder
     #[command(
-        after_help = "Afterwards the container's folder is a bundle that `runc run` and `crun run` can start. They know \
-        nothing of two flags: with --init the command itself is PID 1 there, and in place of --network container:NAME \
-        stands a network of its own, for only `explore start` knows where the other's is."
+        after_help = "Afterwards the container's folder is a bundle that `runc run` and `crun run` can start. With --init a \
+        copy of explore is its PID 1 there, if explore is a static program, as a release of it is. In place of --network \
+        container:NAME stands a network of its own, for only `explore start` knows where the other's is."
     )]
     Mount {
         /// Name or ID of the container
@@ -42,12 +43,10 @@ pub(super) fn run(args: &Args, context: &mut Context) -> anyhow::Result<Exit> {
     match &args.action {
         Action::Mount { container } => {
             let mut container = create::find(&roots, container).map_err(explained)?;
-            if container.program.init {
-                let warning =
-                    "explore: warning: --init is not in the bundle: under another runtime the command itself is PID 1";
-                writeln!(std::io::stderr(), "{}", context.say(warning))?;
-            }
             let union = layer::mount_here(&roots, &mut container, None).map_err(explained)?;
+            if let Some(why) = create::bundle_init(&roots, &container).map_err(explained)? {
+                writeln!(std::io::stderr(), "{}", context.say(without_init(why)))?;
+            }
             // A bundle has names, also where it gets no address.
             let leases = network::leases_of(&roots, &container.id).map_err(explained)?;
             connection::write_etc_files(&roots, &container, &leases).map_err(explained)?;
@@ -70,10 +69,25 @@ pub(super) fn run(args: &Args, context: &mut Context) -> anyhow::Result<Exit> {
         Action::Umount { container } => {
             let mut container = create::find(&roots, container).map_err(explained)?;
             layer::unmount_here(&roots, &mut container).map_err(explained)?;
+            create::unbundle_init(&roots, &container).map_err(explained)?;
             context.screen.line(&container.name)?;
         }
     }
     Ok(Exit::Ok)
+}
+
+/// What the reader of a bundle should know.
+fn without_init(why: NoInit) -> &'static str {
+    match why {
+        NoInit::NotStatic => {
+            "explore: warning: --init is not in the bundle: this explore loads libraries, which may not be there inside; under \
+             another runtime the command itself is PID 1"
+        }
+        NoInit::OtherDev => {
+            "explore: warning: --init is not in the bundle: the container has a /dev that is not its own; under another \
+             runtime the command itself is PID 1"
+        }
+    }
 }
 
 fn render(view: &View, catalog: &Catalog) -> String {

@@ -234,6 +234,9 @@ pub fn main() -> ExitCode {
     if let Some(end) = applet::run(&arguments) {
         return english(end);
     }
+    if let Some(end) = applet::init(&arguments) {
+        return english(Ok(end));
+    }
     if let Some(end) = sealed::run(&arguments) {
         return english(Ok(end));
     }

@@ -1,8 +1,9 @@
 //! Stage 3: the image's layers below, which nobody may change, and one layer for each container on top.
 
 use crate::containers::{learner, learners, shell};
-use crate::support::{HostState, Learner, has_program, is_root, require};
+use crate::support::{HostState, Learner, built, has_program, is_root, require};
 use explore::image::Digest;
+use goblin::elf::Elf;
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -141,21 +142,51 @@ fn crun_starts_what_the_first_three_stages_have_made() {
     taken_over_by("crun", "umount /sys/fs/cgroup/unified 2>/dev/null; ");
 }
 
-/// The init is a process of ours that does not become the program, and no other runtime has such a thing.
+/// Where explore is a static program (EXPLORE_PROGRAM=…/dist/explore), its copy is PID 1 under another runtime, too.
 #[test]
-fn that_an_init_is_not_in_the_bundle_is_said_when_it_is_made() {
+fn another_runtime_has_an_init_where_this_program_is_static_and_it_is_said_where_not() {
     require!("stages::layer::init", is_root() && has_program("runc"), "needs root and runc(8)");
     let learner = learner();
-    let words = ["sh", "-c", "echo $$; cat /proc/1/comm"];
-    learner.explore(["create", "--init", "--name", "box", "demo"]).args(words).run().status(0);
-    let told = learner.explore(["layer", "mount", "box"]).run().status(0);
-    let said = "explore: warning: --init is not in the bundle: under another runtime the command itself is PID 1\n";
-    let rootfs = PathBuf::from(told.stderr(said).out.trim().replace("[HERE]", learner.everything().to_str().unwrap()));
+    let program = std::fs::read(built()).unwrap();
+    let is_static = Elf::parse(&program).unwrap().interpreter.is_none();
+    let said = "explore: warning: --init is not in the bundle: this explore loads libraries, which may not be there inside; \
+                under another runtime the command itself is PID 1\n";
+    let script = "cat /proc/1/comm; echo $PPID; exit 7";
+    learner.explore(["create", "--init", "--name", "box", "demo", "sh", "-c", script]).run().status(0);
+    let told = learner.explore(["layer", "mount", "box"]).run().status(0).stderr(if is_static { "" } else { said });
+    let rootfs = PathBuf::from(told.out.trim().replace("[HERE]", learner.everything().to_str().unwrap()));
     let run = format!("exec runc run runc-{}", learner.tag());
     let theirs = learner.program("unshare", ["-m", "sh", "-c", &run]).folder(rootfs.parent().unwrap()).run();
-    theirs.status(0).stdout("1\nsh\n").stderr("");
-    learner.explore(["start", "-a", "box"]).run().status(0).stdout("2\nexplore-init\n").stderr("");
+    theirs.status(7).stdout(if is_static { "explore-init\n1\n" } else { "sh\n0\n" }).stderr("");
+    // Nothing of it is in the layer, and our own start has no second one.
+    learner.explore(["diff", "box"]).run().status(0).stdout("");
+    learner.explore(["start", "-a", "box"]).run().status(7).stdout("explore-init\n1\n").stderr("");
+    learner.explore(["layer", "mount", "box"]).run().status(0);
+    assert_eq!(rootfs.with_file_name("explore-init").exists(), is_static);
+    learner.explore(["layer", "umount", "box"]).run().status(0);
+    let config = std::fs::read_to_string(rootfs.with_file_name("config.json")).unwrap();
+    assert!(!config.contains("explore-init") && !rootfs.with_file_name("explore-init").exists(), "{config}");
     learner.explore(["rm", "box"]).run().status(0);
+}
+
+/// What PID 1 of such a bundle does, whatever this program is: it is started by that name in a PID namespace of its own.
+#[test]
+fn started_as_the_init_of_a_bundle_it_passes_signals_on_and_ends_as_its_child() {
+    require!("stages::layer::as_init", is_root(), "needs root to make a PID namespace");
+    let learner = learner();
+    let program = built().display().to_string();
+    let run = |command: &[&str]| {
+        let start = ["-fp", "--mount-proc", "bash", "-c", "exec -a /dev/explore-init \"$0\" -- \"$@\"", &program];
+        learner.program("unshare", start.iter().chain(command)).run()
+    };
+    let shell = |script: &str| run(&["sh", "-c", script]);
+    shell("trap 'echo heard; exit 3' TERM; kill -TERM 1; sleep 5 & wait").status(3).stdout("heard\n").stderr("");
+    shell("kill -KILL $$").status(137);
+    let orphan =
+        "(sleep 0.1 &); sleep 0.5; ps -e -o stat,comm | grep ^Z; tr '\\0' ' ' </proc/1/cmdline | cut -d' ' -f1-3";
+    shell(orphan).status(0).stdout("explore-init -- sh\n");
+    run(&["no-such-program"]).status(127).stderr_has("explore-init: cannot start \"no-such-program\": execve(");
+    run(&["/etc"]).status(126);
 }
 
 #[test]

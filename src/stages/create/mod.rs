@@ -13,6 +13,7 @@
 
 mod amount;
 mod asked;
+mod bundled_init;
 mod config;
 mod environment;
 mod error;
@@ -32,6 +33,7 @@ mod ulimit;
 pub use crate::stages::network::Mode as Network;
 pub use amount::{bytes, size};
 pub use asked::{Asked, Files};
+pub use bundled_init::{DASHES, INIT, NoInit, bundle_init, unbundle_init};
 pub use config::CAPABILITIES;
 pub use environment::{labels_in, variables_in};
 pub use error::CreateError;
@@ -194,12 +196,14 @@ pub fn kind(one: &LinuxNamespace) -> Kind {
     }
 }
 
-/// The OCI configuration of a container.
+/// The OCI configuration of a container, without what only other runtimes are told.
 ///
 /// # Errors
 /// [`CreateError::Record`].
 pub fn spec(roots: &Roots, id: &str) -> Result<Spec, CreateError> {
-    Ok(read_record(&folder(roots, id).join("config.json"))?)
+    let mut spec = read_record(&folder(roots, id).join("config.json"))?;
+    bundled_init::without_init(&mut spec);
+    Ok(spec)
 }
 
 /// Its folder, which is also its OCI bundle.

@@ -16,7 +16,6 @@ use crate::narrate::Role;
 use crate::stages::create;
 use crate::stages::failure::Failure;
 use crate::stages::sibling::{enter, in_helper};
-use crate::state::read_record;
 use oci_spec::runtime::{Process, Spec};
 use serde::{Deserialize, Serialize};
 use std::os::fd::AsRawFd;
@@ -73,7 +72,7 @@ fn begin(orders: &Orders, joining: &Joining) -> Result<(Child, Ends), StartFailu
     if super::is_paused(&running) {
         return Err(paused(&container.name));
     }
-    let spec: Spec = read_record(&create::folder(roots, &container.id).join("config.json"))?;
+    let spec = create::spec(roots, &container.id)?;
     let mut process = process_of(&spec, joining);
     if joining.privileged {
         privileges::privileged(&mut process)?;

@@ -46,6 +46,7 @@ pub use log::{Line, LogReader};
 pub use rootfs::at_rest;
 pub use running::{Running, find, last, lock_at_rest, members, running};
 pub use socket::{call, hear_end};
+pub use stand_in::run as stand_in;
 pub use start::{Ahead, Attachment, StartError, StartFailure, Told, ahead, attach, exec, start};
 pub use stats::{Sample, Usage, sample};
 pub use supervisor::{Orders, supervise};

@@ -4,6 +4,8 @@
 //! it forks, and what stays is the sealed program of ours that it has been all along, in a container's root, with the
 //! container's user and rights and filter. What it knew it must not keep: its descriptors are closed, what it was called
 //! with is overwritten, and nobody inside may look into it, for it is not dumpable (ptrace(2), CVE-2019-5736).
+//!
+//! Under another runtime it is a program after all, which does the same (`create::bundled_init`).
 
 use crate::kernel::process;
 use crate::narrate::{self, Role};
@@ -13,7 +15,7 @@ use crate::stages::failure::Failure;
 ///
 /// # Errors
 /// What failed before there was a child.
-pub(super) fn run(command: &[String], program: impl FnOnce() -> i32) -> Result<i32, Failure> {
+pub fn run(command: &[String], program: impl FnOnce() -> i32) -> Result<i32, Failure> {
     let step = || Failure::at("make room for an init");
     process::keep_out("nobody inside looks into the one that made it").map_err(step())?;
     // Where it is not PID 1 (`--pid host`), orphans come to it all the same.

@@ -19,7 +19,7 @@ use crate::stages::failure::Failure;
 use crate::stages::layer::Union;
 use crate::stages::network::door::{self, Door};
 use crate::stages::{exit, keeper};
-use crate::state::{Claim, Effect, Journal, ProcessIdentity, Roots, read_record, write_record};
+use crate::state::{Claim, Effect, Journal, ProcessIdentity, Roots, write_record};
 use audience::Audience;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -118,7 +118,7 @@ fn start(orders: &Orders, container: &Container) -> Result<Started, StartFailure
     let _alone = running::lock_at_rest(roots, &container.id)
         .map_err(|source| create::CreateError::Folder { path: bundle.clone(), source })?
         .map_err(|_| runs_already(container))?;
-    let mut spec: Spec = read_record(&bundle.join("config.json"))?;
+    let mut spec = create::spec(roots, &container.id)?;
     spaces::complete(roots, container, &mut spec)?;
     let union = Union::of(roots, container)?;
     let claim = Claim { owner: container.id.clone(), holder: Some(ProcessIdentity::myself()) };
