@@ -18,12 +18,12 @@ struct Entry {
     is_format: bool,
 }
 
-/// The template of a library, the chapters of the book in `chapters` (Markdown files; those that are there), and what the
-/// program says in its `sources`.
+/// The template of a library, the chapters of the book in `chapters` (Markdown files; those that are there), what the
+/// program says in its `sources`, and its `help`: each text with its place.
 ///
 /// # Errors
 /// Those of reading the chapters and the sources.
-pub fn template(library: &Library, chapters: &Path, sources: &Path) -> io::Result<String> {
+pub fn template(library: &Library, chapters: &Path, sources: &Path, help: &[(String, String)]) -> io::Result<String> {
     let mut entries: Vec<Entry> = Vec::new();
     for page in &library.pages {
         add(&mut entries, &page.file, &page.source, messages::of_page(page));
@@ -45,13 +45,20 @@ pub fn template(library: &Library, chapters: &Path, sources: &Path) -> io::Resul
     for one in said::in_sources(sources)? {
         add_word(&mut entries, &one.file, &one.text);
     }
+    for (place, text) in help {
+        add_text(&mut entries, place, text, false);
+    }
     Ok(po(&entries))
 }
 
 fn add_word(entries: &mut Vec<Entry>, file: &str, text: &str) {
+    add_text(entries, file, text, true);
+}
+
+fn add_text(entries: &mut Vec<Entry>, place: &str, text: &str, is_format: bool) {
     match entries.iter_mut().find(|entry| entry.text == text) {
-        Some(entry) => entry.places.push(file.to_owned()),
-        None => entries.push(Entry { text: text.to_owned(), places: vec![file.to_owned()], is_format: true }),
+        Some(entry) => entry.places.push(place.to_owned()),
+        None => entries.push(Entry { text: text.to_owned(), places: vec![place.to_owned()], is_format }),
     }
 }
 
@@ -140,7 +147,7 @@ mod tests {
     fn every_message_is_in_the_template_once_and_can_be_read_back() {
         use polib::message::MessageView;
         let library = Library::built_in();
-        let text = template(&library, Path::new("/nowhere"), Path::new("/nowhere")).unwrap();
+        let text = template(&library, Path::new("/nowhere"), Path::new("/nowhere"), &[]).unwrap();
         let read = polib::po_file::parse_from_reader(text.as_bytes()).unwrap();
         let ids: Vec<&str> = read.messages().map(MessageView::msgid).collect();
         for page in &library.pages {

@@ -32,7 +32,8 @@ pub(super) fn messages_of(po: &str) -> Vec<Message> {
 }
 
 fn template_messages() -> Vec<Message> {
-    messages_of(&template(&Library::built_in(), Path::new("book/src"), Path::new("src")).unwrap())
+    let help = crate::cli::help_texts();
+    messages_of(&template(&Library::built_in(), Path::new("book/src"), Path::new("src"), &help).unwrap())
 }
 
 /// Of `lessons/6-exit/commit.md:11` it is `commit`.

@@ -84,7 +84,8 @@ impl Book {
             BookCommand::Record(recordings) => recordings.record(context),
             BookCommand::Verify(recordings) => recordings.verify(context),
             BookCommand::Messages => {
-                let text = book::template(&Library::built_in(), Path::new("book/src"), Path::new("src"))?;
+                let help = super::help::texts();
+                let text = book::template(&Library::built_in(), Path::new("book/src"), Path::new("src"), &help)?;
                 context.screen.print(&text)?;
                 Ok(Exit::Ok)
             }

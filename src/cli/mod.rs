@@ -19,6 +19,7 @@ mod doctor;
 mod exec;
 mod format;
 mod guest;
+mod help;
 mod images;
 mod inspect;
 mod kit;
@@ -60,6 +61,8 @@ mod why;
 mod without;
 
 pub use context::Context;
+#[cfg(test)]
+pub(crate) use help::texts as help_texts;
 pub use report::{Explained, explained};
 pub use screen::Screen;
 

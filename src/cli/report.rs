@@ -183,7 +183,7 @@ pub(super) fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
     let words: Vec<&str> = command_words(arguments).collect();
     if let Some((why, hint)) = super::refused::of(error, &words) {
         let _ = std::io::stderr().write_all(told(&[why], Some(hint), language_of(arguments)).as_bytes());
-    } else if error.print().is_err() {
+    } else if printed(error, arguments).is_err() {
         return finish(Ok(Exit::Signal(libc::SIGPIPE)), Language::English);
     }
     if asked {
@@ -201,6 +201,14 @@ pub(super) fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
         (true, true) => Exit::Failed.into(),
         (true, false) => Exit::Engine.into(),
         (false, _) => Exit::Usage.into(),
+    }
+}
+
+/// What clap answers, in the language that the line asks for.
+fn printed(error: &clap::Error, arguments: &[OsString]) -> std::io::Result<()> {
+    match super::help::answer(error, language_of(arguments)) {
+        Some(other) => other.print(),
+        None => error.print(),
     }
 }
 

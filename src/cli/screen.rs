@@ -76,7 +76,7 @@ pub(super) fn write_out(bytes: &[u8]) -> io::Result<()> {
 }
 
 /// `COLUMNS` where it is set (a test, a reader who wants it narrow), else what the terminal says.
-fn width_of_terminal() -> Option<usize> {
+pub(super) fn width_of_terminal() -> Option<usize> {
     if let Some(columns) = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()) {
         return Some(columns);
     }

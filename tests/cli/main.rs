@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod chinese;
 mod dockers_words;
 mod kit;
 mod mistakes;
