@@ -98,11 +98,12 @@ pub fn compile(rules: &LinuxSeccomp) -> Result<Filter, FilterError> {
         if *abi == Abi::X86_64 && !abis.contains(&Abi::X32) {
             ranges.push(Range { from: X32_BIT, verdict: Verdict::Always(libc::SECCOMP_RET_KILL_THREAD) });
         }
-        let section = search(&ranges, default)?;
+        let mut section = Vec::with_capacity(3 * ranges.len());
+        search(&ranges, default, &mut section)?;
         program.push(compare(libc::BPF_JEQ, abi.audit(), 1, 0));
         program.push(jump(section.len() as u32 + 1));
         program.push(load(NUMBER));
-        program.extend(section);
+        program.extend(section.into_iter().rev());
     }
     program.push(answer(libc::SECCOMP_RET_KILL_THREAD));
     if program.len() > MAX_INSTRUCTIONS {
@@ -232,22 +233,29 @@ fn conditions(rule: &LinuxSyscall) -> &[LinuxSeccompArg] {
     rule.args().as_deref().unwrap_or_default()
 }
 
-/// The decision tree: the middle first, then the half that is left. Each end of it is one answer.
-fn search(ranges: &[Range<'_>], default: u32) -> Result<Vec<sock_filter>, FilterError> {
-    let [first, rest @ ..] = ranges else { return Ok(vec![answer(default)]) };
-    if rest.is_empty() {
-        return end(&first.verdict, default);
-    }
-    let middle = ranges.len() / 2;
-    let (below, above) = (search(&ranges[..middle], default)?, search(&ranges[middle..], default)?);
-    let mut program = match u8::try_from(below.len()) {
-        Ok(distance) => vec![compare(libc::BPF_JGE, ranges[middle].from, distance, 0)],
-        // A conditional jump goes 255 instructions far; a plain one, any distance.
-        Err(_) => vec![compare(libc::BPF_JGE, ranges[middle].from, 0, 1), jump(below.len() as u32)],
+/// The decision tree: the middle first, then the half that is left. Each end of it is one answer. Written from its last
+/// instruction to its first: what is jumped over is there already, and its length is known.
+fn search(ranges: &[Range<'_>], default: u32, backwards: &mut Vec<sock_filter>) -> Result<(), FilterError> {
+    let [first, rest @ ..] = ranges else {
+        backwards.push(answer(default));
+        return Ok(());
     };
-    program.extend(below);
-    program.extend(above);
-    Ok(program)
+    if rest.is_empty() {
+        backwards.extend(end(&first.verdict, default)?.into_iter().rev());
+        return Ok(());
+    }
+    let (below, above) = ranges.split_at(ranges.len() / 2);
+    search(above, default, backwards)?;
+    let before = backwards.len();
+    search(below, default, backwards)?;
+    let distance = backwards.len() - before;
+    let from = above[0].from;
+    match u8::try_from(distance) {
+        Ok(distance) => backwards.push(compare(libc::BPF_JGE, from, distance, 0)),
+        // A conditional jump goes 255 instructions far; a plain one, any distance.
+        Err(_) => backwards.extend([jump(distance as u32), compare(libc::BPF_JGE, from, 0, 1)]),
+    }
+    Ok(())
 }
 
 fn end(verdict: &Verdict<'_>, default: u32) -> Result<Vec<sock_filter>, FilterError> {

@@ -70,11 +70,14 @@ pub(super) struct Call(&'static str);
 impl Call {
     /// Looks a name up.
     pub(super) fn find(name: &str) -> Option<Self> {
+        // Padded as the table's names are, and a space sorts before all that a name has.
+        let mut padded = [b' '; NAME];
+        padded.get_mut(..name.len())?.copy_from_slice(name.as_bytes());
         let line = |index: usize| &TABLE[index * LINE..(index + 1) * LINE];
         let (mut low, mut high) = (0, TABLE.len() / LINE);
         while low < high {
             let middle = usize::midpoint(low, high);
-            match line(middle)[..NAME].trim_end().cmp(name) {
+            match line(middle).as_bytes()[..NAME].cmp(&padded) {
                 std::cmp::Ordering::Equal => return Some(Self(&line(middle)[NAME..])),
                 std::cmp::Ordering::Less => low = middle + 1,
                 std::cmp::Ordering::Greater => high = middle,
@@ -86,7 +89,10 @@ impl Call {
     /// Its number, as the kernel sees it.
     pub(super) fn number(self, abi: Abi) -> Option<u32> {
         let column = abi as usize * COLUMN;
-        let number: u32 = self.0[column..column + COLUMN].trim_start().parse().ok()?;
+        let cell = self.0.as_bytes()[column..column + COLUMN].iter().filter(|byte| **byte != b' ');
+        let number = cell
+            .copied()
+            .try_fold(0, |sum: u32, byte| byte.is_ascii_digit().then(|| sum * 10 + u32::from(byte - b'0')))?;
         Some(if abi == Abi::X32 { number | X32_BIT } else { number })
     }
 }
@@ -106,6 +112,7 @@ mod tests {
             assert!(abis.iter().any(|abi| call.number(*abi).is_some()), "{name}");
         }
         assert!(Call::find("riscv_hwprobe").is_none() && Call::find("").is_none());
+        assert!(Call::find(&"x".repeat(NAME + 1)).is_none() && Call::find("getpi").is_none());
     }
 
     #[test]

@@ -174,9 +174,7 @@ impl Rights {
         let seccomp = match options.seccomp {
             Wanted::Unconfined => None,
             Wanted::Unsaid if flags.privileged => None,
-            Wanted::Unsaid | Wanted::Docker => {
-                Profile::docker().and_then(|profile| profile.resolve(place)).map_err(PrivilegeError::BuiltIn)?
-            }
+            Wanted::Unsaid | Wanted::Docker => Profile::of_docker(place).map_err(PrivilegeError::BuiltIn)?,
             Wanted::File(path) => Profile::parse(&read_profile(&path)?)
                 .and_then(|profile| profile.resolve(place))
                 .map_err(|source| PrivilegeError::Profile { path, source })?,

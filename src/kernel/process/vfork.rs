@@ -1,0 +1,109 @@
+//! A child in our own memory, for which we stand still: vfork(2).
+//!
+//! fork(2) copies every page table of ours, and afterwards both sides pay a fault for each page that they write. A child
+//! that only becomes another program, or only opens something and ends, needs none of that: with CLONE_VM it has our
+//! memory, and with CLONE_VFORK we wait until it has let go of it. Its namespaces, its session, its signals are its own.
+
+use super::super::{Result, call};
+use super::leave;
+use crate::narrate::{self, Role};
+use nix::errno::Errno;
+use nix::unistd::Pid;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Room for what it calls. It cannot have our stack: we return from the call that made it, and it would still be in it.
+const STACK: usize = 256 * 1024;
+
+/// Which descriptors it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Descriptors {
+    /// Copies of ours, as after a fork(2).
+    Copied,
+    /// Ours: what it opens is open here too, when it has ended.
+    Shared,
+}
+
+/// What goes over to the other stack.
+struct Errand<F> {
+    role: Role,
+    child: Option<F>,
+}
+
+/// Starts a child that runs `child` in our memory and then leaves with what it returns, or becomes another program.
+/// Returns when it has done either. What it had allocated when it became another program stays allocated here.
+///
+/// # Errors
+/// The clone(2) that failed.
+pub fn vfork<F: FnOnce() -> i32>(role: Role, descriptors: Descriptors, why: &str, child: F) -> Result<Pid> {
+    let (files, shown) = match descriptors {
+        Descriptors::Copied => (0, ""),
+        Descriptors::Shared => (libc::CLONE_FILES, "|CLONE_FILES"),
+    };
+    let ours = narrate::role();
+    let mut stack: Vec<u128> = Vec::with_capacity(STACK / size_of::<u128>());
+    let mut errand = Errand { role, child: Some(child) };
+    let answer = call(why, "clone", format_args!("NULL, flags=CLONE_VM|CLONE_VFORK{shown}|SIGCHLD"), || {
+        let top = stack.as_mut_ptr().wrapping_add(stack.capacity());
+        let flags = libc::CLONE_VM | libc::CLONE_VFORK | files | libc::SIGCHLD;
+        // SAFETY: the stack and the errand live until the call returns, which is when the child has ended or has other
+        // memory (CLONE_VFORK). Until then we run nothing, and we are single-threaded (see the module above): nobody
+        // else touches what the child touches. The stack grows down from a top that is aligned as the ABI wants it.
+        let pid = unsafe { libc::clone(run::<F>, top.cast(), flags, (&raw mut errand).cast()) };
+        Errno::result(pid).map(Pid::from_raw)
+    });
+    // The child has said in our memory who it is.
+    narrate::set_role(ours);
+    answer
+}
+
+/// Where the child begins.
+extern "C" fn run<F: FnOnce() -> i32>(errand: *mut libc::c_void) -> libc::c_int {
+    // SAFETY: this is the errand that `vfork` has handed to clone(2), and nobody else looks at it meanwhile.
+    let errand = unsafe { &mut *errand.cast::<Errand<F>>() };
+    narrate::set_role(errand.role);
+    let Some(child) = errand.child.take() else { leave(101) };
+    // A panic must not unwind out of a function that C has called.
+    leave(catch_unwind(AssertUnwindSafe(child)).unwrap_or(101))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::process::{Ended, wait};
+    use std::os::fd::AsRawFd;
+
+    #[test]
+    fn the_child_writes_our_memory_and_we_see_it() {
+        let (mut said, before) = (0, std::process::id());
+        let pid = vfork(Role::Helper, Descriptors::Copied, "to see it write", || {
+            said = std::process::id();
+            7
+        })
+        .unwrap();
+        assert_eq!(wait(pid).unwrap(), Ended::Exited(7));
+        assert_eq!((said.cast_signed(), std::process::id()), (pid.as_raw(), before));
+        assert_eq!(narrate::role(), Role::Cli);
+    }
+
+    #[test]
+    fn what_it_opens_is_ours_only_where_descriptors_are_shared() {
+        for (descriptors, open) in [(Descriptors::Shared, true), (Descriptors::Copied, false)] {
+            let mut opened = None;
+            let child = || {
+                opened = std::fs::File::open("/dev/null").ok().map(std::mem::ManuallyDrop::new);
+                0
+            };
+            let pid = vfork(Role::Helper, descriptors, "to see it open", child).unwrap();
+            wait(pid).unwrap();
+            let number = opened.unwrap().as_raw_fd();
+            let link = std::fs::read_link(format!("/proc/self/fd/{number}"));
+            assert_eq!(link.is_ok_and(|to| to.ends_with("null")), open, "{descriptors:?}");
+        }
+    }
+
+    #[test]
+    fn a_panic_in_it_is_its_own() {
+        let pid = vfork(Role::Helper, Descriptors::Copied, "to see it panic", || panic!("in the child")).unwrap();
+        assert_eq!(wait(pid).unwrap(), Ended::Exited(101));
+    }
+}
