@@ -100,7 +100,8 @@ impl Layout {
     /// # Errors
     /// [`ImageError::Limit`], [`ImageError::Digest`], [`ImageError::Store`].
     pub fn small_blob(&self, what: &str, digest: &Digest, limits: &Limits) -> Result<Vec<u8>, ImageError> {
-        let mut bytes = Vec::new();
+        // Most are a kilobyte or two; the second read finds the end.
+        let mut bytes = Vec::with_capacity(8192);
         let failed = ImageError::store("cannot read", self.blob_path(digest));
         self.open_blob(digest)?.take(limits.document + 1).read_to_end(&mut bytes).map_err(failed)?;
         Exceeded::check(&format!("{what} {digest}"), bytes.len() as u64, limits.document, "bytes")?;

@@ -44,7 +44,7 @@ pub fn hierarchies() -> Result<Vec<Hierarchy>> {
 }
 
 fn read(path: &Path) -> Result<String> {
-    std::fs::read_to_string(path).map_err(|error| {
+    fs::contents(path).map_err(|error| {
         Error::quiet("read", &format_args!("{path:?}"), Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)))
     })
 }
@@ -151,18 +151,18 @@ pub fn limit(group: &Path, file: &str, value: &str, why: &str) -> Result<()> {
 
 /// The members of a group, by their numbers in our PID namespace; none where it is gone.
 pub fn members(group: &Path) -> Vec<i32> {
-    let text = std::fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
+    let text = fs::contents(group.join("cgroup.procs")).unwrap_or_default();
     text.lines().filter_map(|line| line.parse().ok()).collect()
 }
 
 /// A file of a group that holds one number; `max` is `None`.
 pub fn number(group: &Path, file: &str) -> Option<u64> {
-    std::fs::read_to_string(group.join(file)).ok()?.trim().parse().ok()
+    fs::contents(group.join(file)).ok()?.trim().parse().ok()
 }
 
 /// One line of a file of a group that is `key number`.
 pub fn count(group: &Path, file: &str, key: &str) -> Option<u64> {
-    let text = std::fs::read_to_string(group.join(file)).ok()?;
+    let text = fs::contents(group.join(file)).ok()?;
     text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' ')?.trim().parse().ok())
 }
 

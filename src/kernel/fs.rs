@@ -8,8 +8,23 @@ use super::{Error, Result, call};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, openat2};
 use nix::sys::stat::{Mode, SFlag};
+use std::io::Read;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+
+/// What a file of /proc or /sys/fs/cgroup says. Such a file has no size, and `std::fs::read_to_string` goes by the size: it
+/// asks for it, and then reads 32 bytes, 32 more, 64, and so on. Here it is one read(2), and one that finds the end.
+///
+/// # Errors
+/// Of open(2) and read(2); InvalidData where it is not UTF-8.
+pub fn contents(path: impl AsRef<Path>) -> std::io::Result<String> {
+    let mut text = String::with_capacity(FILE_OF_PROC);
+    std::fs::File::open(path)?.take(u64::MAX).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// Longer than most of them; what is longer is read in more steps.
+const FILE_OF_PROC: usize = 4096;
 
 /// Writes `content` in one write(2), as files under /proc and /sys/fs/cgroup want it.
 ///

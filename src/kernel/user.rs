@@ -35,7 +35,7 @@ pub fn map_single(process: Pid, uid: Uid, gid: Gid) -> Result<()> {
 /// How many users and groups from 0 on this user namespace has, all of them without a gap.
 pub fn mapped_from_zero() -> u32 {
     let of = |file: &str| {
-        let map = std::fs::read_to_string(format!("/proc/self/{file}")).unwrap_or_default();
+        let map = fs::contents(format!("/proc/self/{file}")).unwrap_or_default();
         let first =
             map.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()).find(|line| line.first() == Some(&"0"));
         first.and_then(|line| line.get(2)?.parse().ok()).unwrap_or(0)
@@ -71,18 +71,18 @@ pub fn become_user(uid: u32, gid: u32, groups: &[u32], why: &str) -> Result<()> 
 
 /// In a user namespace whose `setgroups` says deny, the list of groups stays as it is.
 pub fn groups_may_change() -> bool {
-    std::fs::read_to_string("/proc/self/setgroups").map_or(true, |text| text.trim() != "deny")
+    fs::contents("/proc/self/setgroups").map_or(true, |text| text.trim() != "deny")
 }
 
 /// Whether this process is in another user namespace than the first one of the machine.
 pub fn in_user_namespace() -> bool {
     // The first one maps every id to itself: one line, 0 0 4294967295.
-    std::fs::read_to_string("/proc/self/uid_map").is_ok_and(|map| map.split_whitespace().ne(["0", "0", "4294967295"]))
+    fs::contents("/proc/self/uid_map").is_ok_and(|map| map.split_whitespace().ne(["0", "0", "4294967295"]))
 }
 
 /// Whether an id of this user namespace stands for somebody; `file` is `uid_map` or `gid_map`.
 pub fn is_mapped(file: &str, id: u32) -> bool {
-    let map = std::fs::read_to_string(format!("/proc/self/{file}")).unwrap_or_default();
+    let map = fs::contents(format!("/proc/self/{file}")).unwrap_or_default();
     map.lines().any(|line| {
         let mut fields = line.split_whitespace().map(|field| field.parse::<u64>().unwrap_or(0));
         let (first, length) = (fields.next().unwrap_or(0), fields.nth(1).unwrap_or(0));

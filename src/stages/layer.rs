@@ -18,7 +18,7 @@ pub use changes::{Change, Kind, changes};
 
 use crate::error::Explain;
 use crate::image::{self, Image, ImageError};
-use crate::kernel::{self, mount, overlay, user};
+use crate::kernel::{self, fs, mount, overlay, user};
 use crate::stages::create::{self, Container, CreateError};
 use crate::state::{Claim, Effect, Journal, ProcessIdentity, RecordError, Roots};
 use nix::fcntl::OFlag;
@@ -345,7 +345,7 @@ fn effect(rootfs: &Path) -> Effect {
 
 /// Whether an overlay of ours is mounted there: it lies in our own folder, so nobody else mounts one.
 pub fn is_mounted(rootfs: &Path) -> bool {
-    let Ok(mountinfo) = std::fs::read_to_string("/proc/self/mountinfo") else { return false };
+    let Ok(mountinfo) = fs::contents("/proc/self/mountinfo") else { return false };
     let wanted = rootfs.to_string_lossy().replace(' ', "\\040");
     mountinfo.lines().any(|line| line.split(' ').nth(4) == Some(wanted.as_str()))
 }

@@ -8,10 +8,12 @@
 //! the effect. An entry without a holder stays until its owner is removed (`explore rm`, `network down`, `ns rm`).
 
 use super::record::{RecordError, draft, write_record};
+use crate::kernel::fs;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A process, told apart from a later one with the same number by when it was started (proc_pid_stat(5), field 22).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -30,7 +32,7 @@ impl ProcessIdentity {
 
     /// As [`ProcessIdentity::of`]; an error where it cannot be found out.
     pub(super) fn look(pid: i32) -> io::Result<Option<Self>> {
-        match std::fs::read_to_string(format!("/proc/{pid}/stat")) {
+        match fs::contents(format!("/proc/{pid}/stat")) {
             Ok(stat) => Ok(Self::parse(pid, &stat)),
             // ESRCH: it ended between open and read.
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -162,15 +164,17 @@ impl Entry {
 }
 
 /// The folder of entries.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Journal {
     folder: PathBuf,
+    /// The number that the next entry tries first; 0 until the folder has been looked at.
+    next: AtomicU64,
 }
 
 impl Journal {
     /// The journal in `folder`, which is made with the first entry.
     pub fn at(folder: PathBuf) -> Self {
-        Self { folder }
+        Self { folder, next: AtomicU64::new(0) }
     }
 
     // ANCHOR: announce
@@ -180,13 +184,15 @@ impl Journal {
     /// [`RecordError::Write`]: then the effect must not be made.
     pub fn announce(&self, claim: &Claim, effect: Effect) -> Result<Entry, RecordError> {
         let failed = |source| RecordError::Write { path: self.folder.clone(), source };
-        std::fs::create_dir_all(&self.folder).map_err(failed)?;
         let mut entry = Entry { schema: 1, sequence: self.next_sequence()?, claim: claim.clone(), effect };
         let mut draft = draft(&self.folder, &entry, false).map_err(failed)?;
         loop {
             // Two processes may announce at once: whose draft takes the name first has it.
             match draft.persist_noclobber(self.path_of(entry.sequence)) {
-                Ok(_) => return Ok(entry),
+                Ok(_) => {
+                    self.next.store(entry.sequence + 1, Ordering::Relaxed);
+                    return Ok(entry);
+                }
                 Err(taken) if taken.error.kind() == io::ErrorKind::AlreadyExists => {
                     entry.sequence += 1;
                     draft = taken.file;
@@ -266,7 +272,15 @@ impl Journal {
         Ok(files.map_err(failed)?.iter().filter_map(|file| sequence_of(&file.path())).collect())
     }
 
+    /// One that announces several things looks at the folder once. Who has announced meanwhile has taken the number, and
+    /// its name says so.
     fn next_sequence(&self) -> Result<u64, RecordError> {
+        let known = self.next.load(Ordering::Relaxed);
+        if known > 0 {
+            return Ok(known);
+        }
+        std::fs::create_dir_all(&self.folder)
+            .map_err(|source| RecordError::Write { path: self.folder.clone(), source })?;
         Ok(self.sequences()?.into_iter().max().map_or(1, |last| last + 1))
     }
 }

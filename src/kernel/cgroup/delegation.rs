@@ -17,7 +17,7 @@ pub const LEAF: &str = "explore-outside";
 /// The group of this process in a tree. Where only a part of the tree is mounted (in a container), its path does not lie
 /// below the mount, and the mount itself is the nearest that we can see.
 pub fn own(tree: &Hierarchy) -> PathBuf {
-    let memberships = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let memberships = fs::contents("/proc/self/cgroup").unwrap_or_default();
     let ours = memberships.lines().find_map(|line| {
         // `number:controllers:path`; version 2 names no controllers.
         let (names, path) = line.split_once(':')?.1.split_once(':')?;
@@ -56,7 +56,7 @@ fn writable_top(tree: &Hierarchy) -> bool {
 /// The controllers of `wanted` that `folder` (version 2) has not yet handed on to its children, and those that it does not
 /// have itself.
 pub fn missing<'a>(folder: &Path, wanted: &[&'a str]) -> (Vec<&'a str>, Vec<&'a str>) {
-    let list = |file: &str| std::fs::read_to_string(folder.join(file)).unwrap_or_default();
+    let list = |file: &str| fs::contents(folder.join(file)).unwrap_or_default();
     let (has, hands_on) = (list("cgroup.controllers"), list("cgroup.subtree_control"));
     let listed = |text: &str, name: &str| text.split_whitespace().any(|one| one == name);
     let lacking = wanted.iter().copied().filter(|name| !listed(&has, name)).collect();

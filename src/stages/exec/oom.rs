@@ -10,7 +10,7 @@ use std::path::Path;
 pub(super) fn adjust(process: &Process) -> Result<(), Failure> {
     let Some(wanted) = process.oom_score_adj() else { return Ok(()) };
     let file = Path::new("/proc/self/oom_score_adj");
-    let inherited = std::fs::read_to_string(file).unwrap_or_default();
+    let inherited = fs::contents(file).unwrap_or_default();
     if inherited.trim() == wanted.to_string() {
         return Ok(());
     }

@@ -150,7 +150,7 @@ fn open(root: BorrowedFd<'_>, path: &str) -> Result<Option<File>, Why> {
 
 fn read(file: Option<File>) -> Result<String, Why> {
     let Some(file) = file else { return Ok(String::new()) };
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(4096);
     file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(|error| Why::Is(error.to_string()))?;
     if bytes.len() as u64 > LARGEST {
         return Err(Why::Is(format!("it is larger than {} MiB", LARGEST >> 20)));
