@@ -1,25 +1,22 @@
-//! Network namespaces without going there: a child does, and sends back a descriptor. setns(2), network_namespaces(7),
-//! unix(7) on SCM_RIGHTS.
+//! Network namespaces without going there: a child does, and leaves an open descriptor. setns(2), network_namespaces(7),
+//! clone(2) on CLONE_FILES.
 //!
 //! A process that joins another network namespace and fails to come back configures the wrong machine from then on.
-//! A child that leaves cannot.
+//! A child that leaves cannot. It shares our memory and our descriptors, and not our namespaces.
 
 use super::namespace::{Kind, setns, unshare};
-use super::{Error, Result, call, process};
+use super::process::{self, Descriptors};
+use super::{Error, Result, call};
 use crate::narrate::Role;
 use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags};
-use nix::sys::socket::{
-    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recvmsg, sendmsg, socketpair,
-};
-use std::io::{IoSlice, IoSliceMut};
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 /// Has `make` run inside `netns` and gives back the descriptor that it made there.
 ///
 /// # Errors
-/// The fork(2) or setns(2) that failed, or what failed inside.
+/// The clone(2) or setns(2) that failed, or what failed inside.
 pub fn fetch_from(netns: BorrowedFd<'_>, why: &str, make: impl FnOnce() -> Result<OwnedFd>) -> Result<OwnedFd> {
     fetch(why, || {
         setns(&netns, &[Kind::Net], why)?;
@@ -31,7 +28,7 @@ pub fn fetch_from(netns: BorrowedFd<'_>, why: &str, make: impl FnOnce() -> Resul
 /// inside, or a mount of it.
 ///
 /// # Errors
-/// The fork(2), unshare(2) or open(2) that failed.
+/// The clone(2), unshare(2) or open(2) that failed.
 pub fn create(why: &str) -> Result<OwnedFd> {
     fetch(why, || {
         unshare(&[Kind::Net], why)?;
@@ -81,59 +78,16 @@ pub fn unpin(target: &Path, why: &str) -> Result<()> {
     })
 }
 
-/// Runs `make` in a child; what it opened comes back as SCM_RIGHTS, what failed as JSON.
+/// Runs `make` in a child that has our memory and our descriptors, and namespaces of its own: what it opens is ours.
 fn fetch(why: &str, make: impl FnOnce() -> Result<OwnedFd>) -> Result<OwnedFd> {
-    let failed = |call: &'static str| move |errno| Error::quiet(call, &format_args!("AF_UNIX, ..."), errno);
-    let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)
-        .map_err(failed("socketpair"))?;
-    let child = process::fork(Role::Helper, why, || {
-        let sent = match make() {
-            Ok(fd) => send_descriptor(theirs.as_raw_fd(), fd.as_raw_fd()),
-            Err(error) => send_error(theirs.as_raw_fd(), &error),
-        };
-        i32::from(sent.is_err())
+    let mut opened = None;
+    let child = process::vfork(Role::Helper, Descriptors::Shared, why, || {
+        opened = Some(make());
+        0
     })?;
-    // Only the child may hold this end now: its death must be seen as an end of file.
-    let answer = {
-        drop(theirs);
-        receive(&ours).map_err(failed("recvmsg"))
-    };
     process::wait(child)?;
-    answer?
-}
-
-fn send_descriptor(socket: RawFd, fd: RawFd) -> nix::Result<usize> {
-    let fds = [fd];
-    sendmsg::<()>(socket, &[IoSlice::new(b"+")], &[ControlMessage::ScmRights(&fds)], MsgFlags::MSG_NOSIGNAL, None)
-}
-
-fn send_error(socket: RawFd, error: &Error) -> nix::Result<usize> {
-    let text = serde_json::to_vec(error).unwrap_or_default();
-    sendmsg::<()>(socket, &[IoSlice::new(&text)], &[], MsgFlags::MSG_NOSIGNAL, None)
-}
-
-fn receive(socket: &OwnedFd) -> nix::Result<Result<OwnedFd>> {
-    let mut text = [0; 4096];
-    let mut attached = nix::cmsg_space!(RawFd);
-    let (length, fd) = {
-        let mut parts = [IoSliceMut::new(&mut text)];
-        let message = loop {
-            match recvmsg::<()>(socket.as_raw_fd(), &mut parts, Some(&mut attached), MsgFlags::MSG_CMSG_CLOEXEC) {
-                Err(Errno::EINTR) => {}
-                other => break other?,
-            }
-        };
-        let fd = message.cmsgs()?.find_map(|one| match one {
-            ControlMessageOwned::ScmRights(fds) => fds.first().copied(),
-            _ => None,
-        });
-        (message.bytes, fd)
-    };
-    if let Some(fd) = fd {
-        // SAFETY: the kernel has just installed this descriptor for us, and nobody else knows it.
-        return Ok(Ok(unsafe { OwnedFd::from_raw_fd(fd) }));
-    }
-    Ok(Err(serde_json::from_slice(&text[..length]).map_err(|_| Errno::ECHILD)?))
+    let died = || Err(Error::quiet("wait4", &format_args!("{child}, ..."), Errno::ECHILD));
+    opened.unwrap_or_else(died)
 }
 
 #[cfg(test)]

@@ -93,7 +93,7 @@ fn name(held: OwnedFd, ip: IpAddr, port: u16, protocol: Protocol, backlog: i32) 
 /// Opens a socket in another network namespace, at a port that the kernel chooses.
 ///
 /// # Errors
-/// EADDRNOTAVAIL: it is no address of that namespace. The fork(2) or setns(2) that failed.
+/// EADDRNOTAVAIL: it is no address of that namespace. The clone(2) or setns(2) that failed.
 pub fn listen_in(netns: BorrowedFd<'_>, ip: IpAddr, protocol: Protocol, why: &str) -> Result<OwnedFd> {
     netns::fetch_from(netns, why, || bound(ip, 0, protocol, 16))
 }

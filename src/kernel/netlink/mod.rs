@@ -6,7 +6,7 @@
 //! kernel *answered*: `sendto` itself nearly always succeeds.
 //!
 //! **A netlink socket belongs to the network namespace in which it was opened**, whoever uses it later. So we never
-//! change our own namespace to configure another: a short-lived child joins it, opens a socket and hands that back
+//! change our own namespace to configure another: a short-lived child joins it and opens a socket among our descriptors
 //! ([`Socket::open_in`]).
 //!
 //! Left out: multicast groups (`ip monitor`), traffic control. The packets are taken apart by the
@@ -50,7 +50,7 @@ impl Socket {
     /// needs CAP_SYS_ADMIN over it to join and CAP_NET_ADMIN to change anything.
     ///
     /// # Errors
-    /// The fork(2), setns(2) or socket(2) that failed.
+    /// The clone(2), setns(2) or socket(2) that failed.
     pub fn open_in(netns: BorrowedFd<'_>, why: &str) -> Result<Self> {
         Ok(Self { wire: Wire::open_in(netns, SockProtocol::NetlinkRoute, why)? })
     }

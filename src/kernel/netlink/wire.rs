@@ -70,7 +70,7 @@ impl Wire {
         Ok(Self::over(open(protocol)?))
     }
 
-    /// As [`Wire::open`], in another network namespace: a child joins it and hands the socket back.
+    /// As [`Wire::open`], in another network namespace: a child joins it and opens the socket.
     pub(in crate::kernel) fn open_in(netns: BorrowedFd<'_>, protocol: SockProtocol, why: &str) -> Result<Self> {
         netns::fetch_from(netns, why, || open(protocol)).map(Self::over)
     }

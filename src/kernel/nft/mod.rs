@@ -68,7 +68,7 @@ impl Socket {
     /// As [`Socket::open`], for the network namespace `netns`: a child opens it there.
     ///
     /// # Errors
-    /// The fork(2), setns(2) or socket(2) that failed.
+    /// The clone(2), setns(2) or socket(2) that failed.
     pub fn open_in(netns: BorrowedFd<'_>, why: &str) -> Result<Self> {
         Ok(Self { wire: Wire::open_in(netns, SockProtocol::NetlinkNetFilter, why)? })
     }

@@ -4,7 +4,8 @@ use super::message::{self, FromClient, Packet, ToClient};
 use super::{Joining, running, seal, socket};
 use crate::error::Explain;
 use crate::exit::Exit;
-use crate::kernel::{self, fs, process};
+use crate::kernel::process::{self, Descriptors};
+use crate::kernel::{self, fs};
 use crate::narrate::{self, Role};
 use crate::stages::create::{Container, CreateError};
 use crate::stages::failure::Failure;
@@ -248,13 +249,14 @@ pub fn exec(roots: &Roots, container: &Container, joining: &Joining) -> Result<A
     hear(send_out(roots, &container.id, &["join".into(), what], &[])?, container)
 }
 
-/// Forks, and becomes the sealed program with these orders.
+/// A child becomes the sealed program with these orders. In our memory until then: nothing of it is to be kept.
 fn send_out(roots: &Roots, id: &str, orders: &[String], doors: &[Door]) -> Result<Attachment, StartError> {
     let failed =
         |errno| Failure::at("make a socket")(kernel::Error::quiet("socketpair", &format_args!("AF_UNIX"), errno));
     let (ours, theirs) = message::pair().map_err(failed)?;
     let hidden = ours.as_raw_fd();
-    let supervisor = process::fork(Role::Supervisor, "a process that outlives this command", || {
+    let why = "a process that outlives this command";
+    let supervisor = process::vfork(Role::Supervisor, Descriptors::Copied, why, || {
         let _ = nix::unistd::close(hidden);
         let error = become_sealed(roots, id, orders, &theirs, doors);
         let _ = message::send(&theirs, &ToClient::Failed(StartFailure::Call(error)));
