@@ -229,6 +229,7 @@ enum Command {
 
 /// The whole program.
 pub fn main() -> ExitCode {
+    crate::kernel::process::draw_no_stacks();
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let english = |end| report::finish(end, Language::English);
     if let Some(end) = crate::guest::intercept(&arguments) {

@@ -10,7 +10,7 @@ mod vfork;
 
 pub use exec::{exec, exec_fd, find_program};
 pub use inherit::{
-    borrow, close_all_but, close_from, ignore_terminal_signals, own, restore_signals, silence_stdio,
+    borrow, close_all_but, close_from, draw_no_stacks, ignore_terminal_signals, own, restore_signals, silence_stdio,
     take_stdio,
 };
 pub use stand_in::{forget_arguments, hold_signals, lead_the_foreground, pass_signals_on};

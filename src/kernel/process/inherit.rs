@@ -3,6 +3,27 @@
 use nix::errno::Errno;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
+/// Says once that no error is to carry a picture of the stack, whatever RUST_BACKTRACE says. The program that is handed out
+/// has no tables to draw one from (`.ci/no-unwinding.ld`), and gcc's library that tries it all the same ends the process.
+/// The environment stays as it was inherited: a container may be given it.
+pub fn draw_no_stacks() {
+    const WORD: &str = "RUST_LIB_BACKTRACE";
+    let before = std::env::var_os(WORD);
+    if !cfg!(panic = "abort") || before.is_none() && std::env::var_os("RUST_BACKTRACE").is_none() {
+        return;
+    }
+    // SAFETY: the first thing that a process of ours does, with one thread: nobody reads the environment meanwhile.
+    unsafe { std::env::set_var(WORD, "0") };
+    // What it finds the first time holds from then on.
+    let _ = std::backtrace::Backtrace::capture();
+    match before {
+        // SAFETY: as above.
+        Some(value) => unsafe { std::env::set_var(WORD, value) },
+        // SAFETY: as above.
+        None => unsafe { std::env::remove_var(WORD) },
+    }
+}
+
 /// Closes every descriptor from `first` on; one by one where close_range(2) (Linux 5.9) is missing. One that stayed open
 /// would keep its reader waiting for ever.
 pub fn close_from(first: u32) {
