@@ -76,8 +76,9 @@ fn is_ours(arguments: &str) -> bool {
 /// The words of a call that both sides must tell; `None` for one that isolates nothing.
 fn watched(name: &str, arguments: &str) -> Option<Vec<String>> {
     match name {
-        // A thread, or the C library's own way to start a program, isolates nothing.
-        "clone" | "clone3" | "vfork" | "fork" if arguments.contains("CLONE_VM") => None,
+        // A thread, or the C library's own way to start a program (posix_spawn(3)), isolates nothing.
+        "clone" if arguments.contains("CLONE_THREAD") => None,
+        "clone3" if arguments.contains("CLONE_VM") => None,
         "clone" | "clone3" | "vfork" | "fork" => Some(namespaces_of(arguments)),
         "prctl" if HARMLESS.iter().any(|harmless| arguments.starts_with(harmless)) => None,
         // What is told goes through a socket too, and speaks of messages.
