@@ -58,6 +58,14 @@ fn lessons_and_chapters_are_translated_whole_or_wait_for_it() {
     assert_eq!(found, listed(NOT_YET), "left: what lacks a translation; right: book/po/not-yet.txt");
 }
 
+#[test]
+fn no_text_is_translated_twice() {
+    let mut known = BTreeSet::new();
+    let twice: Vec<&str> = CATALOG.lines().filter(|line| line.starts_with("msgid ") && !known.insert(*line)).collect();
+    // A text of several lines begins with an empty one.
+    assert!(twice.iter().all(|line| *line == "msgid \"\""), "the catalog keeps one of them: {twice:#?}");
+}
+
 /// What waits for its translation may keep those that were made of an older text.
 #[test]
 fn a_translation_is_of_something_that_is_still_said() {

@@ -15,10 +15,10 @@ pub fn hint(error: &Error) -> Option<String> {
             "a limit in /proc/sys/user/max_*_namespaces is reached, or namespaces are nested deeper than 32; `explore why -- unshare \
              --user true` tells which"
         }
-        ("clone3" | "clone" | "fork", Errno::EAGAIN) => {
+        ("clone3" | "clone" | "fork" | "vfork", Errno::EAGAIN) => {
             "too many processes: see `ulimit -u` and the pids cgroup (`explore lesson cgroup-pids`)"
         }
-        ("clone3" | "clone" | "fork", Errno::ENOMEM) => {
+        ("clone3" | "clone" | "fork" | "vfork", Errno::ENOMEM) => {
             "PID 1 of this PID namespace has ended: nothing can be started in it any more (`explore lesson pid-namespace`)"
         }
         ("setns", Errno::EPERM) => {

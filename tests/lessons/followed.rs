@@ -96,10 +96,10 @@ fn a_slip_of_the_finger_gets_the_nearest_names() {
     let typed = |name: &str, language: &str| learner.explore(["lesson", name, "--lang", language]).run();
     let three = "hint: did you mean pid-namespace, ipc-namespace or time-namespace? `explore lesson` lists all\n";
     typed("pid-namspace", "en").fails(1, "there is no lesson `pid-namspace`").stderr_has(three);
-    typed("commti", "en").stderr_has("hint: did you mean commit? `explore lesson` lists all\n");
+    typed("comit", "en").stderr_has("hint: did you mean commit? `explore lesson` lists all\n");
     let three = "提示：想输入的是 pid-namespace、ipc-namespace 还是 time-namespace？`explore lesson` 列出所有的课\n";
     typed("pid-namspace", "zh-CN").status(1).stderr_has(three);
-    typed("commti", "zh-CN").status(1).stderr_has("提示：是不是想输入 commit？`explore lesson` 列出所有的课\n");
+    typed("comit", "zh-CN").status(1).stderr_has("提示：是不是想输入 commit？`explore lesson` 列出所有的课\n");
 }
 
 #[test]

@@ -35,14 +35,15 @@ struct Errand<F> {
 /// # Errors
 /// The clone(2) that failed.
 pub fn vfork<F: FnOnce() -> i32>(role: Role, descriptors: Descriptors, why: &str, child: F) -> Result<Pid> {
-    let (files, shown) = match descriptors {
-        Descriptors::Copied => (0, ""),
-        Descriptors::Shared => (libc::CLONE_FILES, "|CLONE_FILES"),
+    let files = match descriptors {
+        Descriptors::Copied => 0,
+        Descriptors::Shared => libc::CLONE_FILES,
     };
     let ours = narrate::role();
     let mut stack: Vec<u128> = Vec::with_capacity(STACK / size_of::<u128>());
     let mut errand = Errand { role, child: Some(child) };
-    let answer = call(why, "clone", format_args!("NULL, flags=CLONE_VM|CLONE_VFORK{shown}|SIGCHLD"), || {
+    // Told by its name, as fork(2) is: strace(1) sees a clone(2) of either.
+    let answer = call(why, "vfork", format_args!(""), || {
         let top = stack.as_mut_ptr().wrapping_add(stack.capacity());
         let flags = libc::CLONE_VM | libc::CLONE_VFORK | files | libc::SIGCHLD;
         // SAFETY: the stack and the errand live until the call returns, which is when the child has ended or has other

@@ -20,7 +20,7 @@ fn call(event: &Value) -> Option<Call> {
     let answer = event["errno"].as_str().map_or_else(|| event["answer"].to_string(), str::to_owned);
     let words = match name {
         // A fork is a clone without namespaces, whichever call the C library makes of it.
-        "fork" | "clone" | "clone3" => super::strace::namespaces_of(arguments),
+        "fork" | "vfork" | "clone" | "clone3" => super::strace::namespaces_of(arguments),
         "write" => vec![super::strace::file_name(arguments.split('"').nth(1)?)?],
         "sendto" | "sendmsg" => super::strace::message_types(arguments)?,
         _ if WATCHED.contains(&name) => words(arguments),
@@ -28,6 +28,6 @@ fn call(event: &Value) -> Option<Call> {
     };
     // The kernel's answer to a netlink message comes later; that it was sent is all that both sides can say.
     let answer = if name.starts_with("send") { String::new() } else { answer };
-    let name = if name == "fork" { "clone" } else { name };
+    let name = if name == "fork" || name == "vfork" { "clone" } else { name };
     Some(Call { name: name.to_owned(), words, answer })
 }
