@@ -13,6 +13,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Room for what it calls. It cannot have our stack: we return from the call that made it, and it would still be in it.
 const STACK: usize = 256 * 1024;
+/// The lowest page of it belongs to nobody: who calls too deep is ended, and does not write into what lies below.
+const GUARD: usize = 4096;
 
 /// Which descriptors it has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +23,37 @@ pub enum Descriptors {
     Copied,
     /// Ours: what it opens is open here too, when it has ended.
     Shared,
+}
+
+/// Its stack: memory of its own, not of our heap.
+struct Stack(*mut libc::c_void);
+
+impl Stack {
+    fn new() -> nix::Result<Self> {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_STACK;
+        // SAFETY: new memory wherever there is room; nothing that is there already is touched.
+        let lowest = unsafe { libc::mmap(std::ptr::null_mut(), STACK, libc::PROT_NONE, flags, -1, 0) };
+        if lowest == libc::MAP_FAILED {
+            return Err(Errno::last());
+        }
+        let stack = Self(lowest);
+        let usable = lowest.wrapping_byte_add(GUARD);
+        // SAFETY: all of it but the lowest page, and nobody uses it yet.
+        let opened = unsafe { libc::mprotect(usable, STACK - GUARD, libc::PROT_READ | libc::PROT_WRITE) };
+        Errno::result(opened).map(|_| stack)
+    }
+
+    /// Where it begins: a stack grows down. A page begins there, so it is aligned as every ABI wants it.
+    fn top(&self) -> *mut libc::c_void {
+        self.0.wrapping_byte_add(STACK)
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        // SAFETY: what `new` has mapped, and the child that stood on it has ended, or has other memory.
+        unsafe { libc::munmap(self.0, STACK) };
+    }
 }
 
 /// What goes over to the other stack.
@@ -33,23 +66,22 @@ struct Errand<F> {
 /// Returns when it has done either. What it had allocated when it became another program stays allocated here.
 ///
 /// # Errors
-/// The clone(2) that failed.
+/// The mmap(2) of its stack, or the clone(2), that failed; both are told as the vfork.
 pub fn vfork<F: FnOnce() -> i32>(role: Role, descriptors: Descriptors, why: &str, child: F) -> Result<Pid> {
     let files = match descriptors {
         Descriptors::Copied => 0,
         Descriptors::Shared => libc::CLONE_FILES,
     };
     let ours = narrate::role();
-    let mut stack: Vec<u128> = Vec::with_capacity(STACK / size_of::<u128>());
     let mut errand = Errand { role, child: Some(child) };
     // Told by its name, as fork(2) is: strace(1) sees a clone(2) of either.
     let answer = call(why, "vfork", format_args!(""), || {
-        let top = stack.as_mut_ptr().wrapping_add(stack.capacity());
+        let stack = Stack::new()?;
         let flags = libc::CLONE_VM | libc::CLONE_VFORK | files | libc::SIGCHLD;
         // SAFETY: the stack and the errand live until the call returns, which is when the child has ended or has other
         // memory (CLONE_VFORK). Until then we run nothing, and we are single-threaded (see the module above): nobody
-        // else touches what the child touches. The stack grows down from a top that is aligned as the ABI wants it.
-        let pid = unsafe { libc::clone(run::<F>, top.cast(), flags, (&raw mut errand).cast()) };
+        // else touches what the child touches.
+        let pid = unsafe { libc::clone(run::<F>, stack.top(), flags, (&raw mut errand).cast()) };
         Errno::result(pid).map(Pid::from_raw)
     });
     // The child has said in our memory who it is.
@@ -100,6 +132,17 @@ mod tests {
             let link = std::fs::read_link(format!("/proc/self/fd/{number}"));
             assert_eq!(link.is_ok_and(|to| to.ends_with("null")), open, "{descriptors:?}");
         }
+    }
+
+    #[test]
+    #[allow(unconditional_recursion, reason = "that is what is tried")]
+    fn who_calls_too_deep_is_ended_and_nothing_of_ours_is_overwritten() {
+        fn deeper(depth: u64) -> u64 {
+            let room = std::hint::black_box([depth; 512]);
+            deeper(room[0] + 1) + room[1]
+        }
+        let pid = vfork(Role::Helper, Descriptors::Copied, "to see it fall", || deeper(0) as i32).unwrap();
+        assert!(matches!(wait(pid).unwrap(), Ended::Killed(libc::SIGSEGV | libc::SIGABRT)));
     }
 
     #[test]
