@@ -322,6 +322,16 @@ mod tests {
     }
 
     #[test]
+    fn two_who_announce_in_turn_take_no_number_twice() {
+        let folder = tempfile::tempdir().unwrap();
+        let both = [(); 2].map(|()| Journal::at(folder.path().to_owned()));
+        let announce = |one: &Journal| one.announce(&claim("a"), Effect::Path { path: "/1".into() }).unwrap().sequence;
+        let taken = [0, 1, 1, 0, 0].map(|who: usize| announce(&both[who]));
+        assert_eq!(taken, [1, 2, 3, 4, 5]);
+        assert_eq!(both[0].entries().unwrap().len(), 5);
+    }
+
+    #[test]
     fn a_journal_that_cannot_be_read_is_not_an_empty_one() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("journal"), "").unwrap();

@@ -13,8 +13,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Room for what it calls. It cannot have our stack: we return from the call that made it, and it would still be in it.
 const STACK: usize = 256 * 1024;
-/// The lowest page of it belongs to nobody: who calls too deep is ended, and does not write into what lies below.
-const GUARD: usize = 4096;
+/// Its lowest part belongs to nobody: who calls too deep is ended, and does not write into what lies below. No machine that
+/// we run on has larger pages (ARM can have them of 64 KiB), and mprotect(2) takes whole ones.
+const GUARD: usize = 64 * 1024;
 
 /// Which descriptors it has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +39,7 @@ impl Stack {
         }
         let stack = Self(lowest);
         let usable = lowest.wrapping_byte_add(GUARD);
-        // SAFETY: all of it but the lowest page, and nobody uses it yet.
+        // SAFETY: all of it but the guard, and nobody uses it yet.
         let opened = unsafe { libc::mprotect(usable, STACK - GUARD, libc::PROT_READ | libc::PROT_WRITE) };
         Errno::result(opened).map(|_| stack)
     }
