@@ -88,7 +88,9 @@ fn warnings(args: &Args, extracted: &Extracted) -> Vec<String> {
         ));
     }
     if devices > 0 {
-        let mut names: Vec<String> = extracted.devices.iter().map(|path| path.display().to_string()).collect();
+        // A container has chosen them: what would steer a terminal is shown, not sent to it.
+        let shown = |path: &PathBuf| path.to_string_lossy().escape_debug().to_string();
+        let mut names: Vec<String> = extracted.devices.iter().map(shown).collect();
         if devices > names.len() as u64 {
             names.push("…".into());
         }
