@@ -9,7 +9,7 @@ use super::limits::Limits;
 use super::reference::Name;
 use super::{slot, time};
 use crate::state::{Lock, Roots};
-use oci_spec::image::{Descriptor, ImageConfiguration};
+use oci_spec::image::{Descriptor, ImageConfiguration, ImageManifest};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -76,8 +76,9 @@ pub fn find(roots: &Roots, reference: &str) -> Result<Image, ImageError> {
         Name::parse(reference)?;
         return Err(ImageError::NotFound { name: reference.to_owned() });
     };
-    let descriptor = named(&layout, reference)?;
-    let image = read(roots, &layout, &descriptor)?;
+    let (descriptor, seen) = look_up(&layout, reference)?;
+    let manifest = seen.map_or_else(|| manifest(&layout, &descriptor), Ok)?;
+    let image = of_manifest(roots, &layout, &descriptor, &manifest)?;
     for layer in &image.layers {
         if !layer.is_unpacked()? {
             let chain_id = layer.chain_id.to_string();
@@ -89,6 +90,11 @@ pub fn find(roots: &Roots, reference: &str) -> Result<Image, ImageError> {
 
 /// The entry of the index that a reference stands for.
 pub(crate) fn named(layout: &Layout, reference: &str) -> Result<Descriptor, ImageError> {
+    look_up(layout, reference).map(|(descriptor, _)| descriptor)
+}
+
+/// As [`named`], with the manifest where it had to be read for that.
+fn look_up(layout: &Layout, reference: &str) -> Result<(Descriptor, Option<ImageManifest>), ImageError> {
     let index = layout.index()?;
     let parsed = Name::parse(reference);
     if let Ok(name) = &parsed {
@@ -101,11 +107,11 @@ pub(crate) fn named(layout: &Layout, reference: &str) -> Result<Descriptor, Imag
         };
         let fits = |one: &&Descriptor| name_of(one) == Some(&wanted) || (name.digest.is_some() && is_pinned(one));
         if let Some(found) = index.manifests().iter().find(fits) {
-            return Ok(found.clone());
+            return Ok((found.clone(), None));
         }
     }
     match by_id(layout, index.manifests(), reference)? {
-        Some(found) => Ok(found),
+        Some((descriptor, manifest)) => Ok((descriptor, Some(manifest))),
         None => parsed.map_err(Into::into).and_then(|_| Err(ImageError::NotFound { name: reference.to_owned() })),
     }
 }
@@ -118,15 +124,20 @@ pub(crate) fn known(layout: &Layout, reference: &str) -> Result<Descriptor, Imag
     })
 }
 
-fn by_id(layout: &Layout, manifests: &[Descriptor], text: &str) -> Result<Option<Descriptor>, ImageError> {
+fn by_id(
+    layout: &Layout,
+    manifests: &[Descriptor],
+    text: &str,
+) -> Result<Option<(Descriptor, ImageManifest)>, ImageError> {
     let prefix = text.strip_prefix("sha256:").unwrap_or(text);
     if prefix.len() < 2 || !prefix.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Ok(None);
     }
-    let mut found: Option<(Digest, Descriptor)> = None;
+    let mut found: Option<(Digest, Descriptor, ImageManifest)> = None;
     for one in manifests {
-        let id = match manifest(layout, one).and_then(|manifest| document::digest_of(manifest.config())) {
-            Ok(id) => id,
+        let read = manifest(layout, one).and_then(|it| Ok((document::digest_of(it.config())?, it)));
+        let (id, manifest) = match read {
+            Ok(both) => both,
             // What cannot be read now may be the one that is wanted; what is damaged is not.
             Err(ImageError::Store { doing, path, source }) if source.kind() != std::io::ErrorKind::NotFound => {
                 return Err(ImageError::Store { doing, path, source });
@@ -136,19 +147,19 @@ fn by_id(layout: &Layout, manifests: &[Descriptor], text: &str) -> Result<Option
         if !id.hex().starts_with(prefix) {
             continue;
         }
-        if found.as_ref().is_some_and(|(other, _)| *other != id) {
+        if found.as_ref().is_some_and(|(other, ..)| *other != id) {
             return Err(ImageError::Ambiguous { prefix: text.to_owned() });
         }
-        found = Some((id, one.clone()));
+        found = Some((id, one.clone(), manifest));
     }
-    Ok(found.map(|(_, descriptor)| descriptor))
+    Ok(found.map(|(_, descriptor, manifest)| (descriptor, manifest)))
 }
 
 fn pulled(descriptor: &Descriptor) -> Option<&String> {
     descriptor.annotations().as_ref()?.get(PULLED)
 }
 
-fn manifest(layout: &Layout, descriptor: &Descriptor) -> Result<oci_spec::image::ImageManifest, ImageError> {
+fn manifest(layout: &Layout, descriptor: &Descriptor) -> Result<ImageManifest, ImageError> {
     let digest = document::digest_of(descriptor)?;
     let bytes = layout.small_blob("manifest", &digest, &Limits::default())?;
     let what = format!("manifest {digest}");
@@ -160,8 +171,16 @@ fn manifest(layout: &Layout, descriptor: &Descriptor) -> Result<oci_spec::image:
 
 /// Reads an image whose entry in the index is known; its layers may not be unpacked yet.
 pub(crate) fn read(roots: &Roots, layout: &Layout, descriptor: &Descriptor) -> Result<Image, ImageError> {
-    let manifest = manifest(layout, descriptor)?;
-    let (config, layers) = document::config_and_layers(roots, layout, &manifest, &Limits::default())?;
+    of_manifest(roots, layout, descriptor, &manifest(layout, descriptor)?)
+}
+
+fn of_manifest(
+    roots: &Roots,
+    layout: &Layout,
+    descriptor: &Descriptor,
+    manifest: &ImageManifest,
+) -> Result<Image, ImageError> {
+    let (config, layers) = document::config_and_layers(roots, layout, manifest, &Limits::default())?;
     Ok(Image {
         reference: name_of(descriptor).unwrap_or("<none>").to_owned(),
         id: manifest.config().digest().to_string(),

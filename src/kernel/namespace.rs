@@ -115,6 +115,7 @@ impl super::Answer for Stat {
 /// The unshare(2) that failed.
 pub fn unshare(kinds: &[Kind], why: &str) -> Result<()> {
     let bits = bits(kinds);
+    super::user::elsewhere(bits);
     call(why, "unshare", format_args!("{}", flags_text(bits).trim_start_matches('|')), || {
         // SAFETY: a number in, a number out; what it changes is the kernel's view of this process, not its memory.
         Errno::result(unsafe { libc::unshare(bits as libc::c_int) }).map(drop)
@@ -129,6 +130,7 @@ pub fn unshare(kinds: &[Kind], why: &str) -> Result<()> {
 pub fn setns<Fd: AsFd>(target: &Fd, kinds: &[Kind], why: &str) -> Result<()> {
     let fd: BorrowedFd<'_> = target.as_fd();
     let bits = bits(kinds);
+    super::user::elsewhere(bits);
     call(why, "setns", format_args!("{}, {}", fd.as_raw_fd(), flags_text(bits).trim_start_matches('|')), || {
         // SAFETY: an open descriptor and a number.
         Errno::result(unsafe { libc::setns(fd.as_raw_fd(), bits as libc::c_int) }).map(drop)

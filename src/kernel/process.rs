@@ -147,7 +147,7 @@ fn clone3(flags: u64, cgroup: Option<BorrowedFd<'_>>) -> nix::Result<(i32, Owned
     }
     // SAFETY: `args` and `pidfd` live until the call returns; without CLONE_VM the child has its own copy of both.
     let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw const args, size_of::<libc::clone_args>()) };
-    finish_clone(pid, pidfd)
+    finish_clone(pid, pidfd, flags)
 }
 
 fn clone_classic(flags: u64) -> nix::Result<(i32, OwnedFd)> {
@@ -155,12 +155,15 @@ fn clone_classic(flags: u64) -> nix::Result<(i32, OwnedFd)> {
     let flags = flags | (libc::CLONE_PIDFD | libc::SIGCHLD) as u64;
     // SAFETY: the stack is NULL, so the child goes on with a copy of ours; `pidfd` is where CLONE_PIDFD writes.
     let pid = unsafe { libc::syscall(libc::SYS_clone, flags, 0, &raw mut pidfd, 0, 0) };
-    finish_clone(pid, pidfd)
+    finish_clone(pid, pidfd, flags)
 }
 
-fn finish_clone(pid: i64, pidfd: i32) -> nix::Result<(i32, OwnedFd)> {
+fn finish_clone(pid: i64, pidfd: i32, flags: u64) -> nix::Result<(i32, OwnedFd)> {
     if pid < 0 {
         return Err(Errno::last());
+    }
+    if pid == 0 {
+        super::user::elsewhere(flags);
     }
     // SAFETY: in the parent the kernel has just given us this descriptor. In the child `become_child` leaves before
     // it could be dropped.

@@ -3,6 +3,7 @@
 use super::{Result, call, fs};
 use nix::unistd::{Gid, Pid, Uid};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// One line of `/proc/PID/uid_map`: `length` ids from `inside` are those from `outside`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -76,8 +77,25 @@ pub fn groups_may_change() -> bool {
 
 /// Whether this process is in another user namespace than the first one of the machine.
 pub fn in_user_namespace() -> bool {
+    if IN_THE_FIRST.load(Ordering::Relaxed) {
+        return false;
+    }
     // The first one maps every id to itself: one line, 0 0 4294967295.
-    fs::contents("/proc/self/uid_map").is_ok_and(|map| map.split_whitespace().ne(["0", "0", "4294967295"]))
+    let map = fs::contents("/proc/self/uid_map");
+    let first = map.as_ref().is_ok_and(|map| map.split_whitespace().eq(["0", "0", "4294967295"]));
+    IN_THE_FIRST.store(first, Ordering::Relaxed);
+    map.is_ok() && !first
+}
+
+/// It is asked a dozen times while a container starts, and nobody comes into another one but by what is in `namespace` and
+/// `process`. Only this answer is kept: maps that are not written yet are no answer.
+static IN_THE_FIRST: AtomicBool = AtomicBool::new(false);
+
+/// This process leaves its user namespace, or was born in a new one.
+pub(super) fn elsewhere(flags: u64) {
+    if flags & libc::CLONE_NEWUSER as u64 != 0 {
+        IN_THE_FIRST.store(false, Ordering::Relaxed);
+    }
 }
 
 /// Whether an id of this user namespace stands for somebody; `file` is `uid_map` or `gid_map`.

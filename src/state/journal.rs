@@ -14,6 +14,7 @@ use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// A process, told apart from a later one with the same number by when it was started (proc_pid_stat(5), field 22).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -50,10 +51,13 @@ impl ProcessIdentity {
         (state != "Z" && state != "X").then_some(Self { pid, start: started })
     }
 
-    /// This process.
+    /// This process. It stays the same, until a fork(2) makes another of it.
     pub fn myself() -> Self {
+        static KNOWN: Mutex<Option<ProcessIdentity>> = Mutex::new(None);
         let pid = std::process::id().cast_signed();
-        Self::of(pid).unwrap_or(Self { pid, start: 0 })
+        let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        *known = known.filter(|one| one.pid == pid).or_else(|| Self::of(pid));
+        known.unwrap_or(Self { pid, start: 0 })
     }
 
     /// Whether it still runs (a zombie does not). Where that cannot be found out (no descriptor is left to look with)
@@ -91,10 +95,10 @@ pub enum Effect {
         /// Its name.
         name: String,
     },
-    /// A cgroup folder; undone by ending whoever is in it still, and rmdir(2).
-    Cgroup {
-        /// The folder.
-        path: PathBuf,
+    /// The cgroups of a container, one in each tree; undone by ending whoever is in them still, and rmdir(2).
+    Cgroups {
+        /// The folders.
+        paths: Vec<PathBuf>,
     },
     /// Controllers of cgroup version 2 that a folder hands on to its children for our sake; taken back unless somebody
     /// else has come to use them.

@@ -103,7 +103,7 @@ fn see_files(roots: &Roots, container: &Container, seen: &mut Observed) {
 /// What the journal claims for an owner.
 fn see_claimed(entries: &[Entry], owner: &str, seen: &mut Observed) {
     let of_owner = entries.iter().filter(|entry| entry.claim.owner == owner);
-    seen.machine.extend(of_owner.filter_map(|entry| describe(&entry.effect)));
+    seen.machine.extend(of_owner.flat_map(|entry| describe(&entry.effect)));
 }
 
 /// Who looks after it, and the address that it has.
@@ -116,14 +116,16 @@ fn see_running(roots: &Roots, container: &Container, seen: &mut Observed) {
     }
 }
 
-fn describe(effect: &Effect) -> Option<String> {
-    Some(match effect {
+fn describe(effect: &Effect) -> Vec<String> {
+    vec![match effect {
         Effect::Process(identity) => format!("process {}: its PID 1, by its number here", identity.pid),
         Effect::Mount { fstype, .. } if fstype == "nsfs" => "mount: its network namespace, held by a file".into(),
         Effect::Mount { fstype, .. } => format!("mount: {fstype} at its rootfs"),
         Effect::Link { name, .. } => format!("interface {name}"),
         Effect::NftTable { name } => format!("packet filter: table {name} (masquerade)"),
-        Effect::Cgroup { path } => format!("cgroup {}", shorten(&path.to_string_lossy())),
+        Effect::Cgroups { paths } => {
+            return paths.iter().map(|path| format!("cgroup {}", shorten(&path.to_string_lossy()))).collect();
+        }
         Effect::Controllers { folder, names, .. } => {
             format!("cgroup {}: hands on {}", folder.display(), names.join(", "))
         }
@@ -132,8 +134,8 @@ fn describe(effect: &Effect) -> Option<String> {
             format!("setting {name}: {before} -> {after}")
         }
         Effect::Volume { name } => format!("volume {}", shorten(name)),
-        Effect::Frozen { .. } | Effect::Path { .. } => return None,
-    })
+        Effect::Frozen { .. } | Effect::Path { .. } => return Vec::new(),
+    }]
 }
 
 /// A cgroup's path ends with the whole ID: twelve digits are enough to know it.

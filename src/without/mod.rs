@@ -153,10 +153,8 @@ fn cgroups_path(roots: &Roots, id: &str) -> PathBuf {
 /// The only thing that the machine will have of it.
 fn announce(roots: &Roots, id: &str, me: ProcessIdentity) -> Result<(), WithoutError> {
     let claim = Claim { owner: id.to_owned(), holder: Some(me) };
-    let journal = Journal::at(roots.journal());
-    for path in oci::groups(&cgroups_path(roots, id), id).map_err(|error| WithoutError::There(There::of(&error)))? {
-        journal.announce(&claim, Effect::Cgroup { path })?;
-    }
+    let paths = oci::groups(&cgroups_path(roots, id), id).map_err(|error| WithoutError::There(There::of(&error)))?;
+    Journal::at(roots.journal()).announce(&claim, Effect::Cgroups { paths })?;
     Ok(())
 }
 

@@ -30,7 +30,7 @@ const ALWAYS: [&str; 4] = ["pids", "memory", "cpuacct", "devices"];
 pub(super) fn create(place: Place, journal: &Journal, claim: &Claim, spec: &Spec) -> Result<Vec<Joined>, StartFailure> {
     let resources = spec.linux().as_ref().and_then(|linux| linux.resources().as_ref());
     let settings = resources.map(setting::of).unwrap_or_default();
-    let mut groups = Groups::new(place, journal, claim, Vec::new())?;
+    let mut groups = Groups::new(place, journal, claim)?;
     groups.have(&ALWAYS, &settings)?;
     for one in &settings {
         one.write(&groups.made)?;
@@ -75,15 +75,15 @@ pub(super) fn freezable(place: Place, journal: &Journal, running: &mut Running) 
 
 /// The group that the child is born into, where version 2 makes that possible.
 pub(super) fn born_into(groups: &[Joined]) -> Result<Option<OwnedFd>, StartFailure> {
-    let Some(group) = groups.iter().find(|one| one.version == Version::V2) else { return Ok(None) };
+    let Some(group) = groups.iter().find(|one| one.tree.version == Version::V2) else { return Ok(None) };
     Ok(Some(cgroup::open(&group.folder).map_err(Failure::at("open its cgroup"))?))
 }
 
 // ANCHOR: join
 /// Puts this process, PID 1 that will be, into the groups of version 1; into that of version 2 it was born.
 pub(super) fn join(groups: &[Joined]) -> Result<(), Failure> {
-    for group in groups.iter().filter(|one| one.version == Version::V1) {
-        cgroup::join_alone(group.version, &group.folder, "before anything that is not our own code")
+    for group in groups.iter().filter(|one| one.tree.version == Version::V1) {
+        cgroup::join_alone(group.tree.version, &group.folder, "before anything that is not our own code")
             .map_err(Failure::at("enter its cgroup"))?;
     }
     Ok(())

@@ -26,7 +26,12 @@ pub(super) fn show(
     ours: Option<&[Joined]>,
 ) -> Result<bool, Failure> {
     let step = format!("show its cgroups at {}", target.display());
-    let mut trees = cgroup::hierarchies().map_err(Failure::at(&step))?;
+    // Of a container of ours the trees of its groups are shown, and one of version 1 says that there are several.
+    let of_groups = ours.filter(|groups| groups.iter().any(|group| group.tree.version == Version::V1));
+    let mut trees: Vec<Hierarchy> = match of_groups {
+        Some(groups) => groups.iter().map(|group| group.tree.clone()).collect(),
+        None => cgroup::hierarchies().map_err(Failure::at(&step))?,
+    };
     let own = namespaced(spec);
     if cgroup::layout(&trees) == "v2" {
         let Some(tree) = trees.first().filter(|_| !own) else { return Ok(false) };

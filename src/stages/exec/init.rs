@@ -9,7 +9,7 @@ use super::{StartFailure, cgroup, devices, nodes, oom, privileges, rootfs, stand
 use crate::kernel::namespace::{self, Kind};
 use crate::kernel::rlimit::{self, Limit, Resource};
 use crate::kernel::seccomp::Filter;
-use crate::kernel::{self, chroot, fs, keyring, mount, process, pty, uts};
+use crate::kernel::{self, chroot, fs, keyring, mount, netlink, process, pty, uts};
 use crate::stages::failure::Failure;
 use crate::stages::user::{self, Files, UserError, Wanted};
 use nix::errno::Errno;
@@ -33,6 +33,8 @@ pub(super) struct Plan<'a> {
     pub(super) stands_in: bool,
     /// It gets a cgroup namespace once it is in its groups: the namespace begins where it stands then.
     pub(super) unshares_cgroup: bool,
+    /// Its network namespace is new: a loopback that is down, which nobody is nearer to than itself.
+    pub(super) loopback: bool,
     /// Its end of the socket to the supervisor.
     pub(super) socket: OwnedFd,
     pub(super) stdio: Stdio,
@@ -160,7 +162,8 @@ fn prepare(plan: &Plan<'_>) -> Result<(Process, Option<Filter>), StartFailure> {
     Ok((process, filter))
 }
 
-/// The cgroups, the namespaces that others have made, and a view of the cgroups that begins where it now is.
+/// The cgroups, the namespaces that others have made, a view of the cgroups that begins where it now is, and what a new
+/// network has of itself.
 fn enter_groups(plan: &Plan<'_>) -> Result<(), Failure> {
     cgroup::join(plan.cgroups)?;
     for (kind, namespace, why) in &plan.joined {
@@ -170,6 +173,11 @@ fn enter_groups(plan: &Plan<'_>) -> Result<(), Failure> {
     if plan.unshares_cgroup {
         namespace::unshare(&[Kind::Cgroup], "the group that it is in looks like the top")
             .map_err(Failure::at("make its cgroup namespace"))?;
+    }
+    if plan.loopback {
+        netlink::Socket::open()
+            .and_then(|mut socket| socket.loopback_up("127.0.0.1 works"))
+            .map_err(Failure::at("switch on its loopback"))?;
     }
     if let Some(name) = plan.waiting.as_ref().and_then(|waiting| waiting.keyring.as_ref()) {
         keyring::begin_session(name, "none of the caller's keys").map_err(Failure::at("begin a session keyring"))?;

@@ -15,7 +15,7 @@ use crate::kernel::process::{self, Child, Ended};
 use crate::narrate::Role;
 use crate::stages::create;
 use crate::stages::failure::Failure;
-use crate::stages::sibling::{enter, in_helper};
+use crate::stages::sibling::{Elsewhere, in_helper};
 use oci_spec::runtime::{Process, Spec};
 use serde::{Deserialize, Serialize};
 use std::os::fd::AsRawFd;
@@ -90,14 +90,15 @@ fn begin(orders: &Orders, joining: &Joining) -> Result<(Child, Ends), StartFailu
         (Stdio::Pipes(theirs), ours)
     };
     let hidden = ours.as_raw_fd();
-    let child = in_helper("to join without leaving our own namespaces", || {
+    let elsewhere = Elsewhere::of(running.init.pid)?;
+    let child = in_helper("to join without leaving our own namespaces", elsewhere.memory(), || {
         let _ = nix::unistd::close(hidden);
         // First the cgroups: their folders cannot be seen from inside, and a child is born where its parent is.
         for (version, group) in &running.cgroups {
             cgroup::join_alone(*version, group, "what runs in a container is counted with it")
                 .map_err(Failure::at("join its cgroup"))?;
         }
-        enter(running.init.pid)?;
+        elsewhere.enter()?;
         let flags = libc::CLONE_PARENT as u64;
         let child = process::clone(Role::Exec, flags, None, "the PID namespace takes only children", || {
             let (who, filter) = (init::Who::Wanted(who), filter.as_ref());

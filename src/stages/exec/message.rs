@@ -32,7 +32,8 @@ use crate::kernel::process::Ended;
 use crate::stages::failure::Failure;
 use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recvmsg, sendmsg, socketpair,
+    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recv, recvmsg, sendmsg,
+    socketpair,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::io::{IoSlice, IoSliceMut};
@@ -171,20 +172,22 @@ pub fn send_data<Fd: AsFd>(socket: &Fd, descriptor: u8, data: &[u8]) -> nix::Res
 /// # Errors
 /// Those of recvmsg(2).
 pub fn receive<Fd: AsFd>(socket: &Fd) -> nix::Result<Packet> {
-    let mut buffer = vec![0; CHUNK + 1];
+    // Its length first: room for the largest would be eight pages to clear, for a word of ten bytes.
+    let look = MsgFlags::MSG_PEEK | MsgFlags::MSG_TRUNC;
+    let length = retry(|| recv(socket.as_fd().as_raw_fd(), &mut [], look))?;
+    if length == 0 {
+        return Ok(Packet::End);
+    }
+    let mut buffer = vec![0; length];
     let mut control = nix::cmsg_space!(RawFd);
-    let (length, descriptor) = {
+    let descriptor = {
         let mut parts = [IoSliceMut::new(&mut buffer)];
         retry(|| {
             // The borrow of `parts` ends with each attempt.
             recvmsg::<()>(socket.as_fd().as_raw_fd(), &mut parts, Some(&mut control), MsgFlags::MSG_CMSG_CLOEXEC)
-                .map(|message| (message.bytes, descriptor_in(&message)))
+                .map(|message| descriptor_in(&message))
         })?
     };
-    if length == 0 {
-        return Ok(Packet::End);
-    }
-    buffer.truncate(length);
     let body = buffer.split_off(1);
     Ok(match buffer[0] {
         MESSAGE => Packet::Message(body, descriptor),

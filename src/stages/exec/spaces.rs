@@ -11,7 +11,7 @@ use crate::kernel::{mount, nsfs};
 use crate::narrate::Role;
 use crate::stages::create::{self, Container, Ipc, Sharing, SpaceError};
 use crate::stages::failure::Failure;
-use crate::stages::sibling::in_helper;
+use crate::stages::sibling::{Memory, in_helper};
 use crate::state::{Claim, Effect, Journal, RecordError, Roots, write_record};
 use nix::mount::MsFlags;
 use oci_spec::runtime::{LinuxNamespaceType, Spec};
@@ -73,7 +73,7 @@ pub(super) fn born(
             .map_err(Failure::at("make the container's namespaces"))
     };
     let Some(namespace) = pid_namespace else { return born(flags) };
-    in_helper("to join a PID namespace without leaving our own", || {
+    in_helper("to join a PID namespace without leaving our own", Memory::Copied, || {
         let why = "it sees the processes of the other container";
         namespace::setns(namespace, &[Kind::Pid], why).map_err(Failure::at("join a namespace"))?;
         Ok(born(flags | libc::CLONE_PARENT as u64)?.pid.as_raw())

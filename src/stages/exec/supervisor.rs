@@ -13,7 +13,7 @@ use crate::kernel::namespace::{self, Kind};
 use crate::kernel::process::{self, Child, Ended};
 use crate::kernel::{self, fs, user};
 use crate::narrate::{self, Role};
-use crate::stages::create::{self, Container, Status, What};
+use crate::stages::create::{self, Container, Network, Status, What};
 use crate::stages::exit::Extent;
 use crate::stages::failure::Failure;
 use crate::stages::layer::Union;
@@ -150,7 +150,7 @@ fn begin(
     };
     let joined = networking::joined(roots, container)?;
     let connected = joined.is_some();
-    let unshares_cgroup = cgroups.iter().any(|one| one.version == Version::V1) && lists_cgroup(spec);
+    let unshares_cgroup = cgroups.iter().any(|one| one.tree.version == Version::V1) && lists_cgroup(spec);
     let flags = flags(spec, connected, unshares_cgroup);
     let (pid_namespace, others) = spaces::joined(roots, container)?;
     let net = joined.into_iter().map(|net| (Kind::Net, net, "the network that `network up` has made"));
@@ -169,6 +169,7 @@ fn begin(
         },
         stands_in: container.program.init,
         unshares_cgroup,
+        loopback: container.network == Network::None && !connected,
         socket: theirs,
         stdio,
         waiting: None,
@@ -256,7 +257,7 @@ fn register(
         supervisor: ProcessIdentity::myself(),
         client: orders.attached_to.and_then(ProcessIdentity::of),
         started: seconds(),
-        cgroups: cgroups.iter().map(|one| (one.version, one.folder.clone())).collect(),
+        cgroups: cgroups.iter().map(|one| (one.tree.version, one.folder.clone())).collect(),
     };
     // First the socket: whoever finds that it runs may call. Where none can be made, nobody can attach.
     let door = socket::open(&folder).ok();

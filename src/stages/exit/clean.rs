@@ -161,20 +161,30 @@ fn entries_of(folder: &Path) -> Vec<PathBuf> {
     std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
 }
 
+/// Folders of a container that are mostly empty, deepest first; the inner three are the mark of a volatile overlay.
+const MOSTLY_EMPTY: [&str; 6] =
+    ["work/work/incompat/volatile", "work/work/incompat", "work/work", "work", "upper", "rootfs"];
+
 /// Removes a folder of ours with all below it, but nothing that is mounted there. Folders without permissions, as
-/// overlayfs leaves them, are opened up first: their owner may do that.
+/// overlayfs leaves them, are opened up: their owner may do that.
 ///
 /// # Errors
 /// Those of unlink(2) and rmdir(2): EBUSY for a mount point.
 pub(super) fn remove_tree(folder: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
-    // The inner two are the mark of a volatile overlay.
-    for closed in ["work/work", "work/work/incompat", "work/work/incompat/volatile"].map(|name| folder.join(name)) {
-        if closed.is_dir() {
+    // One call each, where a walk would open and list them. What is not empty stays, and is walked through below.
+    let _ = std::fs::remove_file(folder.join("work/work/incompat/volatile/dirty"));
+    for name in MOSTLY_EMPTY {
+        let _ = std::fs::remove_dir(folder.join(name));
+    }
+    let mut removed = std::fs::remove_dir_all(folder);
+    if removed.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied) {
+        for closed in MOSTLY_EMPTY[..3].iter().rev().map(|name| folder.join(name)) {
             let _ = std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0o700));
         }
+        removed = std::fs::remove_dir_all(folder);
     }
-    match std::fs::remove_dir_all(folder) {
+    match removed {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }

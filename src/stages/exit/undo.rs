@@ -7,7 +7,7 @@ use crate::stages::network;
 use crate::stages::{place, volume};
 use crate::state::{Effect, Entry, Journal, ProcessIdentity, RecordError, Roots};
 use nix::mount::MntFlags;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Why something could not be undone. Everything else was.
 #[derive(Debug, thiserror::Error)]
@@ -53,8 +53,8 @@ pub(in crate::stages) fn undo_each<'a>(
             Ok(()) => journal.forget(entry),
             Err(text) => left.push(text),
         }
-        if let Effect::Cgroup { path } = &entry.effect {
-            left.extend(share_no_more(roots, path));
+        if let Effect::Cgroups { paths } = &entry.effect {
+            left.extend(paths.iter().filter_map(|path| share_no_more(roots, path)));
         }
     }
     if left.is_empty() { Ok(()) } else { Err(UndoError::Left(left)) }
@@ -75,7 +75,7 @@ fn undo(roots: &Roots, effect: &Effect, entry: &Entry) -> Result<(), String> {
         Effect::Mount { target, .. } => {
             kernel::netns::unpin(target, "nobody holds this namespace any more").or_else(gone).map_err(call)
         }
-        Effect::Cgroup { path } => remove_cgroup(path).map_err(call),
+        Effect::Cgroups { paths } => remove_cgroups(paths).map_err(call),
         Effect::Controllers { folder, names, leaf } => {
             take_controllers_back(folder, names, leaf.as_deref()).map_err(call)
         }
@@ -95,14 +95,17 @@ fn gone(error: kernel::Error) -> kernel::Result<()> {
     if matches!(error.errno, libc::ENOENT | libc::EINVAL) { Ok(()) } else { Err(error) }
 }
 
-/// The group, and the one above it once it is empty.
-fn remove_cgroup(path: &Path) -> kernel::Result<()> {
-    cgroup::remove(path, "nobody is in it any more")?;
-    if let Some(parent) = path.parent().filter(|parent| is_ours(parent)) {
-        // EBUSY is the kernel's word for groups of others in it, and for a moment that passes.
-        let _ = (0..2).any(|_| std::fs::remove_dir(parent).is_ok());
+/// Each group, and the one above it once it is empty. The first that cannot be removed is told, after all others were.
+fn remove_cgroups(paths: &[PathBuf]) -> kernel::Result<()> {
+    let mut removed = Ok(());
+    for path in paths {
+        removed = removed.and(cgroup::remove(path, "nobody is in it any more"));
+        if let Some(parent) = path.parent().filter(|parent| is_ours(parent)) {
+            // EBUSY is the kernel's word for groups of others in it, and for a moment that passes.
+            let _ = (0..2).any(|_| std::fs::remove_dir(parent).is_ok());
+        }
     }
-    Ok(())
+    removed
 }
 
 /// The group that those of all containers of a state are in ([`Roots::cgroup`]).

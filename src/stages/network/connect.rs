@@ -89,16 +89,6 @@ pub fn set_up(
     made.map(|leases| Connected { leases, ports })
 }
 
-/// Switches the loopback of a network namespace on: all that `--network none` has.
-///
-/// # Errors
-/// [`NetworkError::Inside`].
-pub fn bring_up_loopback(netns: BorrowedFd<'_>) -> Result<(), NetworkError> {
-    Socket::open_in(netns, "a socket that belongs to the container's network namespace")
-        .and_then(|mut socket| socket.loopback_up("127.0.0.1 works"))
-        .map_err(NetworkError::Inside)
-}
-
 /// Connects a container that has its networks already to one more: `network connect`.
 ///
 /// # Errors

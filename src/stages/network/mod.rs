@@ -48,7 +48,7 @@ mod undo;
 mod view;
 mod wish;
 
-pub use connect::{Connected, Subject, bring_up_loopback, join, leave, set_up};
+pub use connect::{Connected, Subject, join, leave, set_up};
 pub use definition::{DEFAULT, Definition, Request, RequestOfSix, create, find, list, list_all, look_up, remove};
 pub use error::NetworkError;
 pub use etc_files::{EtcFiles, Names, etc_files};

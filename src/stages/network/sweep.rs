@@ -44,12 +44,13 @@ pub fn hand_over(roots: &Roots, container_id: &str) -> Result<(), NetworkError> 
     if narrate::sink().is_some() || user::in_user_namespace() {
         return super::tear_down(roots, container_id);
     }
+    // No cable and no port is there without a lease (`connect`).
+    if read(roots)?.of(container_id).next().is_none() {
+        return Ok(());
+    }
     let journal = Journal::at(roots.journal());
     let mut entries = journal.entries_of(container_id)?;
     entries.retain(|entry| matches!(entry.effect, Effect::Link { .. }));
-    if entries.is_empty() && read(roots)?.of(container_id).next().is_none() {
-        return Ok(());
-    }
     let mut held = Held::take(roots)?;
     held.record.leases.retain(|lease| lease.container != container_id);
     let ports = undo::some_of(roots, container_id, |effect| matches!(effect, Effect::NftTable { .. }));

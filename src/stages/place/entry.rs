@@ -9,7 +9,7 @@ use crate::kernel::process::{self, Child};
 use crate::kernel::{self, mount, seccomp, user, uts};
 use crate::narrate::Role;
 use crate::stages::failure::Failure;
-use crate::stages::sibling::{enter, in_helper};
+use crate::stages::sibling::{Elsewhere, Memory, in_helper};
 use nix::errno::Errno;
 use nix::mount::MsFlags;
 use nix::unistd::{Gid, Pid, Uid};
@@ -39,7 +39,7 @@ pub(super) fn clone_place(
     let mut kinds = plan.spec.kinds();
     kinds.extend(plan.spec.helpers(plan.rootless));
     let (uid, gid) = (nix::unistd::geteuid(), nix::unistd::getegid());
-    let made = in_helper("to make namespaces without leaving our own", || {
+    let made = in_helper("to make namespaces without leaving our own", Memory::Copied, || {
         // With a copy of the writing end the place would never see the end of file of a maker that died.
         let _ = nix::unistd::close(ours);
         if kinds.contains(&Kind::Time) {
@@ -178,9 +178,10 @@ pub(super) fn join(
     stdio: &Stdio,
 ) -> Result<Child, PlaceError> {
     let (mut told_read, told_write) = std::io::pipe().map_err(super::io("make a pipe"))?;
-    let child = in_helper("to join without leaving our own namespaces", || {
+    // The end of the pipe that goes into it has to be closed here: in our memory it would be closed there alone.
+    let child = in_helper("to join without leaving our own namespaces", Memory::Copied, || {
         let root = profile.map(|_| root::of_process(target)).transpose()?;
-        enter(target)?;
+        Elsewhere::of(target)?.enter()?;
         root.as_ref().map_or(Ok(()), root::stand_in)?;
         // The namespace of PIDs and that of clocks take only children.
         let child = process::clone(Role::Exec, libc::CLONE_PARENT as u64, None, "a process that is a member", || {

@@ -19,11 +19,11 @@ pub(super) fn guard(groups: &[Joined], resources: &LinuxResources) -> Result<(),
     }
     let why = "root inside may make any node, and opens only these";
     let step = || Failure::at("close the host's devices");
-    let is_v1 = |one: &&Joined| one.version == Version::V1 && one.folder.join("devices.allow").exists();
+    let is_v1 = |one: &&Joined| one.tree.version == Version::V1 && one.folder.join("devices.allow").exists();
     if let Some(group) = groups.iter().find(is_v1) {
         return Ok(write_rules(&group.folder, &rules, why).map_err(step())?);
     }
-    let Some(group) = groups.iter().find(|one| one.version == Version::V2) else { return unguarded(&rules) };
+    let Some(group) = groups.iter().find(|one| one.tree.version == Version::V2) else { return unguarded(&rules) };
     let folder = cgroup::open(&group.folder).map_err(step())?;
     match bpf::guard_devices(folder.as_fd(), &rules, why) {
         // No right to load programs (inside another container), or a kernel without them.

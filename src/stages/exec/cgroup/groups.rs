@@ -6,7 +6,7 @@ use super::setting::Setting;
 use crate::kernel::cgroup::{self, Hierarchy, Version, delegation};
 use crate::kernel::{self, user};
 use crate::stages::failure::Failure;
-use crate::state::{Claim, Effect, Journal, Roots};
+use crate::state::{Claim, Effect, Entry, Journal, Roots};
 use nix::errno::Errno;
 use std::path::{Component, Path, PathBuf};
 
@@ -68,8 +68,12 @@ impl Place {
     /// # Errors
     /// The look at the trees that failed.
     pub(in crate::stages::exec) fn folders(&self) -> kernel::Result<Vec<PathBuf>> {
-        let own = |base: PathBuf| self.above.iter().fold(base, |above, name| above.join(name)).join(&self.name);
-        Ok(cgroup::hierarchies()?.iter().filter_map(|tree| self.base(tree)).map(own).collect())
+        Ok(cgroup::hierarchies()?.iter().filter_map(|tree| self.base(tree)).map(|base| self.folder(&base)).collect())
+    }
+
+    /// Its own folder, below that in which its first part is made.
+    fn folder(&self, base: &Path) -> PathBuf {
+        self.above.iter().fold(base.to_owned(), |above, name| above.join(name)).join(&self.name)
     }
 
     /// The folder in which its first part is made.
@@ -86,8 +90,17 @@ impl Place {
 /// A group that was made for this container.
 #[derive(Debug, Clone)]
 pub(in crate::stages::exec) struct Joined {
-    pub(in crate::stages::exec) version: Version,
+    pub(in crate::stages::exec) tree: Hierarchy,
     pub(in crate::stages::exec) folder: PathBuf,
+}
+
+/// A tree in which a group is needed.
+struct Wanted<'s> {
+    tree: Hierarchy,
+    /// For these controllers.
+    names: Vec<&'static str>,
+    /// What is to be written there; where nothing is, it can do without.
+    asked: Vec<&'s Setting>,
 }
 
 /// The groups of one container, made at need.
@@ -109,26 +122,24 @@ pub(super) fn of_running<'a>(
     running: &Running,
 ) -> Result<Groups<'a>, StartFailure> {
     let claim = Claim { owner: place.name.clone(), holder: Some(running.supervisor) };
-    let joined = |(version, folder): &(Version, PathBuf)| Joined { version: *version, folder: folder.clone() };
-    let mut groups = Groups::new(place, journal, &claim, running.cgroups.iter().map(joined).collect())?;
+    let mut groups = Groups::new(place, journal, &claim)?;
+    // A tree that nobody has mounted any more holds nothing that could be changed.
+    let tree_of = |folder: &Path| groups.trees.iter().find(|tree| folder.starts_with(&tree.mount)).cloned();
+    let joined = |folder: &PathBuf| Some(Joined { tree: tree_of(folder)?, folder: folder.clone() });
+    groups.made = running.cgroups.iter().filter_map(|(_, folder)| joined(folder)).collect();
     groups.moving = true;
     Ok(groups)
 }
 
 impl<'a> Groups<'a> {
-    pub(super) fn new(
-        place: Place,
-        journal: &'a Journal,
-        claim: &Claim,
-        made: Vec<Joined>,
-    ) -> Result<Self, StartFailure> {
+    pub(super) fn new(place: Place, journal: &'a Journal, claim: &Claim) -> Result<Self, StartFailure> {
         let trees = cgroup::hierarchies().map_err(Failure::at("find the cgroup trees"))?;
-        Ok(Self { journal, claim: claim.clone(), place, trees, made, moving: false })
+        Ok(Self { journal, claim: claim.clone(), place, trees, made: Vec::new(), moving: false })
     }
 
     /// As `running.json` has them.
     pub(super) fn records(&self) -> Vec<(Version, PathBuf)> {
-        self.made.iter().map(|one| (one.version, one.folder.clone())).collect()
+        self.made.iter().map(|one| (one.tree.version, one.folder.clone())).collect()
     }
 
     /// Makes what `always` and `settings` need. What nobody asked for is left out where it cannot be had.
@@ -138,6 +149,7 @@ impl<'a> Groups<'a> {
         if let Some(one) = settings.iter().find(nowhere) {
             return Err(no_controller(one));
         }
+        let mut wanted = Vec::new();
         for tree in self.trees.clone() {
             let name = |one: &Setting| one.controller_in(tree.version);
             let asked: Vec<&Setting> = settings.iter().filter(|one| has(&tree, name(one))).collect();
@@ -151,8 +163,35 @@ impl<'a> Groups<'a> {
                 names.dedup();
             }
             if !names.is_empty() || self.place.everywhere || self.only_freezes(&tree) {
-                self.have_in(&tree, &names, &asked)?;
+                wanted.push(Wanted { tree, names, asked });
             }
+        }
+        self.have_all(&wanted)
+    }
+
+    /// The groups in these trees. All that are new stand in one entry of the journal: to write four costs as much as to
+    /// make the groups.
+    fn have_all(&mut self, wanted: &[Wanted<'_>]) -> Result<(), StartFailure> {
+        let before = self.made.len();
+        let new: Vec<PathBuf> = wanted
+            .iter()
+            .filter_map(|one| Some(self.place.folder(&self.place.base(&one.tree)?)))
+            .filter(|folder| !self.made.iter().any(|one| one.folder == *folder))
+            .collect();
+        let announced = new.len();
+        let entry =
+            (announced > 0).then(|| self.journal.announce(&self.claim, Effect::Cgroups { paths: new })).transpose()?;
+        for one in wanted {
+            self.have_in(one)?;
+        }
+        let made: Vec<PathBuf> = self.made[before..].iter().map(|one| one.folder.clone()).collect();
+        match entry {
+            Some(entry) if made.is_empty() => self.journal.forget(&entry),
+            // What is not ours to write has none.
+            Some(entry) if made.len() < announced => {
+                self.journal.amend(&Entry { effect: Effect::Cgroups { paths: made }, ..entry })?;
+            }
+            _ => {}
         }
         Ok(())
     }
@@ -165,11 +204,11 @@ impl<'a> Groups<'a> {
         tree.version == Version::V2 && !self.moving && !of_v1()
     }
 
-    /// The group in one tree.
-    fn have_in(&mut self, tree: &Hierarchy, names: &[&'static str], asked: &[&Setting]) -> Result<(), StartFailure> {
+    /// The group in one tree, which stands in the journal.
+    fn have_in(&mut self, Wanted { tree, names, asked }: &Wanted<'_>) -> Result<(), StartFailure> {
         let refuse = |why: Refusal<'_>| asked.first().map_or(Ok(()), |one| Err(why.told(one)));
         let Some(base) = self.place.base(tree) else { return refuse(Refusal::NotDelegated(tree.version)) };
-        let mut names = names.to_vec();
+        let mut names = names.clone();
         if tree.version == Version::V2 {
             let (off, lacking) = delegation::missing(&base, &names);
             if let Some(one) = asked.iter().find(|one| lacking.contains(&one.controller_in(Version::V2))) {
@@ -178,21 +217,13 @@ impl<'a> Groups<'a> {
             names.retain(|name| !lacking.contains(name));
             self.hand_on(&base, &off)?;
         }
-        let parent = self.place.above.iter().fold(base.clone(), |above, name| above.join(name));
-        let folder = parent.join(&self.place.name);
-        let known = self.made.iter().any(|one| one.folder == folder);
-        let entry = (!known)
-            .then(|| self.journal.announce(&self.claim, Effect::Cgroup { path: folder.clone() }))
-            .transpose()?;
+        let folder = self.place.folder(&base);
         let why = "what the container uses is counted and limited here";
         match self.create(tree.version, &base, &names, why) {
             // Not EROFS: a tree that is mounted read-only has no place for us (`Place::base`) and was left out above.
             Err(error) if asked.is_empty() && matches!(error.errno, libc::EACCES | libc::EPERM) => {
                 // The one above may have been made before that one was refused.
-                let _ = std::fs::remove_dir(&parent);
-                if let Some(entry) = &entry {
-                    self.journal.forget(entry);
-                }
+                let _ = folder.parent().map(std::fs::remove_dir);
                 return Ok(());
             }
             made => made.map_err(Failure::at(&format!("make a cgroup for {}", names.join(", "))))?,
@@ -200,8 +231,8 @@ impl<'a> Groups<'a> {
         if tree.controllers.iter().any(|name| name == "cpuset") && tree.version == Version::V1 {
             fill_cpuset(&base, &folder)?;
         }
-        if !known {
-            self.adopt(Joined { version: tree.version, folder })?;
+        if !self.made.iter().any(|one| one.folder == folder) {
+            self.adopt(Joined { tree: tree.clone(), folder })?;
         }
         Ok(())
     }
@@ -238,7 +269,7 @@ impl<'a> Groups<'a> {
             return Err(Refusal::NotDelegated(if v1 { Version::V1 } else { Version::V2 }).told(&Setting::pause()));
         };
         let setting = Setting::pause();
-        self.have_in(&tree, &["freezer"], &[&setting])?;
+        self.have_all(&[Wanted { tree, names: vec!["freezer"], asked: vec![&setting] }])?;
         let found = self.made.iter().find(has).map(|one| one.folder.clone());
         found.ok_or_else(|| no_controller(&setting))
     }

@@ -149,7 +149,7 @@ impl Setting {
 
     /// Writes it into the group that has the files.
     pub(super) fn write(&self, groups: &[Joined]) -> Result<(), StartFailure> {
-        let files = |group: &Joined| if group.version == Version::V1 { &self.v1 } else { &self.v2 };
+        let files = |group: &Joined| if group.tree.version == Version::V1 { &self.v1 } else { &self.v2 };
         let has = |group: &&Joined| files(group).first().is_some_and(|(file, _)| group.folder.join(file).exists());
         let Some(group) = groups.iter().find(has) else {
             let file = self.v2.first().map_or("", |(file, _)| *file);

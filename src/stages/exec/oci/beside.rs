@@ -12,7 +12,7 @@ use crate::kernel::process::{self, Child};
 use crate::kernel::{cgroup, keyring};
 use crate::narrate::Role;
 use crate::stages::failure::Failure;
-use crate::stages::sibling::{enter, in_helper};
+use crate::stages::sibling::{Elsewhere, in_helper};
 use oci_spec::runtime::{Process, Spec};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::PathBuf;
@@ -95,7 +95,8 @@ fn join(order: &Beside, spec: &Spec, record: &Record, process: Process) -> Resul
     let (ours, theirs) = message::pair().map_err(supervisor::quiet("socketpair"))?;
     let stdio = if process.terminal() == Some(true) { Stdio::Terminal } else { Stdio::Inherited };
     let hidden = ours.as_raw_fd();
-    let child = in_helper("to join without leaving our own namespaces", || {
+    let elsewhere = Elsewhere::of(init.pid)?;
+    let child = in_helper("to join without leaving our own namespaces", elsewhere.memory(), || {
         let _ = nix::unistd::close(hidden);
         // First the cgroups: their folders cannot be seen from inside, and a child is born where its parent is.
         for (version, group) in &record.cgroups {
@@ -104,7 +105,7 @@ fn join(order: &Beside, spec: &Spec, record: &Record, process: Process) -> Resul
         }
         keyring::begin_session(&format!("_ses.{}", record.id), "the container's keys, and none of the caller's")
             .map_err(Failure::at("join its session keyring"))?;
-        enter(init.pid)?;
+        elsewhere.enter()?;
         let flags = libc::CLONE_PARENT as u64;
         let child = process::clone(Role::Exec, flags, None, "the PID namespace takes only children", || {
             let (filter, socket, stdio) = (filter.as_ref(), &theirs, &stdio);

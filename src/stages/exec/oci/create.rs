@@ -4,23 +4,23 @@ use super::super::cgroup::{self, Place};
 use super::super::hooks::{self, Hooks};
 use super::super::init::{self, Change, Plan, Who};
 use super::super::message::{self, ToInit};
+use super::super::nodes;
 use super::super::rootfs::{Manner, Source};
 use super::super::supervisor;
 use super::super::waiting::Waiting;
 use super::super::wiring::Stdio;
-use super::super::{StartFailure, nodes};
 use super::bundle::{Bundle, namespaces};
 use super::follow::follow;
 use super::record::{Folder, Record};
 use super::{OciError, console, remove};
+use crate::kernel::fifo;
 use crate::kernel::namespace::{self, Kind};
 use crate::kernel::process::{self, Child};
 use crate::kernel::user::{self, MapLine};
-use crate::kernel::{self, fifo};
 use crate::narrate::Role;
+use crate::stages::create;
 use crate::stages::failure::Failure;
-use crate::stages::sibling::in_helper;
-use crate::stages::{create, network};
+use crate::stages::sibling::{Memory, in_helper};
 use crate::state::{Claim, Effect, Lock, ProcessIdentity, write_record};
 use nix::unistd::Pid;
 use oci_spec::runtime::{ContainerState, LinuxIdMapping, LinuxNamespaceType, Spec};
@@ -115,7 +115,7 @@ fn make(order: &Creating, bundle: &Bundle, folder: &Folder) -> Result<Child, Oci
     write_record(&folder.file("config.json"), spec, false)?;
     let claim = Claim { owner: folder.id.clone(), holder: None };
     let cgroups = cgroup::create(place, &folder.journal(), &claim, spec)?;
-    record.cgroups = cgroups.iter().map(|one| (one.version, one.folder.clone())).collect();
+    record.cgroups = cgroups.iter().map(|one| (one.tree.version, one.folder.clone())).collect();
     folder.write(&record)?;
     let lists = spec.hooks().clone().unwrap_or_default();
     let hooks = Hooks { lists, state: record.told() };
@@ -125,10 +125,6 @@ fn make(order: &Creating, bundle: &Bundle, folder: &Folder) -> Result<Child, Oci
     record.init = Some(init);
     folder.write(&record)?;
     map_users(spec, child.pid)?;
-    if namespaces(spec).iter().any(|one| one.typ() == LinuxNamespaceType::Network && one.path().is_none()) {
-        let netns = kernel::nsfs::open(init.pid, Kind::Net).map_err(Failure::at("find its network namespace"))?;
-        network::bring_up_loopback(netns.as_fd()).map_err(StartFailure::from)?;
-    }
     supervisor::tell(&ours, ToInit::Go)?;
     follow(&ours, order.console_socket.as_deref(), || {
         let state = hooks.told(ContainerState::Creating, init.pid);
@@ -235,6 +231,7 @@ fn clone_init(
         unshares_cgroup: namespaces(spec)
             .iter()
             .any(|one| one.typ() == LinuxNamespaceType::Cgroup && one.path().is_none()),
+        loopback: namespaces(spec).iter().any(|one| one.typ() == LinuxNamespaceType::Network && one.path().is_none()),
         socket: theirs,
         stdio: if terminal { Stdio::Terminal } else { Stdio::Inherited },
         waiting: Some(waiting),
@@ -253,7 +250,7 @@ fn clone_init(
         .map_err(Failure::at("make the container's namespaces"))
     };
     let Some(pid) = pid else { return Ok((ours, born(flags(spec))?)) };
-    let child = in_helper("to join a PID namespace without leaving our own", || {
+    let child = in_helper("to join a PID namespace without leaving our own", Memory::Copied, || {
         namespace::setns(&pid, &[Kind::Pid], "its children are born there").map_err(Failure::at("join a namespace"))?;
         Ok(born(flags(spec) | libc::CLONE_PARENT as u64)?.pid.as_raw())
     })?;

@@ -66,10 +66,9 @@ pub(super) fn connect(
     let mut networking = Networking::default();
     let mut leases: Vec<Lease> = Vec::new();
     match &container.network {
-        Network::Host => {}
+        // PID 1 has switched on its loopback, and that is all.
+        Network::Host | Network::None => {}
         Network::Container(id) => return share(roots, container, id).map(|()| networking),
-        Network::None if connected => {}
-        Network::None => network::bring_up_loopback(netns(pid)?.as_fd())?,
         Network::Bridge | Network::Named(_) if connected => {
             leases = network::leases_of(roots, &container.id)?;
             networking.ports = network::hold_ports(&leases)?;
