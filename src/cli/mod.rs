@@ -54,6 +54,7 @@ mod spaces;
 mod stats;
 mod template;
 mod top;
+mod typed;
 mod verbs;
 mod volume;
 mod walk;
@@ -250,7 +251,7 @@ pub fn main() -> ExitCode {
     if let Some(end) = oci::intercept(&arguments) {
         return end;
     }
-    let cli = match Cli::try_parse_from(&arguments) {
+    let cli = match typed::parse(&arguments) {
         Ok(cli) => cli,
         Err(error) => return report::usage(&error, &arguments),
     };

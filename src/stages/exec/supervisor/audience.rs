@@ -30,6 +30,8 @@ pub(in crate::stages::exec) struct Audience {
     pub(super) let_go: Option<Box<dyn FnMut()>>,
     /// Where the command that started it hears of system calls.
     pub(in crate::stages::exec) narration: Option<OwnedFd>,
+    /// What of the container's output is lost: who comes later must know that, too.
+    lost: Vec<(Stream, Failure)>,
     next: u32,
 }
 
@@ -62,6 +64,9 @@ impl Audience {
     pub(super) fn attach(&mut self, number: u32) {
         for client in self.clients.iter_mut().filter(|client| client.number == number) {
             client.hears = true;
+            for (stream, failure) in &self.lost {
+                let _ = message::send(&client.socket, &ToClient::Lost(*stream, failure.clone()));
+            }
         }
         self.release();
     }
@@ -98,10 +103,11 @@ impl Audience {
     }
 
     /// Some of what the container has said cannot be had any more.
-    pub(super) fn tell_loss(&self, stream: Stream, failure: &Failure) {
+    pub(super) fn tell_loss(&mut self, stream: Stream, failure: &Failure) {
         for client in self.clients.iter().filter(|client| client.hears) {
             let _ = message::send(&client.socket, &ToClient::Lost(stream, failure.clone()));
         }
+        self.lost.push((stream, failure.clone()));
     }
 
     /// The last word, also for those who have just called.
@@ -110,5 +116,25 @@ impl Audience {
         for client in self.clients {
             let _ = message::send(&client.socket, &ToClient::Ended(ended));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel;
+    use message::Packet;
+    use nix::errno::Errno;
+
+    #[test]
+    fn who_comes_after_a_loss_hears_of_it() {
+        let mut audience = Audience::default();
+        let error = kernel::Error::quiet("read", &format_args!("its pipe"), Errno::EIO);
+        audience.tell_loss(Stream::Stderr, &Failure::at("read all")(error));
+        let (near, far) = message::pair().unwrap();
+        audience.add(far, false);
+        audience.attach(0);
+        let Packet::Message(bytes, _) = message::receive(&near).unwrap() else { panic!("no message") };
+        assert!(matches!(Packet::parse(&bytes), Some(ToClient::Lost(Stream::Stderr, _))));
     }
 }
