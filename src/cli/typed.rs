@@ -54,7 +54,7 @@ mod tests {
             "explore --json ps",
             "explore rnu",
             "explore run",
-            "explore run --nmae x demo",
+            "explore run --no-such-flag demo",
             "explore exec --help",
             "explore network",
             "explore help run",

@@ -142,11 +142,13 @@ impl Walk<'_> {
             terminal: self.command.terminal,
             ..Request::default()
         };
-        let container = create::create(&self.roots, &request).map_err(explained)?;
-        let path = create::folder(&self.roots, &container.id);
-        let claim = Claim { owner: format!("walk/{}", container.id), holder: Some(ProcessIdentity::myself()) };
+        let id = create::random_id().map_err(create::CreateError::Random).map_err(explained)?;
+        let path = create::folder(&self.roots, &id);
+        let claim = Claim { owner: format!("walk/{id}"), holder: Some(ProcessIdentity::myself()) };
+        // Before it is there: whoever is killed leaves a promise without a container, never a container without a promise.
         self.promise =
             Some(Journal::at(self.roots.journal()).announce(&claim, Effect::Path { path }).map_err(explained)?);
+        let container = create::create_as(&self.roots, &request, id).map_err(explained)?;
         let name = self.context.say(&format!("Its name is {}.", container.name));
         self.print(&format!("{}\n{name}\n\n", container.id))?;
         self.container = Some(container);
@@ -259,8 +261,9 @@ impl Walk<'_> {
 
     /// Everything that the walk has made goes, whatever came between.
     fn remove(&mut self) -> anyhow::Result<()> {
-        let Some(container) = self.container.take() else { return Ok(()) };
-        let removed = exit::remove(&self.roots, &container, true, exit::Volumes::Anonymous);
+        let container = self.container.take();
+        let removed =
+            container.map_or(Ok(()), |container| exit::remove(&self.roots, &container, true, exit::Volumes::Anonymous));
         if let (Ok(()), Some(promise)) = (&removed, self.promise.take()) {
             Journal::at(self.roots.journal()).forget(&promise);
         }
