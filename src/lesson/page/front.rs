@@ -91,7 +91,7 @@ pub(super) fn read(reading: &mut Reading<'_>) -> (Option<Front>, Range<usize>) {
             (Some(front), body)
         }
         Err(error) => {
-            refused(reading, &error, yaml.start);
+            refused(reading, &error, yaml);
             (None, body)
         }
     }
@@ -110,12 +110,11 @@ pub(in crate::lesson) fn yaml(text: &str) -> Option<Range<usize>> {
     None
 }
 
-fn refused(reading: &mut Reading<'_>, error: &serde_saphyr::Error, start: usize) {
-    let mut at = reading.position(start);
-    if let Some(location) = error.location() {
-        at.line += usize::try_from(location.line()).unwrap_or(1).saturating_sub(1);
-        at.column = usize::try_from(location.column()).unwrap_or(1);
-    }
+fn refused(reading: &mut Reading<'_>, error: &serde_saphyr::Error, yaml: Range<usize>) {
+    // By its distance, not by its line: for YAML a carriage return alone ends one, and for an editor it does not.
+    let distance = error.location().map_or(0, |location| location.span().offset());
+    let characters = reading.text[yaml.clone()].chars().take(usize::try_from(distance).unwrap_or(usize::MAX));
+    let at = reading.position(yaml.start + characters.map(char::len_utf8).sum::<usize>());
     let said = error.without_snippet().to_string();
     let found = in_words(said.lines().next().unwrap_or("").split(" at line ").next().unwrap_or(""));
     reading.faults.push(super::Fault { at, expected: format!("front matter with {KEYS}"), found });

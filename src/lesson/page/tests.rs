@@ -173,3 +173,10 @@ fn what_would_be_taken_for_text_in_silence() {
     insta::assert_snapshot!(faults(&page("", "# Another {#another}")), @"x.md:8:1: expected one heading with a single #; the others have ##, found `# Another {#another}`");
     insta::assert_snapshot!(faults(&page("", "text").replace("# T {#t}", "")), @"x.md:6:1: expected a first heading, as # TITLE {#name}, found none in the page");
 }
+
+/// For YAML a carriage return alone ends a line; for an editor, and for who is to find the place, it does not.
+#[test]
+fn a_place_in_the_front_matter_is_counted_as_an_editor_counts() {
+    let told = faults("---\ntitle: T\r\r\r\nstage: exec\nminutes: 5\n-ds: x\n---\n# T {#t}\n");
+    assert!(told.starts_with("x.md:5:1: "), "{told}");
+}
