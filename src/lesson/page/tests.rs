@@ -177,6 +177,6 @@ fn what_would_be_taken_for_text_in_silence() {
 /// For YAML a carriage return alone ends a line; for an editor, and for who is to find the place, it does not.
 #[test]
 fn a_place_in_the_front_matter_is_counted_as_an_editor_counts() {
-    let told = faults("---\ntitle: T\r\r\r\nstage: exec\nminutes: 5\n-ds: x\n---\n# T {#t}\n");
+    let told = faults("---\ntitle: T\nneeds: [uts-namespace,\r\r\r fresh-proc]\nstage: exec\n-ds: x\n---\n# T {#t}\n");
     assert!(told.starts_with("x.md:5:1: "), "{told}");
 }
