@@ -22,8 +22,8 @@ const BREAKPOINT: u8 = 0xcc;
 
 /// The functions of a program at a fixed address.
 struct Functions {
-    /// The file, to know it again whatever it is started as.
-    inode: u64,
+    /// The file, to know it again whatever it is started as: its device and its number there.
+    file: (u64, u64),
     /// Their names by where they begin; one may have several.
     names: BTreeMap<u64, Vec<String>>,
     /// The byte that a breakpoint has covered.
@@ -75,6 +75,10 @@ fn follow(functions: &mut Functions, called: &mut BTreeSet<String>) -> anyhow::R
     }
 }
 
+fn identity(path: &str) -> io::Result<(u64, u64)> {
+    std::fs::metadata(path).map(|found| (found.dev(), found.ino()))
+}
+
 impl Functions {
     fn of(program: &str) -> anyhow::Result<Self> {
         let bytes = std::fs::read(program)?;
@@ -84,13 +88,15 @@ impl Functions {
             let name = elf.strtab.get_at(symbol.st_name).unwrap_or_default();
             names.entry(symbol.st_value).or_default().push(name.to_owned());
         }
+        let fixed = elf.header.e_type == goblin::elf::header::ET_EXEC;
+        anyhow::ensure!(fixed, "{program} is not at a fixed address");
         anyhow::ensure!(!names.is_empty(), "{program} has no names of functions");
-        Ok(Self { inode: std::fs::metadata(program)?.ino(), names, covered: BTreeMap::new() })
+        Ok(Self { file: identity(program)?, names, covered: BTreeMap::new() })
     }
 
     /// A process has become a program: if it is this one, it stops at each function from here on.
     fn watch(&mut self, pid: Pid) -> io::Result<()> {
-        if std::fs::metadata(format!("/proc/{pid}/exe"))?.ino() != self.inode {
+        if identity(&format!("/proc/{pid}/exe"))? != self.file {
             return Ok(());
         }
         let memory = File::options().read(true).write(true).open(format!("/proc/{pid}/mem"))?;

@@ -7,7 +7,7 @@ use std::ffi::OsString;
 /// Parses the command line.
 ///
 /// Sixty commands are known, and clap hands the flags that hold everywhere on to each of them before it looks at the first
-/// word: a fifth of the instructions of a start. So the one that was typed is asked alone. Where that has no answer (a flag
+/// word: 0.27 of 1.2 million instructions of an `exec`'s command. So the one that was typed is asked alone. Where that has no answer (a flag
 /// before the command, a mistake, `--help`), all of them are asked, and the answer is theirs.
 ///
 /// # Errors

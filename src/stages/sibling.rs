@@ -1,6 +1,6 @@
 //! A child that is born in other namespaces, and is our child all the same.
 //!
-//! To join a namespace, or to clone into one, a process changes itself. So a *helper*, a fork of ours, changes itself,
+//! To join a namespace, or to clone into one, a process changes itself. So a *helper*, a child of ours, changes itself,
 //! clones with CLONE_PARENT (the new process is then our child, not the helper's), tells its PID, and leaves. runc
 //! does the same (libcontainer/nsenter/nsexec.c).
 

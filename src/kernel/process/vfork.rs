@@ -1,8 +1,9 @@
 //! A child in our own memory, for which we stand still: vfork(2).
 //!
 //! fork(2) copies every page table of ours, and afterwards both sides pay a fault for each page that they write. A child
-//! that only becomes another program, or only opens something and ends, needs none of that: with CLONE_VM it has our
-//! memory, and with CLONE_VFORK we wait until it has let go of it. Its namespaces, its session, its signals are its own.
+//! that only becomes another program, opens something, or makes one more child elsewhere, and ends, needs none of that:
+//! with CLONE_VM it has our memory, and with CLONE_VFORK we wait until it has let go of it. Its namespaces, its session, its
+//! signals are its own.
 
 use super::super::{Result, call};
 use super::leave;
@@ -103,7 +104,7 @@ extern "C" fn run<F: FnOnce() -> i32>(errand: *mut libc::c_void) -> libc::c_int 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::process::{Ended, wait};
+    use crate::kernel::process::{Ended, fork, wait};
     use std::os::fd::AsRawFd;
 
     #[test]
@@ -116,7 +117,16 @@ mod tests {
         .unwrap();
         assert_eq!(wait(pid).unwrap(), Ended::Exited(7));
         assert_eq!((said.cast_signed(), std::process::id()), (pid.as_raw(), before));
-        assert_eq!(narrate::role(), Role::Cli);
+    }
+
+    /// In a process of its own: the role is one for all threads, and other tests change it meanwhile.
+    #[test]
+    fn who_we_are_is_said_again_when_the_child_has_ended() {
+        let outer = fork(Role::Exec, "to be alone", || {
+            let inner = vfork(Role::Helper, Descriptors::Copied, "to see it say who it is", || 0);
+            i32::from(inner.and_then(wait).is_err() || narrate::role() != Role::Exec)
+        });
+        assert_eq!(wait(outer.unwrap()).unwrap(), Ended::Exited(0));
     }
 
     #[test]
