@@ -22,18 +22,19 @@ pub(crate) fn compare(peers: &Peers) {
     let sizes: Vec<u64> = (0..=times).map(|round| push(peers, round, megabytes)).collect();
     let mut contestants = Vec::new();
     for peer in peers.engines.iter().cloned() {
-        let round = Cell::new(0);
+        let (round, blobs) = (Cell::new(0), peers.place("registry"));
         contestants.push(Contestant::new(peer.name, move || {
             let flags: &[&str] = if peer.name == "podman" { &["--tls-verify=false"] } else { &[] };
             let name = format!("{ADDRESS}/{}", image_of(round.replace(round.get() + 1)));
-            nix::unistd::sync();
+            settle(Path::new(&blobs));
             peer.run(&[&["pull", "-q"], flags, &[&name]].concat()).timed()
         }));
     }
     if has_program("umoci") {
         let (learner, folder, round) = (peers.learner.clone(), peers.place("skopeo"), Cell::new(0));
+        let blobs = peers.place("registry");
         contestants.push(Contestant::new("skopeo and umoci", move || {
-            nix::unistd::sync();
+            settle(Path::new(&blobs));
             copy_and_unpack(&learner, &folder, &image_of(round.replace(round.get() + 1)))
         }));
     } else {
@@ -56,6 +57,24 @@ fn push(peers: &Peers, round: u32, megabytes: u64) -> u64 {
     let compressed = size(&Path::new(&layout).join("blobs/sha256"));
     std::fs::remove_dir_all(layout).unwrap();
     compressed
+}
+
+/// The same machine for everybody: what the one before has written is on the disk and no longer in memory, which a few
+/// gigabytes fill, and then the kernel makes room in the time of whoever is next. What the registry sends is in memory.
+fn settle(blobs: &Path) {
+    nix::unistd::sync();
+    std::fs::write("/proc/sys/vm/drop_caches", "1").unwrap();
+    read(blobs);
+}
+
+fn read(folder: &Path) {
+    for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        if entry.file_type().unwrap().is_dir() {
+            read(&entry.path());
+        } else {
+            std::io::copy(&mut std::fs::File::open(entry.path()).unwrap(), &mut std::io::sink()).unwrap();
+        }
+    }
 }
 
 fn image_of(round: u32) -> String {

@@ -27,7 +27,7 @@ impl Ahead {
         let (full_in, full) = sync_channel(PIECES);
         let (empty, empty_out) = channel();
         for _ in 0..PIECES {
-            let _ = empty.send(Vec::with_capacity(PIECE));
+            let _ = empty.send(vec![0; PIECE]);
         }
         let thread = std::thread::Builder::new().name("inflate".to_owned());
         let thread = thread.spawn(move || {
@@ -59,13 +59,29 @@ fn forward(
     empty: &Receiver<Vec<u8>>,
 ) -> io::Result<()> {
     while let Ok(mut piece) = empty.recv() {
-        piece.clear();
-        let count = reader.by_ref().take(PIECE as u64).read_to_end(&mut piece)?;
+        // It has been here before, and is as long as what was read then.
+        piece.resize(PIECE, 0);
+        let count = fill(&mut reader, &mut piece)?;
+        piece.truncate(count);
         if count == 0 || full.send(Ok(piece)).is_err() {
             break;
         }
     }
     Ok(())
+}
+
+/// As much as there is room for, less only at the end.
+fn fill(reader: &mut dyn Read, room: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < room.len() {
+        match reader.read(&mut room[filled..]) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
 }
 
 impl Read for Ahead {

@@ -6,7 +6,7 @@ use super::stamp;
 use super::stream::LayerStream;
 use super::unpack::LeftOut;
 use crate::kernel::rootfs::{self, Root};
-use crate::kernel::{self, Result, overlay};
+use crate::kernel::{Result, overlay};
 use nix::sys::stat::SFlag;
 use nix::sys::time::TimeSpec;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,6 +16,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use tar::EntryType;
 
 /// As the kernel, path_resolution(7).
@@ -38,7 +39,7 @@ pub(super) struct Placing {
     /// Folders that no entry has named. What they are, the layers below say at the end.
     passed_through: BTreeSet<PathBuf>,
     /// Archives go folder by folder: the one that was last used stays open.
-    last: Option<(PathBuf, OwnedFd)>,
+    last: Option<(PathBuf, Rc<OwnedFd>)>,
     /// Mode and time of folders, set at the end: filling a folder changes its time, and may need a mode of our own.
     folders: BTreeMap<PathBuf, (u32, TimeSpec)>,
     opaque: &'static str,
@@ -75,7 +76,7 @@ impl Placing {
 
     /// What is in the way of a folder, or of something else; a folder may stand where one is wanted.
     pub(super) fn clashes(&mut self, place: &Place, is_folder: bool) -> Result<Option<&'static str>> {
-        let there = rootfs::look(self.enter(&place.folder)?, &place.name)?;
+        let there = rootfs::look(self.enter(&place.folder)?.as_fd(), &place.name)?;
         Ok(match there.map(|found| rootfs::kind_of(&found) == SFlag::S_IFDIR) {
             Some(true) if !is_folder => Some("a folder of that name is there"),
             Some(false) if is_folder => Some("something that is no folder is there"),
@@ -96,18 +97,19 @@ impl Placing {
     }
 
     /// The folder at `path`, made with all above it where it is missing.
-    fn enter(&mut self, path: &Path) -> Result<BorrowedFd<'_>> {
-        if self.last.as_ref().is_none_or(|(last, _)| last != path) {
-            let fd = match self.root.folder(path) {
-                Err(error) if error.errno == libc::ENOENT => self.make_way(path, MOST_LINKS)?,
-                other => other?,
-            };
-            self.last = Some((path.to_owned(), fd));
+    fn enter(&mut self, path: &Path) -> Result<Rc<OwnedFd>> {
+        if let Some((last, fd)) = &self.last
+            && last == path
+        {
+            return Ok(fd.clone());
         }
-        match &self.last {
-            Some((_, fd)) => Ok(fd.as_fd()),
-            None => unreachable!("it was just set"),
-        }
+        let fd = match self.root.folder(path) {
+            Err(error) if error.errno == libc::ENOENT => self.make_way(path, MOST_LINKS)?,
+            other => other?,
+        };
+        let fd = Rc::new(fd);
+        self.last = Some((path.to_owned(), fd.clone()));
+        Ok(fd)
     }
 
     /// Makes the folders on the way that no entry has named, with owner and mode as the layers below have them. A link
@@ -169,8 +171,8 @@ impl Placing {
     /// Makes room for a new entry: what an earlier one of this layer has made there goes. Whether it was a whiteout.
     fn make_room(&mut self, place: &Place) -> Result<bool> {
         let folder = self.enter(&place.folder)?;
-        let Some(found) = rootfs::look(folder, &place.name)? else { return Ok(false) };
-        rootfs::remove(folder, &place.name)?;
+        let Some(found) = rootfs::look(folder.as_fd(), &place.name)? else { return Ok(false) };
+        rootfs::remove(folder.as_fd(), &place.name)?;
         let path = place.path();
         if rootfs::kind_of(&found) == SFlag::S_IFDIR {
             self.folders.retain(|folder, _| !folder.starts_with(&path));
@@ -180,9 +182,17 @@ impl Placing {
         Ok(rootfs::is_whiteout(&found))
     }
 
-    pub(super) fn new_file(&mut self, place: &Place) -> Result<File> {
-        self.make_room(place)?;
-        rootfs::create_file(self.enter(&place.folder)?, &place.name)
+    /// With the mode of its entry, as far as the umask lets it, and without the bits that are not for an owner that it
+    /// does not have yet. Almost never is something in its way: that is asked only then.
+    pub(super) fn new_file(&mut self, entry: &Entry<'_>, place: &Place) -> Result<File> {
+        let mode = stamp::mode(entry, 0o644) & 0o777;
+        match rootfs::create_file(self.enter(&place.folder)?.as_fd(), &place.name, mode) {
+            Err(error) if error.errno == libc::EEXIST => {
+                self.make_room(place)?;
+                rootfs::create_file(self.enter(&place.folder)?.as_fd(), &place.name, mode)
+            }
+            other => other,
+        }
     }
 
     /// Writes the content of an entry, zeroes as holes; how much it was. The archive itself is limited where it is read, but one byte of
@@ -219,26 +229,33 @@ impl Placing {
     }
 
     /// Owner first: chown(2) takes away setuid bits and capabilities. Time last: writing changes it.
-    pub(super) fn finish_file(&mut self, entry: &mut Entry<'_>, place: &Place, file: &File, bytes: u64) -> Result<()> {
+    ///
+    /// Most files have owner and mode already, from being made by root under an ordinary umask. To look is cheap; to set
+    /// either would write into the filesystem's journal.
+    pub(super) fn finish_file(&mut self, entry: &mut Entry<'_>, file: &File, bytes: u64) -> Result<()> {
         self.bytes += bytes;
-        let (uid, gid) = owner(entry);
-        let (mode, time) = (mode(entry, 0o644), stamp::modified(entry));
-        let folder = self.enter(&place.folder)?.try_clone_to_owned().map_err(|_| busy(&place.name))?;
-        self.own(folder.as_fd(), &place.name, uid, gid)?;
-        rootfs::set_mode(file.as_fd(), mode)?;
+        let (mode, time) = (stamp::mode(entry, 0o644), stamp::modified(entry));
+        let (uid, gid) = self.owner.unwrap_or_else(|| stamp::owner(entry));
+        let made = rootfs::about(file.as_fd())?;
+        if (made.st_uid, made.st_gid) != (uid, gid) {
+            self.owned(rootfs::set_owner_of(file.as_fd(), uid, gid))?;
+        }
+        if made.st_mode & 0o7777 != mode {
+            rootfs::set_mode(file.as_fd(), mode)?;
+        }
         self.attributes(entry, file.as_fd())?;
-        rootfs::set_time(folder.as_fd(), &place.name, time)
+        rootfs::set_time_of(file.as_fd(), time)
     }
 
     pub(super) fn folder(&mut self, entry: &mut Entry<'_>, place: &Place) -> Result<()> {
-        let parent = self.enter(&place.folder)?.try_clone_to_owned().map_err(|_| busy(&place.name))?;
+        let parent = self.enter(&place.folder)?;
         let found = rootfs::look(parent.as_fd(), &place.name)?;
         let mut hides_lower = false;
         if found.is_none_or(|found| rootfs::kind_of(&found) != SFlag::S_IFDIR) {
             hides_lower = self.make_room(place)?;
             rootfs::make_folder(parent.as_fd(), &place.name)?;
         }
-        let (uid, gid) = owner(entry);
+        let (uid, gid) = stamp::owner(entry);
         self.own(parent.as_fd(), &place.name, uid, gid)?;
         let folder = rootfs::open_folder(parent.as_fd(), &place.name)?;
         if hides_lower {
@@ -246,24 +263,24 @@ impl Placing {
             rootfs::set_attribute(folder.as_fd(), OsStr::new(self.opaque), b"y")?;
         }
         self.attributes(entry, folder.as_fd())?;
-        self.folders.insert(place.path(), (mode(entry, 0o755), stamp::modified(entry)));
+        self.folders.insert(place.path(), (stamp::mode(entry, 0o755), stamp::modified(entry)));
         Ok(())
     }
 
     pub(super) fn root(&mut self, entry: &mut Entry<'_>) -> Result<()> {
         let root = self.root.folder(Path::new(""))?;
-        let (uid, gid) = owner(entry);
+        let (uid, gid) = stamp::owner(entry);
         self.own(root.as_fd(), OsStr::new("."), uid, gid)?;
         self.attributes(entry, root.as_fd())?;
-        self.folders.insert(PathBuf::new(), (mode(entry, 0o755), stamp::modified(entry)));
+        self.folders.insert(PathBuf::new(), (stamp::mode(entry, 0o755), stamp::modified(entry)));
         Ok(())
     }
 
     pub(super) fn symlink(&mut self, entry: &mut Entry<'_>, place: &Place, target: &Path) -> Result<()> {
         self.make_room(place)?;
-        let folder = self.enter(&place.folder)?.try_clone_to_owned().map_err(|_| busy(&place.name))?;
+        let folder = self.enter(&place.folder)?;
         rootfs::make_symlink(folder.as_fd(), &place.name, target.as_os_str())?;
-        let (uid, gid) = owner(entry);
+        let (uid, gid) = stamp::owner(entry);
         self.own(folder.as_fd(), &place.name, uid, gid)?;
         rootfs::set_time(folder.as_fd(), &place.name, stamp::modified(entry))
     }
@@ -275,7 +292,7 @@ impl Placing {
             return Ok(());
         }
         self.make_room(place)?;
-        rootfs::make_link(from.as_fd(), &old.name, self.enter(&place.folder)?, &place.name)
+        rootfs::make_link(from.as_fd(), &old.name, self.enter(&place.folder)?.as_fd(), &place.name)
     }
 
     pub(super) fn node(&mut self, entry: &mut Entry<'_>, kind: EntryType, place: &Place) -> Result<()> {
@@ -288,7 +305,7 @@ impl Placing {
             EntryType::Block => SFlag::S_IFBLK,
             _ => SFlag::S_IFIFO,
         };
-        let folder = self.enter(&place.folder)?.try_clone_to_owned().map_err(|_| busy(&place.name))?;
+        let folder = self.enter(&place.folder)?;
         match rootfs::make_node(folder.as_fd(), &place.name, kind, major, minor) {
             Err(error) if error.errno == libc::EPERM => {
                 // As umoci does without root: something stands there, and nobody can take it for the device.
@@ -296,14 +313,13 @@ impl Placing {
                 if self.stand_ins.len() < MOST_NAMED {
                     self.stand_ins.push(place.path());
                 }
-                let stand_in = rootfs::create_file(folder.as_fd(), &place.name)?;
-                return rootfs::set_mode(stand_in.as_fd(), 0);
+                return rootfs::create_file(folder.as_fd(), &place.name, 0).map(drop);
             }
             other => other?,
         }
-        let (uid, gid) = owner(entry);
+        let (uid, gid) = stamp::owner(entry);
         self.own(folder.as_fd(), &place.name, uid, gid)?;
-        rootfs::set_mode_of_node(folder.as_fd(), &place.name, mode(entry, 0o644))?;
+        rootfs::set_mode_of_node(folder.as_fd(), &place.name, stamp::mode(entry, 0o644))?;
         rootfs::set_time(folder.as_fd(), &place.name, stamp::modified(entry))
     }
 
@@ -311,10 +327,10 @@ impl Placing {
     pub(super) fn whiteout(&mut self, place: &Place) -> Result<()> {
         let opaque = self.opaque;
         let folder = self.enter(&place.folder)?;
-        match rootfs::look(folder, &place.name)?.as_ref().map(rootfs::kind_of) {
-            None => rootfs::make_node(folder, &place.name, SFlag::S_IFCHR, 0, 0),
+        match rootfs::look(folder.as_fd(), &place.name)?.as_ref().map(rootfs::kind_of) {
+            None => rootfs::make_node(folder.as_fd(), &place.name, SFlag::S_IFCHR, 0, 0),
             Some(SFlag::S_IFDIR) => {
-                let here = rootfs::open_folder(folder, &place.name)?;
+                let here = rootfs::open_folder(folder.as_fd(), &place.name)?;
                 rootfs::set_attribute(here.as_fd(), OsStr::new(opaque), b"y")
             }
             Some(_) => Ok(()),
@@ -323,13 +339,17 @@ impl Placing {
 
     pub(super) fn opaque(&mut self, path: &Path) -> Result<()> {
         let opaque = OsStr::new(self.opaque);
-        rootfs::set_attribute(self.enter(path)?, opaque, b"y")
+        rootfs::set_attribute(self.enter(path)?.as_fd(), opaque, b"y")
+    }
+
+    fn own(&mut self, folder: BorrowedFd<'_>, name: &OsStr, uid: u32, gid: u32) -> Result<()> {
+        let (uid, gid) = self.owner.unwrap_or((uid, gid));
+        self.owned(rootfs::set_owner(folder, name, uid, gid))
     }
 
     /// EINVAL: the id has no number in this user namespace. EPERM: we may give nothing away.
-    fn own(&mut self, folder: BorrowedFd<'_>, name: &OsStr, uid: u32, gid: u32) -> Result<()> {
-        let (uid, gid) = self.owner.unwrap_or((uid, gid));
-        match rootfs::set_owner(folder, name, uid, gid) {
+    fn owned(&mut self, answer: Result<()>) -> Result<()> {
+        match answer {
             Err(error) if matches!(error.errno, libc::EINVAL | libc::EPERM) => self.left_out.owners += 1,
             other => other?,
         }
@@ -374,17 +394,4 @@ fn below_root(path: &Path) -> PathBuf {
 /// Overlayfs's own signs would let an image redirect a folder; SELinux's labels belong to the machine.
 fn is_welcome(name: &[u8]) -> bool {
     ![b"trusted.overlay.".as_slice(), b"user.overlay.", b"security.selinux"].iter().any(|bad| name.starts_with(bad))
-}
-
-fn owner(entry: &Entry<'_>) -> (u32, u32) {
-    let id = |field: std::io::Result<u64>| field.ok().and_then(|id| u32::try_from(id).ok()).unwrap_or(0);
-    (id(entry.header().uid()), id(entry.header().gid()))
-}
-
-fn mode(entry: &Entry<'_>, otherwise: u32) -> u32 {
-    entry.header().mode().unwrap_or(otherwise) & 0o7777
-}
-
-fn busy(name: &OsStr) -> kernel::Error {
-    kernel::Error::quiet("fcntl", &format_args!("{}, F_DUPFD_CLOEXEC", name.display()), nix::errno::Errno::last())
 }

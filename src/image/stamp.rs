@@ -1,10 +1,21 @@
-//! When the thing was changed, as its entry says.
+//! Whose it is, who may use it, and when it was changed, as its entry says.
 //!
 //! The header has whole seconds after 1970. A pax header may say it to the nanosecond, and before 1970: "123.456", "-1.5"
 //! (pax(1p), "mtime").
 
 use super::stream::LayerStream;
 use nix::sys::time::TimeSpec;
+
+/// User and group; root for what cannot be read.
+pub(super) fn owner(entry: &tar::Entry<'_, LayerStream>) -> (u32, u32) {
+    let id = |field: std::io::Result<u64>| field.ok().and_then(|id| u32::try_from(id).ok()).unwrap_or(0);
+    (id(entry.header().uid()), id(entry.header().gid()))
+}
+
+/// The twelve bits of its mode.
+pub(super) fn mode(entry: &tar::Entry<'_, LayerStream>, otherwise: u32) -> u32 {
+    entry.header().mode().unwrap_or(otherwise) & 0o7777
+}
 
 /// The modification time of an entry.
 pub(super) fn modified(entry: &mut tar::Entry<'_, LayerStream>) -> TimeSpec {

@@ -231,10 +231,10 @@ pub(super) fn make(
     let failed = |source| UnpackError::Entry { name: name.to_owned(), source };
     match kind {
         EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => {
-            let file = placing.new_file(place).map_err(failed)?;
+            let file = placing.new_file(entry, place).map_err(failed)?;
             let content = |source| UnpackError::Content { name: name.to_owned(), source };
             let written = placing.write(entry, &file).map_err(content)??;
-            placing.finish_file(entry, place, &file, written).map_err(failed)
+            placing.finish_file(entry, &file, written).map_err(failed)
         }
         EntryType::Directory => placing.folder(entry, place).map_err(failed),
         EntryType::Symlink => {

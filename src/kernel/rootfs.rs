@@ -72,15 +72,15 @@ pub fn open_folder(folder: BorrowedFd<'_>, name: &OsStr) -> Result<OwnedFd> {
         .map_err(|errno| Error::quiet("openat", &format_args!("{name:?}, O_DIRECTORY|O_NOFOLLOW"), errno))
 }
 
-/// Makes a new regular file; it must not be there yet.
+/// Makes a new regular file; it must not be there yet. Of `mode` it gets what the umask leaves.
 ///
 /// # Errors
 /// The openat(2) that failed.
-pub fn create_file(folder: BorrowedFd<'_>, name: &OsStr) -> Result<File> {
+pub fn create_file(folder: BorrowedFd<'_>, name: &OsStr, mode: u32) -> Result<File> {
     let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    openat(folder, name, flags, Mode::S_IRUSR | Mode::S_IWUSR)
-        .map(File::from)
-        .map_err(|errno| Error::quiet("openat", &format_args!("{name:?}, O_CREAT|O_EXCL|O_NOFOLLOW, 0600"), errno))
+    openat(folder, name, flags, Mode::from_bits_truncate(mode)).map(File::from).map_err(|errno| {
+        Error::quiet("openat", &format_args!("{name:?}, O_CREAT|O_EXCL|O_NOFOLLOW, {mode:04o}"), errno)
+    })
 }
 
 /// Moves an entry to another folder under the same name, unless that name is taken there (renameat2(2), Linux 3.15).

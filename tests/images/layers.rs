@@ -82,6 +82,25 @@ fn a_link_to_what_is_in_a_lower_layer_is_followed_below_the_root() {
     assert!(field.layer().join("var/run").is_symlink());
 }
 
+/// A file is made with its mode and not touched again where that was enough: neither the umask nor a folder that gives its
+/// group to what is made in it may show.
+#[test]
+fn mode_and_group_are_those_of_the_archive_whatever_a_new_file_gets_here() {
+    require!("images::metadata", is_root(), "a group that is not ours needs root");
+    let field = Field::new();
+    std::os::unix::fs::chown(field.layer(), None, Some(7)).unwrap();
+    std::fs::set_permissions(field.layer(), std::fs::Permissions::from_mode(0o2755)).unwrap();
+    let modes = [0o644, 0o666, 0o444, 0o000, 0o6755, 0o1777];
+    let archive = modes.iter().fold(Forge::default(), |forge, mode| {
+        forge.raw(EntryType::Regular, &format!("{mode:o}"), "", *mode, b"content")
+    });
+    field.unpack(&archive.end()).unwrap();
+    for mode in modes {
+        let found = field.layer().join(format!("{mode:o}")).metadata().unwrap();
+        assert_eq!((found.mode() & 0o7777, found.uid(), found.gid(), found.len()), (mode, 0, 0, 7), "{mode:o}");
+    }
+}
+
 #[test]
 fn setuid_bits_devices_and_attributes_survive() {
     require!("images::metadata", is_root(), "owners, devices and capabilities need root");

@@ -194,6 +194,25 @@ fn step(told: Told, layer: &str, total: u64) -> Step<'_> {
     }
 }
 
+/// To tell of each file means to wake the one who listens 28,000 times in a gigabyte, and to be put aside for it.
+#[derive(Default)]
+struct NowAndThen {
+    next: u64,
+}
+
+impl NowAndThen {
+    const STEP: u64 = 1 << 20;
+
+    /// For the first bytes, and a mebibyte later each time.
+    fn is_due(&mut self, bytes: u64) -> bool {
+        let due = bytes >= self.next;
+        if due {
+            self.next = bytes + Self::STEP;
+        }
+        due
+    }
+}
+
 /// One layer.
 struct One<'a> {
     bring: &'a Bring<'a>,
@@ -273,7 +292,12 @@ impl One<'_> {
 
     fn place(&self, blob: Box<dyn Read + Send>) -> Result<Option<Unpacking>, Failure> {
         let Some(mut unpacking) = layers::begin(self.bring.roots, self.layer)? else { return Ok(None) };
-        let mut on_bytes = |bytes| self.say(Told::Unpacking(bytes));
+        let mut progress = NowAndThen::default();
+        let mut on_bytes = |bytes| {
+            if progress.is_due(bytes) {
+                self.say(Told::Unpacking(bytes));
+            }
+        };
         unpacking.place(self.layer, blob, self.bring.limits, &mut on_bytes)?;
         Ok(Some(unpacking))
     }
@@ -282,8 +306,11 @@ impl One<'_> {
     fn receive(&self, slot: Slot, growing: &Growing) -> Result<u64, Failure> {
         let Some((client, name)) = self.bring.source else { return Err(Failure::Stopped) };
         let (digest, size) = (&self.layer.digest, self.layer.size);
+        let mut progress = NowAndThen::default();
         let mut on_bytes = |bytes| {
-            self.say(Told::Downloading(bytes));
+            if progress.is_due(bytes) {
+                self.say(Told::Downloading(bytes));
+            }
             !self.shared.stop.load(Ordering::Relaxed)
         };
         let open = |at| client.blob(digest, at);

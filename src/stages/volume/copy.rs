@@ -87,7 +87,7 @@ fn file(from: &Below, stat: &FileStat, to: BorrowedFd<'_>, name: &OsStr) -> kern
         return Err(gone(name));
     }
     let mut source = rootfs::reopen_file(handle.as_fd())?;
-    let mut copy = rootfs::create_file(to, name)?;
+    let mut copy = rootfs::create_file(to, name, 0o600)?;
     std::io::copy(&mut source, &mut copy).map_err(|error| quiet("copy_file_range", &error))?;
     settle(Some(source.as_fd()), stat, copy.as_fd())
 }
