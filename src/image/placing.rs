@@ -236,11 +236,11 @@ impl Placing {
         self.bytes += bytes;
         let (mode, time) = (stamp::mode(entry, 0o644), stamp::modified(entry));
         let (uid, gid) = self.owner.unwrap_or_else(|| stamp::owner(entry));
-        let made = rootfs::about(file.as_fd())?;
-        if (made.st_uid, made.st_gid) != (uid, gid) {
+        let found = rootfs::about(file.as_fd())?;
+        if (found.st_uid, found.st_gid) != (uid, gid) {
             self.owned(rootfs::set_owner_of(file.as_fd(), uid, gid))?;
         }
-        if made.st_mode & 0o7777 != mode {
+        if found.st_mode & 0o7777 != mode {
             rootfs::set_mode(file.as_fd(), mode)?;
         }
         self.attributes(entry, file.as_fd())?;
