@@ -35,6 +35,13 @@ pub struct Hierarchy {
     pub controllers: Vec<String>,
 }
 
+impl Hierarchy {
+    /// Whether it controls that.
+    pub fn has(&self, controller: &str) -> bool {
+        self.controllers.iter().any(|one| one == controller)
+    }
+}
+
 /// The trees of this machine, by /proc/self/mountinfo (proc(5)).
 ///
 /// # Errors

@@ -132,19 +132,22 @@ fn mount_point_within(
         Err(error) if error.errno() == Errno::ENOENT => {}
         Err(error) => return Err(error),
     }
-    let parent = match path.parent() {
-        Some(parent) if parent != Path::new("") => mount_point_within(root, parent, Shape::Folder, links, links_left)?,
-        _ => resolve(root, Path::new("."), links)?,
+    let above = match path.parent() {
+        Some(above) if above != Path::new("") => {
+            Some(mount_point_within(root, above, Shape::Folder, links, links_left)?)
+        }
+        _ => None,
     };
+    let parent = above.as_ref().map_or(root, AsFd::as_fd);
     let name = Path::new(path.file_name().unwrap_or_default());
     let made = match shape {
-        Shape::Folder => nix::sys::stat::mkdirat(&parent, name, Mode::from_bits_truncate(0o755)),
-        Shape::File => nix::sys::stat::mknodat(&parent, name, SFlag::S_IFREG, Mode::from_bits_truncate(0o644), 0),
+        Shape::Folder => nix::sys::stat::mkdirat(parent, name, Mode::from_bits_truncate(0o755)),
+        Shape::File => nix::sys::stat::mknodat(parent, name, SFlag::S_IFREG, Mode::from_bits_truncate(0o644), 0),
     };
     match made {
         // It is there and cannot be resolved: a link to nothing. What it names is made, under the same root.
         Err(Errno::EEXIST) if links == Links::Inside && links_left > 0 => {
-            if let Ok(target) = nix::fcntl::readlinkat(&parent, name) {
+            if let Ok(target) = nix::fcntl::readlinkat(parent, name) {
                 let target = path.parent().unwrap_or(Path::new("/")).join(target);
                 return mount_point_within(root, &target, shape, links, links_left - 1);
             }
@@ -152,7 +155,7 @@ fn mount_point_within(
         Ok(()) | Err(Errno::EEXIST) => {}
         Err(errno) => return Err(Error::quiet("mkdirat", &format_args!("{}, {name:?}", parent.as_raw_fd()), errno)),
     }
-    check_shape(resolve(parent.as_fd(), name, Links::Refused)?, path, shape)
+    check_shape(resolve(parent, name, Links::Refused)?, path, shape)
 }
 
 fn check_shape(found: OwnedFd, path: &Path, shape: Shape) -> Result<OwnedFd> {

@@ -278,7 +278,7 @@ pub(super) fn masked_paths(spec: &Value) -> Vec<String> {
 pub(super) fn limits_can_be_set() -> bool {
     let Ok(trees) = cgroup::hierarchies() else { return false };
     ["pids", "memory"].iter().all(|name| {
-        let mut with = trees.iter().filter(|tree| tree.controllers.iter().any(|one| one == name));
+        let mut with = trees.iter().filter(|tree| tree.has(name));
         with.any(|tree| cgroup::delegation::base(tree).is_some())
     })
 }

@@ -23,7 +23,7 @@ pub fn own(tree: &Hierarchy) -> PathBuf {
         let (names, path) = line.split_once(':')?.1.split_once(':')?;
         let is_this = match tree.version {
             Version::V2 => names.is_empty(),
-            Version::V1 => names.split(',').any(|name| tree.controllers.iter().any(|one| one == name)),
+            Version::V1 => names.split(',').any(|name| tree.has(name)),
         };
         is_this.then(|| tree.mount.join(path.trim_start_matches('/')))
     });

@@ -20,7 +20,7 @@ pub(super) fn layout(_: &Roots) -> Answer {
 
 fn controller(name: &str) -> Answer {
     let trees = cgroup::hierarchies().unwrap_or_default();
-    let Some(tree) = trees.into_iter().find(|tree| tree.controllers.iter().any(|one| one == name)) else {
+    let Some(tree) = trees.into_iter().find(|tree| tree.has(name)) else {
         let why = format!("no cgroup tree that is mounted here has the {name} controller");
         return Answer::unmet(why, format!("a kernel with it; some need cgroup_enable={name} at boot"), Who::Admin);
     };
@@ -59,7 +59,7 @@ pub(super) fn pids(_: &Roots) -> Answer {
 /// Version 2 has it in every group, whatever controllers that was given, and version 1 as a controller of its own.
 pub(super) fn freezer(_: &Roots) -> Answer {
     let trees = cgroup::hierarchies().unwrap_or_default();
-    let has_controller = trees.iter().any(|tree| tree.controllers.iter().any(|name| name == "freezer"));
+    let has_controller = trees.iter().any(|tree| tree.has("freezer"));
     let answer = controller(if has_controller { "freezer" } else { "pids" });
     match of_v2(&trees).filter(|_| matches!(answer, Answer::Unmet { .. })) {
         Some(folder) => writable(Version::V2, &folder),
@@ -84,7 +84,7 @@ pub(super) fn cpu(_: &Roots) -> Answer {
 /// Version 1 has a controller for it, version 2 takes a program, and from root alone.
 pub(super) fn devices(_: &Roots) -> Answer {
     let trees = cgroup::hierarchies().unwrap_or_default();
-    if trees.iter().any(|tree| tree.controllers.iter().any(|name| name == "devices")) {
+    if trees.iter().any(|tree| tree.has("devices")) {
         return controller("devices");
     }
     if user::in_user_namespace() || !nix::unistd::geteuid().is_root() {
@@ -97,7 +97,7 @@ pub(super) fn devices(_: &Roots) -> Answer {
 /// A limit is for a disk, named by its numbers: there has to be one that we know something on.
 pub(super) fn io(_: &Roots) -> Answer {
     let trees = cgroup::hierarchies().unwrap_or_default();
-    let v1 = trees.iter().any(|tree| tree.controllers.iter().any(|name| name == "blkio"));
+    let v1 = trees.iter().any(|tree| tree.has("blkio"));
     match controller(if v1 { "blkio" } else { "io" }) {
         Answer::Met { evidence } => disk_of_ours().map_or_else(
             || {

@@ -100,10 +100,7 @@ fn groups(subject: &Subject, controller: &str) -> Vec<(Version, PathBuf)> {
             let (names, path) = line.split_once(':')?.1.split_once(':')?;
             let here = match tree.version {
                 Version::V2 => names.is_empty(),
-                Version::V1 => {
-                    names.split(',').any(|name| name == controller)
-                        && tree.controllers.iter().any(|one| one == controller)
-                }
+                Version::V1 => names.split(',').any(|name| name == controller) && tree.has(controller),
             };
             here.then_some(path)
         });

@@ -45,7 +45,8 @@ pub(super) fn create(place: Place, journal: &Journal, claim: &Claim, spec: &Spec
 
 /// Whether device rules hold for the members of these groups: then nodes may open as the rules say.
 pub(super) fn has_device_rules(groups: &[Joined]) -> bool {
-    !user::in_user_namespace() && groups.iter().any(|one| one.folder.join("devices.allow").exists())
+    let decides = |one: &Joined| one.tree.has("devices") && one.folder.join("devices.allow").exists();
+    !user::in_user_namespace() && groups.iter().any(decides)
 }
 
 /// Writes limits into a container that runs. Trees that it is not in yet are joined now, by all of its processes.

@@ -115,9 +115,9 @@ fn is_ours(group: &Path) -> bool {
 
 /// What was handed on for all containers goes with the last of them: when the group above its group is gone too.
 fn share_no_more(roots: &Roots, group: &Path) -> Option<String> {
-    let ours = group.parent().filter(|parent| is_ours(parent) && !parent.exists())?;
+    let ours = group.parent().filter(|parent| is_ours(parent))?;
     // Version 1 has nothing to hand on.
-    let base = ours.parent().filter(|base| base.join("cgroup.subtree_control").exists())?;
+    let base = ours.parent().filter(|base| base.join("cgroup.subtree_control").exists() && !ours.exists())?;
     unshare(roots, |folder| folder == base).err().map(|error| error.to_string())
 }
 

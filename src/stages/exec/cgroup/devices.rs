@@ -19,7 +19,9 @@ pub(super) fn guard(groups: &[Joined], resources: &LinuxResources) -> Result<(),
     }
     let why = "root inside may make any node, and opens only these";
     let step = || Failure::at("close the host's devices");
-    let is_v1 = |one: &&Joined| one.tree.version == Version::V1 && one.folder.join("devices.allow").exists();
+    let is_v1 = |one: &&Joined| {
+        one.tree.version == Version::V1 && one.tree.has("devices") && one.folder.join("devices.allow").exists()
+    };
     if let Some(group) = groups.iter().find(is_v1) {
         return Ok(write_rules(&group.folder, &rules, why).map_err(step())?);
     }

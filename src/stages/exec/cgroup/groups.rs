@@ -144,21 +144,20 @@ impl<'a> Groups<'a> {
 
     /// Makes what `always` and `settings` need. What nobody asked for is left out where it cannot be had.
     pub(super) fn have(&mut self, always: &[&'static str], settings: &[Setting]) -> Result<(), StartFailure> {
-        let has = |tree: &Hierarchy, name: &str| tree.controllers.iter().any(|one| one == name);
-        let nowhere = |one: &&Setting| !self.trees.iter().any(|tree| has(tree, one.controller_in(tree.version)));
+        let nowhere = |one: &&Setting| !self.trees.iter().any(|tree| tree.has(one.controller_in(tree.version)));
         if let Some(one) = settings.iter().find(nowhere) {
             return Err(no_controller(one));
         }
         let mut wanted = Vec::new();
         for tree in self.trees.clone() {
             let name = |one: &Setting| one.controller_in(tree.version);
-            let asked: Vec<&Setting> = settings.iter().filter(|one| has(&tree, name(one))).collect();
-            let mut names: Vec<&'static str> = always.iter().copied().filter(|one| has(&tree, one)).collect();
+            let asked: Vec<&Setting> = settings.iter().filter(|one| tree.has(name(one))).collect();
+            let mut names: Vec<&'static str> = always.iter().copied().filter(|one| tree.has(one)).collect();
             names.extend(asked.iter().map(|one| name(one)));
             names.sort_unstable();
             names.dedup();
             if self.place.everywhere && tree.version == Version::V2 {
-                names.extend(OF_V2.iter().copied().filter(|one| has(&tree, one)));
+                names.extend(OF_V2.iter().copied().filter(|one| tree.has(one)));
                 names.sort_unstable();
                 names.dedup();
             }
@@ -228,7 +227,7 @@ impl<'a> Groups<'a> {
             }
             made => made.map_err(Failure::at(&format!("make a cgroup for {}", names.join(", "))))?,
         };
-        if tree.controllers.iter().any(|name| name == "cpuset") && tree.version == Version::V1 {
+        if tree.has("cpuset") && tree.version == Version::V1 {
             fill_cpuset(&base, &folder)?;
         }
         if !self.made.iter().any(|one| one.folder == folder) {
@@ -275,7 +274,7 @@ impl<'a> Groups<'a> {
     }
 
     fn tree_of(&self, controller: &str) -> Option<&Hierarchy> {
-        self.trees.iter().find(|tree| tree.controllers.iter().any(|one| one == controller))
+        self.trees.iter().find(|tree| tree.has(controller))
     }
 
     /// Version 2: what the groups above ours have not handed on. The journal knows what to take back once our last group
