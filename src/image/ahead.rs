@@ -1,8 +1,10 @@
-//! Reads ahead in a thread of its own: while one core places files, another inflates what comes next.
+//! Reads ahead in a thread of its own: while one core places files, another inflates and digests what comes next. The two
+//! halves take about as long.
 //!
 //! Four pieces of 256 KiB go round between the two, so memory stays the same for any layer. The thread ends with the
 //! value: nothing of it is left when it comes to forking.
 
+use super::digest::{Digest, Hashing};
 use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
@@ -18,7 +20,7 @@ pub(super) struct Ahead {
     current: Vec<u8>,
     at: usize,
     ended: bool,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<JoinHandle<Option<Digest>>>,
 }
 
 impl Ahead {
@@ -32,11 +34,24 @@ impl Ahead {
         let thread = std::thread::Builder::new().name("inflate".to_owned());
         let thread = thread.spawn(move || {
             let end = open().and_then(|reader| forward(reader, &full_in, &empty_out));
+            let (end, digest) = end.map_or_else(|error| (Err(error), None), |digest| (Ok(Vec::new()), digest));
             // An empty piece is the end. A thread that dies sends none, and that is an error.
-            let _ = full_in.send(end.map(|()| Vec::new()));
+            let _ = full_in.send(end);
+            digest
         })?;
         let (full, empty, thread) = (Some(full), Some(empty), Some(thread));
         Ok(Self { full, empty, current: Vec::new(), at: 0, ended: false, thread })
+    }
+
+    /// The digest of all that came. Only to be asked at its end: of a part there is none.
+    pub(super) fn digest(mut self) -> io::Result<Digest> {
+        self.close().ok_or_else(|| io::Error::other("the thread that inflates has ended"))
+    }
+
+    /// Both channels first: the thread then finds nobody, and ends.
+    fn close(&mut self) -> Option<Digest> {
+        drop((self.full.take(), self.empty.take()));
+        self.thread.take().and_then(|thread| thread.join().ok().flatten())
     }
 
     fn next(&mut self) -> io::Result<()> {
@@ -52,22 +67,26 @@ impl Ahead {
     }
 }
 
-/// Until the end, or until nobody reads any more.
+/// Until the end, with its digest, or until nobody reads any more.
 fn forward(
-    mut reader: Box<dyn Read>,
+    reader: Box<dyn Read>,
     full: &SyncSender<io::Result<Vec<u8>>>,
     empty: &Receiver<Vec<u8>>,
-) -> io::Result<()> {
+) -> io::Result<Option<Digest>> {
+    let mut reader = Hashing::new(reader);
     while let Ok(mut piece) = empty.recv() {
         // It has been here before, and is as long as what was read then.
         piece.resize(PIECE, 0);
         let count = fill(&mut reader, &mut piece)?;
         piece.truncate(count);
-        if count == 0 || full.send(Ok(piece)).is_err() {
+        if count == 0 {
+            return Ok(Some(reader.finish().1));
+        }
+        if full.send(Ok(piece)).is_err() {
             break;
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 /// As much as there is room for, less only at the end.
@@ -98,11 +117,7 @@ impl Read for Ahead {
 
 impl Drop for Ahead {
     fn drop(&mut self) {
-        // Both channels first: the thread then finds nobody, and ends.
-        drop((self.full.take(), self.empty.take()));
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        self.close();
     }
 }
 
@@ -115,8 +130,10 @@ mod tests {
         let long: Vec<u8> = (0..3_000_001_u32).map(|number| number.to_le_bytes()[0]).collect();
         let mut read = Vec::new();
         let source = long.clone();
-        Ahead::of(|| Ok(Box::new(io::Cursor::new(source)))).unwrap().read_to_end(&mut read).unwrap();
+        let mut ahead = Ahead::of(|| Ok(Box::new(io::Cursor::new(source)))).unwrap();
+        ahead.read_to_end(&mut read).unwrap();
         assert!(read == long);
+        assert_eq!(ahead.digest().unwrap(), Digest::of(&long));
 
         let broken = flate2::read::GzDecoder::new(&b"this is no gzip"[..]);
         let mut ahead = Ahead::of(|| Ok(Box::new(broken))).unwrap();
@@ -125,7 +142,10 @@ mod tests {
     }
 
     #[test]
-    fn one_that_is_dropped_early_leaves_no_thread() {
+    fn one_that_is_left_early_leaves_no_thread_and_has_no_digest() {
         drop(Ahead::of(|| Ok(Box::new(io::repeat(1)))).unwrap());
+        let mut left = Ahead::of(|| Ok(Box::new(io::repeat(1)))).unwrap();
+        left.read_exact(&mut [0; 9]).unwrap();
+        assert!(left.digest().is_err());
     }
 }

@@ -98,16 +98,13 @@ impl Placing {
 
     /// The folder at `path`, made with all above it where it is missing.
     fn enter(&mut self, path: &Path) -> Result<Rc<OwnedFd>> {
-        if let Some((last, fd)) = &self.last
-            && last == path
-        {
+        if let Some((_, fd)) = self.last.as_ref().filter(|(last, _)| last == path) {
             return Ok(fd.clone());
         }
-        let fd = match self.root.folder(path) {
+        let fd = Rc::new(match self.root.folder(path) {
             Err(error) if error.errno == libc::ENOENT => self.make_way(path, MOST_LINKS)?,
             other => other?,
-        };
-        let fd = Rc::new(fd);
+        });
         self.last = Some((path.to_owned(), fd.clone()));
         Ok(fd)
     }
@@ -226,6 +223,12 @@ impl Placing {
                 return Ok(Err(exceeded));
             }
         }
+    }
+
+    /// Reads the rest of an entry, which nobody wants.
+    pub(super) fn pass_over(&mut self, entry: &mut Entry<'_>) -> io::Result<()> {
+        while entry.read(&mut self.buffer)? > 0 {}
+        Ok(())
     }
 
     /// Owner first: chown(2) takes away setuid bits and capabilities. Time last: writing changes it.

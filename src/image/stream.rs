@@ -37,9 +37,34 @@ impl Compression {
     }
 }
 
+/// Where it comes from, and is digested.
+enum Source {
+    /// In another thread, ahead of who reads.
+    Ahead(Ahead),
+    /// By who reads.
+    Here(Hashing<Box<dyn Read>>),
+}
+
+impl Source {
+    fn here(reader: impl Read + 'static) -> Self {
+        Self::Here(Hashing::new(Box::new(reader)))
+    }
+}
+
+impl Read for Source {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Ahead(ahead) => ahead.read(buffer),
+            Self::Here(hashing) => hashing.read(buffer),
+        }
+    }
+}
+
 /// The tar stream of a layer.
 pub struct LayerStream {
-    inner: Hashing<Box<dyn Read>>,
+    source: Source,
+    /// How much has been read.
+    bytes: u64,
     ceiling: Exceeded,
     ceiling_bytes: u64,
     header_limit: u64,
@@ -82,14 +107,14 @@ impl Gate {
 
 impl LayerStream {
     /// Around a layer that is `size` bytes long as it was sent; `name` is what the limits are told about. What is
-    /// compressed is inflated in a thread of its own, which ends with this value.
+    /// compressed is inflated and digested in a thread of its own, which ends with this value.
     ///
     /// # Errors
     /// Those of read(2) and of the decompressor.
     pub fn of_layer(from: Box<dyn Read + Send>, size: u64, name: &str, limits: &Limits) -> io::Result<Self> {
         let (compression, buffered) = begin(from)?;
-        let inner: Box<dyn Read> = match compression {
-            Compression::Plain => Box::new(buffered),
+        let source = match compression {
+            Compression::Plain => Source::here(buffered),
             Compression::Gzip | Compression::Zstd => {
                 let held = Arc::new(Mutex::new(Some(buffered)));
                 let take = |held: &Mutex<Option<_>>| held.lock().ok().and_then(|mut held| held.take());
@@ -100,12 +125,12 @@ impl LayerStream {
                 let theirs = held.clone();
                 // Where no thread can be had (a limit of tasks), one does both.
                 match Ahead::of(move || open(&theirs)) {
-                    Ok(ahead) => Box::new(ahead),
-                    Err(_) => open(&held)?,
+                    Ok(ahead) => Source::Ahead(ahead),
+                    Err(_) => Source::here(open(&held)?),
                 }
             }
         };
-        Ok(Self::around(inner, compression, size, &format!("layer {name}"), limits))
+        Ok(Self::around(source, compression, size, &format!("layer {name}"), limits))
     }
 
     /// Around any reader; `size` is how much it will give, compressed, where that is known.
@@ -114,11 +139,11 @@ impl LayerStream {
     /// Those of read(2) and of the decompressor.
     pub fn new(from: Box<dyn Read>, size: u64, name: &str, limits: &Limits) -> io::Result<Self> {
         let (compression, buffered) = begin(from)?;
-        let inner = decoder(compression, buffered)?;
-        Ok(Self::around(inner, compression, size, name, limits))
+        let source = Source::here(decoder(compression, buffered)?);
+        Ok(Self::around(source, compression, size, name, limits))
     }
 
-    fn around(inner: Box<dyn Read>, compression: Compression, size: u64, name: &str, limits: &Limits) -> Self {
+    fn around(source: Source, compression: Compression, size: u64, name: &str, limits: &Limits) -> Self {
         let by_ratio = size.saturating_mul(limits.ratio).max(limits.ratio_from);
         let (ceiling_bytes, unit) = if by_ratio < limits.unpacked && compression != Compression::Plain {
             (by_ratio, "bytes, as many times its compressed size as is allowed")
@@ -127,7 +152,8 @@ impl LayerStream {
         };
         let ceiling = Exceeded { what: name.to_owned(), limit: ceiling_bytes, unit };
         Self {
-            inner: Hashing::new(inner),
+            source,
+            bytes: 0,
             ceiling,
             ceiling_bytes,
             header_limit: limits.header,
@@ -138,7 +164,7 @@ impl LayerStream {
 
     /// How much has been read.
     pub fn count(&self) -> u64 {
-        self.inner.count()
+        self.bytes
     }
 
     /// The gate of this stream.
@@ -153,8 +179,11 @@ impl LayerStream {
     pub fn finish(mut self) -> io::Result<(Digest, u64)> {
         self.header.set(None);
         io::copy(&mut self, &mut io::sink())?;
-        let (_, digest, bytes) = self.inner.finish();
-        Ok((digest, bytes))
+        let digest = match self.source {
+            Source::Ahead(ahead) => ahead.digest()?,
+            Source::Here(hashing) => hashing.finish().1,
+        };
+        Ok((digest, self.bytes))
     }
 
     fn refuse(&self, exceeded: Exceeded) -> io::Error {
@@ -185,8 +214,9 @@ fn decoder<R: Read + 'static>(compression: Compression, from: BufReader<R>) -> i
 
 impl Read for LayerStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.inner.read(buffer)?;
-        if self.inner.count() > self.ceiling_bytes {
+        let count = self.source.read(buffer)?;
+        self.bytes += count as u64;
+        if self.bytes > self.ceiling_bytes {
             return Err(self.refuse(self.ceiling.clone()));
         }
         if let Some(left) = self.header.get() {
@@ -202,7 +232,7 @@ impl Read for LayerStream {
 
 impl std::fmt::Debug for LayerStream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LayerStream").field("bytes", &self.inner.count()).finish_non_exhaustive()
+        f.debug_struct("LayerStream").field("bytes", &self.bytes).finish_non_exhaustive()
     }
 }
 

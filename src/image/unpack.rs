@@ -193,7 +193,7 @@ fn each_entry(
         )?;
         place_one(&mut entry, &name, placing)?;
         // What nobody wanted is read here, so that after it only a header is expected.
-        io::copy(&mut entry, &mut io::sink()).map_err(UnpackError::Archive)?;
+        placing.pass_over(&mut entry).map_err(UnpackError::Archive)?;
         on_bytes(placing.bytes);
         gate.expect_header();
     }

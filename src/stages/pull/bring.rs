@@ -1,9 +1,9 @@
 //! All layers of an image at once: fetched, digested, inflated and placed in one pass.
 //!
 //! ```text
-//!             ┌ one thread ───────────────┐   ┌ another ──┐   ┌ a third ────────────────────┐
-//!   registry ─┤ receive, digest, write to ├──►│ inflate   ├──►│ digest again, place files   │
-//!             └ the blob's file ──────────┘   └───────────┘   └─────────────────────────────┘
+//!             ┌ one thread ───────────────┐   ┌ another ──────────────┐   ┌ a third ─────┐
+//!   registry ─┤ receive, digest, write to ├──►│ inflate, digest again ├──►│ place files  │
+//!             └ the blob's file ──────────┘   └───────────────────────┘   └──────────────┘
 //! ```
 //! Three layers at a time, as Docker does. A layer gets its folder's name only after both its digests were found right and
 //! the layer below has its own: what lies under a name in the store is whole, and stands on something whole. All threads
