@@ -186,7 +186,7 @@ fn run_checked(args: Run, wanted: &Wanted, context: &mut Context) -> anyhow::Res
     })?;
     let id = create::random_id().map_err(create::CreateError::Random).map_err(explained)?;
     // It begins while we write the container down: both take a while, and most machines have two processors.
-    let ahead = exec::ahead(&roots, &id, !args.detach, &doors).map_err(explained)?;
+    let ahead = exec::ahead(&roots, &id, !args.detach, &doors, &network).map_err(explained)?;
     let container = create::create_as(&roots, &request, id).map_err(explained)?;
     let begun = file.keep(&container.id).and_then(|()| begin(ahead, &roots, &container, !args.detach, &doors));
     if begun.is_err() && container.remove {

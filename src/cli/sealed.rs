@@ -49,6 +49,7 @@ impl Args {
             narrate: self.sink.parse().ok().map(process::own),
             attached_to: told.client,
             doors: told.doors.iter().map(|door| door.take()).collect(),
+            begins_network: told.begins_network,
         }
     }
 }

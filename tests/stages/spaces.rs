@@ -1,7 +1,7 @@
 //! Namespaces that a container shares: with this machine, or with another container.
 
 use crate::containers::{background, learner, learners};
-use crate::support::{Learner, eventually, is_root, require};
+use crate::support::{Learner, eventually, has_program, is_root, require};
 
 const ROOT: &str = "needs root: --pid host is refused without";
 
@@ -122,4 +122,36 @@ fn what_cannot_be_shared_is_refused_in_dockers_words() {
     run(&["--ipc", "none"]).status(0);
     let told = learner.explore(["run", "--rm", "--ipc", "none", "demo", "ls", "/dev/shm"]).run();
     assert_ne!(told.code, 0, "{}", told.shown());
+}
+
+/// Its first process stands for two seconds where it was born: in the mounts, and in one case in the network, of this
+/// machine. Who goes into it by its number would find itself outside.
+#[test]
+fn nobody_finds_a_container_before_its_first_process_is_the_program() {
+    require!("stages::spaces::early", is_root() && has_program("strace"), "needs root and strace(1)");
+    let learner = learner();
+    let host_file = learner.work().join("of the host");
+    std::fs::write(&host_file, "").unwrap();
+    let begun = || {
+        let folder = std::fs::read_dir(learner.state().join("run/containers")).ok()?.flatten().next()?;
+        Some(std::fs::read_dir(folder.path()).ok()?.flatten().any(|one| one.path().extension().is_some()))
+    };
+    for call in ["setns", "pivot_root"] {
+        let late = format!("inject={call}:delay_enter=2000000");
+        let trace = format!("trace={call}");
+        let run = learner.explore(["run", "-d", "--name", "box", "demo", "sleep", "1000"]);
+        let run = run.wrapped_by(["strace", "-f", "-qq", "-o", "/dev/null", "-e", &trace, "-e", &late]).spawn();
+        eventually("its supervisor has written down whom it starts", || begun() == Some(true));
+        learner.explore(["ps", "-q"]).run().status(0).stdout("");
+        let beside = ["run", "--rm", "--network", "container:box", "demo", "true"];
+        learner.explore(beside).run().stdout("").fails(125, "cannot join network of a non running container: box");
+        // One more process waits for it.
+        let look = r#"ls -d "$0" 2>&1; readlink /proc/self/ns/net"#;
+        let seen = learner.explore(["exec", "box", "sh", "-c", look]).arg(&host_file).run().status(0);
+        assert!(seen.out.contains("No such file"), "{call}: it stands at the root of this machine: {}", seen.shown());
+        assert!(!seen.out.contains(outside(&learner, "net").trim()), "{call}: {}", seen.shown());
+        // strace goes with its last process.
+        learner.explore(["rm", "-f", "box"]).run().status(0);
+        run.finish("run").status(0);
+    }
 }

@@ -9,7 +9,7 @@ use crate::kernel;
 use crate::kernel::cgroup::freezer;
 use crate::stages::create::{self, Container, CreateError, LimitError, Limits};
 use crate::stages::failure::Failure;
-use crate::state::{Journal, RecordError, Roots, write_record};
+use crate::state::{Journal, RecordError, Roots};
 use std::path::{Path, PathBuf};
 
 /// Why not.
@@ -147,6 +147,5 @@ pub(super) fn of(roots: &Roots, container: &Container) -> Result<Running, Contro
 }
 
 fn keep(roots: &Roots, container: &Container, running: &Running) -> Result<(), ControlError> {
-    let file = running::folder(roots, &container.id).join(Path::new("running.json"));
-    Ok(write_record(&file, running, false)?)
+    Ok(running::keep(roots, &container.id, running)?)
 }

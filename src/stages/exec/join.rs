@@ -68,7 +68,7 @@ pub fn join(orders: Orders, joining: &Joining) -> i32 {
 fn begin(orders: &Orders, joining: &Joining) -> Result<(Child, Ends), StartFailure> {
     let roots = &orders.roots;
     let container = create::find(roots, &orders.id)?;
-    let running = running::find(roots, &container.id)?.ok_or_else(|| not_running(&container.name))?;
+    let running = running::settled(roots, &container.id)?.ok_or_else(|| not_running(&container.name))?;
     if super::is_paused(&running) {
         return Err(paused(&container.name));
     }

@@ -44,7 +44,7 @@ pub use hold::{Held, hold};
 pub use join::{Joining, join};
 pub use log::{Line, LogReader};
 pub use rootfs::at_rest;
-pub use running::{Running, find, last, lock_at_rest, members, running};
+pub use running::{Running, begun, find, last, lock_at_rest, members, running};
 pub use socket::{call, hear_end};
 pub use stand_in::run as stand_in;
 pub use start::{Ahead, Attachment, StartError, StartFailure, Told, ahead, attach, exec, start};

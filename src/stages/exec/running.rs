@@ -1,4 +1,8 @@
 //! What is known of a container while it runs: `<run>/containers/<id>/running.json`, on tmpfs, written by its supervisor.
+//!
+//! Until its first process has become the program, the record has another name, `starting.json`. That process may still
+//! stand in the network and at the root of this machine: whoever looks for a container to go into it (`exec`, `cp`,
+//! `--network container:`) must not find it, and whoever ends one, or takes back what it has left, must.
 
 use crate::kernel::cgroup::{self, Version};
 use crate::stages::{create, handle};
@@ -23,9 +27,34 @@ pub struct Running {
     pub cgroups: Vec<(Version, PathBuf)>,
 }
 
+const RUNNING: &str = "running.json";
+const STARTING: &str = "starting.json";
+
+impl Running {
+    fn is_alive(&self) -> bool {
+        self.supervisor.is_alive() && self.init.is_alive()
+    }
+}
+
 /// Where a container's runtime files are.
 pub(super) fn folder(roots: &Roots, id: &str) -> PathBuf {
     roots.running().join(id)
+}
+
+/// Writes down who is about to be the program of this container: whoever finds a trace of it finds also whose it is.
+pub(super) fn begin(roots: &Roots, id: &str, running: &Running) -> Result<(), RecordError> {
+    write_record(&folder(roots, id).join(STARTING), running, false)
+}
+
+/// It has become its program: from here on it runs, for everybody.
+pub(super) fn become_known(roots: &Roots, id: &str) -> Result<(), RecordError> {
+    let path = folder(roots, id).join(RUNNING);
+    std::fs::rename(path.with_file_name(STARTING), &path).map_err(|source| RecordError::Write { path, source })
+}
+
+/// Writes the record of one that runs again.
+pub(super) fn keep(roots: &Roots, id: &str, running: &Running) -> Result<(), RecordError> {
+    write_record(&folder(roots, id).join(RUNNING), running, false)
 }
 
 /// The container with this ID, if it is known to run: for one who only shows it.
@@ -38,15 +67,45 @@ pub fn running(roots: &Roots, id: &str) -> Option<Running> {
 /// # Errors
 /// [`RecordError`], where the record is there and cannot be read.
 pub fn find(roots: &Roots, id: &str) -> Result<Option<Running>, RecordError> {
-    Ok(last(roots, id)?.filter(|running| running.supervisor.is_alive() && running.init.is_alive()))
+    Ok(read(roots, id, RUNNING)?.filter(Running::is_alive))
 }
 
-/// Its last run, be it over or not.
+/// As [`find`]; one whose first process is still on its way to the program is waited for.
+///
+/// # Errors
+/// As [`find`].
+pub(super) fn settled(roots: &Roots, id: &str) -> Result<Option<Running>, RecordError> {
+    let found = find(roots, id)?;
+    if found.is_some() || begun(roots, id)?.is_none() {
+        return Ok(found);
+    }
+    // Its supervisor has the lock until then.
+    drop(lock(roots, id));
+    find(roots, id)
+}
+
+/// As [`find`], and also one whose first process is still on its way to the program: for one who ends it.
+///
+/// # Errors
+/// As [`find`].
+pub fn begun(roots: &Roots, id: &str) -> Result<Option<Running>, RecordError> {
+    Ok(last(roots, id)?.filter(Running::is_alive))
+}
+
+/// Its last run, be it over, or not, or only begun.
 ///
 /// # Errors
 /// [`RecordError`], where the record is there and cannot be read.
 pub fn last(roots: &Roots, id: &str) -> Result<Option<Running>, RecordError> {
-    match read_record(&folder(roots, id).join("running.json")) {
+    // In this order: one that becomes its program meanwhile has the second name then.
+    match read(roots, id, STARTING)? {
+        None => read(roots, id, RUNNING),
+        begun => Ok(begun),
+    }
+}
+
+fn read(roots: &Roots, id: &str, name: &str) -> Result<Option<Running>, RecordError> {
+    match read_record(&folder(roots, id).join(name)) {
         Err(error) if error.is_missing() => Ok(None),
         read => read.map(Some),
     }
@@ -69,10 +128,9 @@ pub fn members(running: &Running) -> Vec<i32> {
 
 /// It no longer depends on the command that started it: `clean` leaves it alone.
 pub(super) fn let_go(roots: &Roots, id: &str) {
-    let path = folder(roots, id).join("running.json");
-    if let Ok(running) = read_record::<Running>(&path) {
+    if let Ok(Some(running)) = read(roots, id, RUNNING) {
         // Where it cannot be written, `clean` takes it for abandoned once that command has ended.
-        let _ = write_record(&path, &Running { client: None, ..running }, false);
+        let _ = keep(roots, id, &Running { client: None, ..running });
     }
 }
 

@@ -7,7 +7,7 @@ use crate::exit::Exit;
 use crate::kernel::process::{self, Descriptors};
 use crate::kernel::{self, fs};
 use crate::narrate::{self, Role};
-use crate::stages::create::{Container, CreateError};
+use crate::stages::create::{Container, CreateError, Network};
 use crate::stages::failure::Failure;
 use crate::stages::layer::LayerError;
 use crate::stages::network::NetworkError;
@@ -25,6 +25,8 @@ pub struct Told {
     pub client: Option<i32>,
     /// The doors that it inherits.
     pub doors: Vec<Inherited>,
+    /// The container will have a network of its own: it may be begun.
+    pub begins_network: bool,
 }
 
 /// The connection to a supervisor that runs a container for us.
@@ -155,15 +157,17 @@ pub struct Ahead {
 }
 
 /// Starts the supervisor of a container that is about to be made under this ID. `attached` and `doors` as with
-/// [`start`]. What is narrated is told in its order, so nothing is begun ahead then: it begins with its container.
+/// [`start`]; what `network` it will have. What is narrated is told in its order, so nothing is begun ahead then: it begins
+/// with its container.
 ///
 /// # Errors
 /// [`StartError::Call`]; nothing runs then.
-pub fn ahead(roots: &Roots, id: &str, attached: bool, doors: &[Door]) -> Result<Ahead, StartError> {
+pub fn ahead(roots: &Roots, id: &str, attached: bool, doors: &[Door], network: &Network) -> Result<Ahead, StartError> {
     if narrate::sink().is_some() {
         return Ok(Ahead { attachment: None });
     }
-    let attachment = send_out(roots, id, &orders(attached, doors), doors)?;
+    let begins_network = !matches!(network, Network::Host | Network::Container(_));
+    let attachment = send_out(roots, id, &orders(attached, doors, begins_network), doors)?;
     Ok(Ahead { attachment: Some(attachment) })
 }
 
@@ -207,14 +211,15 @@ pub fn start(roots: &Roots, container: &Container, attached: bool, doors: &[Door
     if running::running(roots, &container.id).is_some() {
         return Err(StartError::Running(container.name.clone()));
     }
-    let attachment = send_out(roots, &container.id, &orders(attached, doors), doors)?;
+    let attachment = send_out(roots, &container.id, &orders(attached, doors, false), doors)?;
     begin(attachment, container)
 }
 
-fn orders(attached: bool, doors: &[Door]) -> [String; 2] {
+fn orders(attached: bool, doors: &[Door], begins_network: bool) -> [String; 2] {
     let told = Told {
         client: attached.then(std::process::id).and_then(|pid| i32::try_from(pid).ok()),
         doors: doors.iter().map(Door::told).collect(),
+        begins_network,
     };
     ["supervise".into(), serde_json::to_string(&told).unwrap_or_default()]
 }

@@ -19,7 +19,7 @@ use crate::stages::failure::Failure;
 use crate::stages::layer::Union;
 use crate::stages::network::door::{self, Door};
 use crate::stages::{exit, keeper};
-use crate::state::{Claim, Effect, Journal, ProcessIdentity, Roots, write_record};
+use crate::state::{Claim, Effect, Journal, ProcessIdentity, Roots};
 use audience::Audience;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -46,6 +46,8 @@ pub struct Orders {
     pub attached_to: Option<i32>,
     /// Ports of this machine at which it answers, without root.
     pub doors: Vec<Door>,
+    /// The container will have a network of its own, and is still being written down.
+    pub begins_network: bool,
 }
 
 /// A container that is about to run, or runs.
@@ -72,6 +74,7 @@ pub fn supervise(orders: Orders) -> i32 {
 }
 
 fn oversee(orders: Orders) -> i32 {
+    let network = networking::begin_ahead(&orders);
     // The command may have begun us before it has made the container, and may fail there, or be ended.
     if !matches!(message::receive(&orders.client), Ok(Packet::Message(bytes, _)) if made(&bytes)) {
         return 125;
@@ -79,7 +82,7 @@ fn oversee(orders: Orders) -> i32 {
     let found = create::find(&orders.roots, &orders.id).map_err(StartFailure::from);
     let begun = found.and_then(|mut container| {
         container.wish.publish = door::behind(&orders.doors, &container.wish);
-        start(&orders, &container).map(|started| (container, started))
+        start(&orders, &container, network).map(|started| (container, started))
     });
     match begun {
         Ok((container, started)) => live(orders, container, started),
@@ -112,7 +115,7 @@ pub(super) fn settle_in(orders: &Orders, name: &CStr, role: Role) {
 }
 
 /// From nothing to a PID 1 that runs. What fails is taken back here, in reverse.
-fn start(orders: &Orders, container: &Container) -> Result<Started, StartFailure> {
+fn start(orders: &Orders, container: &Container, network: Option<OwnedFd>) -> Result<Started, StartFailure> {
     let roots = &orders.roots;
     let bundle = create::folder(roots, &container.id);
     let _alone = running::lock_at_rest(roots, &container.id)
@@ -121,8 +124,9 @@ fn start(orders: &Orders, container: &Container) -> Result<Started, StartFailure
     let mut spec = create::spec(roots, &container.id)?;
     spaces::complete(roots, container, &mut spec)?;
     let union = Union::of(roots, container)?;
+    let there = networking::there(roots, container, &spec, network)?;
     let claim = Claim { owner: container.id.clone(), holder: Some(ProcessIdentity::myself()) };
-    let begun = begin(orders, container, &spec, &union, &claim);
+    let begun = begin(orders, container, (&spec, &union), &claim, there.as_ref());
     if begun.is_err() {
         take_back(roots, container, Extent::Mine);
     }
@@ -132,9 +136,9 @@ fn start(orders: &Orders, container: &Container) -> Result<Started, StartFailure
 fn begin(
     orders: &Orders,
     container: &Container,
-    spec: &Spec,
-    union: &Union,
+    (spec, union): (&Spec, &Union),
     claim: &Claim,
+    there: Option<&networking::There>,
 ) -> Result<Started, StartFailure> {
     let roots = &orders.roots;
     let journal = Journal::at(roots.journal());
@@ -148,20 +152,18 @@ fn begin(
         let (theirs, ours) = wiring::pipes(container.interactive).map_err(quiet("pipe2"))?;
         (Stdio::Pipes(theirs), ours)
     };
-    let joined = networking::joined(roots, container)?;
-    let connected = joined.is_some();
-    let held = joined.as_ref().map(OwnedFd::try_clone).transpose().map_err(|_| quiet("fcntl")(Errno::last()))?;
     let unshares_cgroup = cgroups.iter().any(|one| one.tree.version == Version::V1) && lists_cgroup(spec);
-    let flags = flags(spec, connected, unshares_cgroup);
+    let flags = flags(spec, there.is_some(), unshares_cgroup);
     let (pid_namespace, others) = spaces::joined(roots, container)?;
-    let net = joined.into_iter().map(|net| (Kind::Net, net, "the network that `network up` has made"));
+    let net = there.map(networking::There::joined).transpose()?;
+    let connected = there.is_some_and(|there| there.connected);
     let plan = init::Plan {
         spec,
         source: Source::Union { roots, union, mounted: container.layer_mounted },
         change: init::Change::Pivot,
         manner: Manner::Ours,
         who: init::Who::Wanted(container.program.who()),
-        joined: net.chain(others).collect(),
+        joined: net.into_iter().chain(others).collect(),
         cgroups: &cgroups,
         opens_nodes: if cgroup::opens_more(spec, &cgroups) && !user::in_user_namespace() {
             Opening::Let
@@ -185,10 +187,10 @@ fn begin(
     drop(plan);
     let init = ProcessIdentity::of(child.pid.as_raw()).ok_or_else(|| gone("it was to be let go"))?;
     journal.announce(claim, Effect::Process(init))?;
-    let door = register(orders, container, init, &cgroups)?;
     tell(&ours, ToInit::Go)?;
     // While it makes its mounts.
-    let network = match networking::connect(orders, container, child.pid.as_raw(), claim, held) {
+    let door = register(orders, container, init, &cgroups)?;
+    let network = match networking::connect(orders, container, child.pid.as_raw(), claim, there) {
         Ok(network) => {
             tell(&ours, ToInit::Connected)?;
             network
@@ -198,6 +200,7 @@ fn begin(
         Err(failure) => return Err(failure),
     };
     hear_out(&ours, &mut ends)?;
+    running::become_known(roots, &container.id)?;
     Ok(Started { child, ends, claim: claim.clone(), door, cgroups, network })
 }
 
@@ -230,12 +233,16 @@ fn has_spoken(socket: &OwnedFd) -> bool {
 }
 
 /// The CLONE_NEW* bits of config.json, without those that it joins or gets later.
-fn flags(spec: &Spec, connected: bool, cgroup_later: bool) -> u64 {
-    let listed = spec.linux().as_ref().and_then(|linux| linux.namespaces().as_ref());
-    let new = listed.into_iter().flatten().filter(|one| one.path().is_none()).map(create::kind);
-    let kinds: Vec<Kind> =
-        new.filter(|kind| !(connected && *kind == Kind::Net || cgroup_later && *kind == Kind::Cgroup)).collect();
+fn flags(spec: &Spec, joins_network: bool, cgroup_later: bool) -> u64 {
+    let mut kinds = new_namespaces(spec);
+    kinds.retain(|kind| !(joins_network && *kind == Kind::Net || cgroup_later && *kind == Kind::Cgroup));
     namespace::bits(&kinds)
+}
+
+/// The namespaces of config.json that are to be new.
+fn new_namespaces(spec: &Spec) -> Vec<Kind> {
+    let listed = spec.linux().as_ref().and_then(|linux| linux.namespaces().as_ref());
+    listed.into_iter().flatten().filter(|one| one.path().is_none()).map(create::kind).collect()
 }
 
 fn lists_cgroup(spec: &Spec) -> bool {
@@ -262,7 +269,7 @@ fn register(
     };
     // First the socket: whoever finds that it runs may call. Where none can be made, nobody can attach.
     let door = socket::open(&folder).ok();
-    write_record(&folder.join("running.json"), &record, false)?;
+    running::begin(&orders.roots, &container.id, &record)?;
     Ok(door)
 }
 

@@ -4,12 +4,12 @@ use super::undo::{self, UndoError};
 use super::{ExitError, Volumes, kill, remove, remove_files};
 use crate::kernel::process::Ended;
 use crate::stages::create::{self, Container, Status};
-use crate::stages::exec::{self, Running};
+use crate::stages::exec;
 use crate::stages::keeper;
 use crate::stages::network;
 use crate::stages::place::Place;
 use crate::stages::volume;
-use crate::state::{Journal, Roots, read_record, sweep_drafts};
+use crate::state::{Journal, Roots, sweep_drafts};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -74,8 +74,7 @@ fn settle(roots: &Roots, owner: &str) -> Result<(), ExitError> {
     if owner.contains('/') {
         return Ok(());
     }
-    let record = roots.running().join(owner).join("running.json");
-    let started = read_record::<Running>(&record).map_or(0, |running| running.started);
+    let started = exec::last(roots, owner).ok().flatten().map_or(0, |last| last.started);
     let _ = std::fs::remove_dir_all(roots.running().join(owner));
     let Ok(mut container) = create::find(roots, owner) else { return Ok(()) };
     if container.remove {
@@ -100,7 +99,7 @@ pub fn clean(roots: &Roots, all: bool) -> Result<Cleaned, ExitError> {
     let _ = keeper::forget_if_dead(roots);
     let mut cleaned = Cleaned { effects: recover(roots)?, ..Cleaned::default() };
     for container in create::list(roots)? {
-        let abandoned = exec::find(roots, &container.id)
+        let abandoned = exec::begun(roots, &container.id)
             .map_err(create::CreateError::Record)?
             .is_some_and(|running| running.client.is_some_and(|client| !client.is_alive()));
         if all || abandoned {
@@ -124,7 +123,7 @@ pub fn clean(roots: &Roots, all: bool) -> Result<Cleaned, ExitError> {
 }
 
 fn end(roots: &Roots, container: &Container, all: bool, cleaned: &mut Cleaned) -> Result<(), ExitError> {
-    if exec::find(roots, &container.id).map_err(create::CreateError::Record)?.is_some() {
+    if exec::begun(roots, &container.id).map_err(create::CreateError::Record)?.is_some() {
         kill(roots, container)?;
         cleaned.ended.push(container.name.clone());
     }

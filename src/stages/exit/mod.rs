@@ -118,7 +118,7 @@ pub fn kill(roots: &Roots, container: &Container) -> Result<(), ExitError> {
 }
 
 fn end(roots: &Roots, container: &Container, first: i32, patience: u64) -> Result<(), ExitError> {
-    let Some(running) = exec::find(roots, &container.id).map_err(CreateError::Record)? else { return Ok(()) };
+    let Some(running) = exec::begun(roots, &container.id).map_err(CreateError::Record)? else { return Ok(()) };
     let failed = |source| ExitError::Kill { name: container.name.clone(), source };
     let supervisor = handle::open(running.supervisor, "to wait until all is taken back").ok().flatten();
     if let Some(init) = open_init(&running).map_err(failed)? {
