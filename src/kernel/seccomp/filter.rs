@@ -233,29 +233,44 @@ fn conditions(rule: &LinuxSyscall) -> &[LinuxSeccompArg] {
     rule.args().as_deref().unwrap_or_default()
 }
 
+/// How far an answer may be from where it is wanted: a conditional jump goes 255 instructions far, and a plain one may
+/// still come between.
+const NEAR: usize = 250;
+
 /// The decision tree: the middle first, then the half that is left. Each end of it is one answer. Written from its last
-/// instruction to its first: what is jumped over is there already, and its length is known.
-fn search(ranges: &[Range<'_>], default: u32, backwards: &mut Vec<sock_filter>) -> Result<(), FilterError> {
-    let [first, rest @ ..] = ranges else {
-        backwards.push(answer(default));
-        return Ok(());
-    };
-    if rest.is_empty() {
-        backwards.extend(end(&first.verdict, default)?.into_iter().rev());
-        return Ok(());
+/// instruction to its first: what is jumped over is there already, and its length is known. Says where it begins, counted
+/// from the end.
+fn search(ranges: &[Range<'_>], default: u32, backwards: &mut Vec<sock_filter>) -> Result<usize, FilterError> {
+    match ranges {
+        [] => return Ok(shared(default, backwards)),
+        [Range { verdict: Verdict::Always(value), .. }] => return Ok(shared(*value, backwards)),
+        [only] => backwards.extend(end(&only.verdict, default)?.into_iter().rev()),
+        _ => {
+            let (lower, upper) = ranges.split_at(ranges.len() / 2);
+            let above = search(upper, default, backwards)?;
+            let below = search(lower, default, backwards)?;
+            let over = |backwards: &[sock_filter], to: usize| backwards.len() - 1 - to;
+            // A conditional jump goes 255 instructions far; a plain one, any distance.
+            let near = u8::try_from(over(backwards, above));
+            if near.is_err() {
+                backwards.push(jump(over(backwards, above) as u32));
+            }
+            let other = over(backwards, below) as u8;
+            backwards.push(compare(libc::BPF_JGE, upper[0].from, near.unwrap_or(0), other));
+        }
     }
-    let (below, above) = ranges.split_at(ranges.len() / 2);
-    search(above, default, backwards)?;
-    let before = backwards.len();
-    search(below, default, backwards)?;
-    let distance = backwards.len() - before;
-    let from = above[0].from;
-    match u8::try_from(distance) {
-        Ok(distance) => backwards.push(compare(libc::BPF_JGE, from, distance, 0)),
-        // A conditional jump goes 255 instructions far; a plain one, any distance.
-        Err(_) => backwards.extend([jump(distance as u32), compare(libc::BPF_JGE, from, 0, 1)]),
+    Ok(backwards.len() - 1)
+}
+
+/// An answer that is near already, or one more: half of all ends say "allowed".
+fn shared(value: u32, backwards: &mut Vec<sock_filter>) -> usize {
+    let same = |one: &sock_filter| *one == answer(value);
+    let near = backwards.len().saturating_sub(NEAR);
+    if let Some(place) = backwards[near..].iter().rposition(same) {
+        return near + place;
     }
-    Ok(())
+    backwards.push(answer(value));
+    backwards.len() - 1
 }
 
 fn end(verdict: &Verdict<'_>, default: u32) -> Result<Vec<sock_filter>, FilterError> {
