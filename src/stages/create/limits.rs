@@ -251,8 +251,8 @@ impl Limits {
     }
 
     fn validate_cpu(&self) -> Result<(), LimitError> {
-        let here = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         if let Some(cpus) = self.nano_cpus.filter(|cpus| *cpus != 0) {
+            let here = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
             if self.cpu_period.is_some_and(|period| period != 0) {
                 return Err(LimitError::Conflict("--cpu-period"));
             }
