@@ -10,8 +10,8 @@ mod vfork;
 
 pub use exec::{exec, exec_fd, find_program};
 pub use inherit::{
-    borrow, close_all_but, close_from, draw_no_stacks, ignore_terminal_signals, own, restore_signals, silence_stdio,
-    take_stdio,
+    UsualUmask, borrow, close_all_but, close_from, draw_no_stacks, ignore_terminal_signals, own, restore_signals,
+    silence_stdio, take_stdio, take_usual_umask,
 };
 pub use stand_in::{forget_arguments, hold_signals, lead_the_foreground, pass_signals_on};
 pub use vfork::{Descriptors, vfork};

@@ -24,6 +24,33 @@ pub fn draw_no_stacks() {
     }
 }
 
+/// What an engine's files may be used for by others: docker's daemon has this umask, whatever the shell of who asks it.
+const USUAL: u32 = 0o022;
+
+/// The umask of this process is the usual one from here on (umask(2)).
+pub fn take_usual_umask() {
+    nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(USUAL));
+}
+
+/// The same for as long as this lives: of what a command writes for its user, that user's umask decides.
+#[derive(Debug)]
+pub struct UsualUmask {
+    before: nix::sys::stat::Mode,
+}
+
+impl UsualUmask {
+    /// From here on.
+    pub fn take() -> Self {
+        Self { before: nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(USUAL)) }
+    }
+}
+
+impl Drop for UsualUmask {
+    fn drop(&mut self) {
+        nix::sys::stat::umask(self.before);
+    }
+}
+
 /// Closes every descriptor from `first` on; one by one where close_range(2) (Linux 5.9) is missing. One that stayed open
 /// would keep its reader waiting for ever.
 pub fn close_from(first: u32) {

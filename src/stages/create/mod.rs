@@ -53,6 +53,7 @@ pub use ulimit::{Ulimit, UlimitError};
 use self::privileges::Rights;
 use crate::image::{self, Image};
 use crate::kernel::namespace::Kind;
+use crate::kernel::process::UsualUmask;
 use crate::stages::network::Wish;
 use crate::state::{Lock, Roots, read_record, write_record};
 use oci_spec::runtime::{LinuxNamespace, LinuxNamespaceType, Spec};
@@ -118,6 +119,8 @@ pub fn create(roots: &Roots, request: &Request) -> Result<Container, CreateError
 /// # Errors
 /// All of [`CreateError`]; nothing is left then.
 pub fn create_as(roots: &Roots, request: &Request, id: String) -> Result<Container, CreateError> {
+    // Whoever has a stricter one would get a container whose /etc/hosts only root can read.
+    let _umask = UsualUmask::take();
     // Until the record names the image, a removal must wait.
     let _in_use = image::catalog::in_use(roots)?;
     let image = image::find(roots, &request.image)?;

@@ -97,7 +97,7 @@ fn made(bytes: &[u8]) -> bool {
     matches!(Packet::parse(bytes), Some(message::FromClient::Made))
 }
 
-/// What the command's process was is left behind: its name, its descriptors, its signals.
+/// What the command's process was is left behind: its name, its descriptors, its umask, its signals.
 pub(super) fn settle_in(orders: &Orders, name: &CStr, role: Role) {
     narrate::set_role(role);
     process::set_name(name);
@@ -109,6 +109,7 @@ pub(super) fn settle_in(orders: &Orders, name: &CStr, role: Role) {
         let _ = fs::close_on_exec(sink);
         narrate::listen_on(sink.as_fd());
     }
+    process::take_usual_umask();
     process::restore_signals();
     process::ignore_terminal_signals();
     process::silence_stdio();
