@@ -132,8 +132,7 @@ pub fn create_as(roots: &Roots, request: &Request, id: String) -> Result<Contain
     let lock = folder.join(".lock");
     // Two at once must not take the same name.
     let _held = Lock::wait(&lock).map_err(|source| CreateError::Folder { path: lock.clone(), source })?;
-    let taken = record::list(roots)?;
-    let name = names::choose(request.name.as_deref(), &taken)?;
+    let name = names::choose(request.name.as_deref(), &record::list(roots)?)?;
     let networking = networking::resolve(roots, request, &image)?;
     let spaces = spaces::resolve(roots, request)?;
     let asked = Asked::of(request, &image)?;
