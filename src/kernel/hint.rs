@@ -57,6 +57,10 @@ pub fn hint(error: &Error) -> Option<String> {
             "a filter needs CAP_SYS_ADMIN, or --security-opt no-new-privileges (`explore lesson no-new-privs`); or one that surrounds \
              us refuses another"
         }
+        ("keyctl", Errno::EDQUOT) => {
+            "each container, and each command beside one, has a session keyring, and a user may have so many keys: \
+             /proc/sys/kernel/keys/maxkeys; end some containers"
+        }
         (_, errno) => return of_any_call(errno),
     };
     Some(text.to_owned())

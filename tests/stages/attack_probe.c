@@ -2,7 +2,9 @@
  *
  *     probe status          its own capabilities, as /proc/self/status has them
  *     probe cgroup FOLDER   a user namespace of its own, then every hierarchy of cgroup v1 mounted on FOLDER (CVE-2022-0492)
- *     probe inject TEXT     puts TEXT and Enter into the input of its terminal (TIOCSTI, CVE-2017-5226) */
+ *     probe inject TEXT     puts TEXT and Enter into the input of its terminal (TIOCSTI, CVE-2017-5226)
+ *     probe hold COMMAND…   starts COMMAND in a session that holds a secret key
+ *     probe key             reads that key, if it is in its session */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -11,6 +13,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static int status(void)
@@ -55,11 +58,34 @@ static int inject(const char *text)
     return 0;
 }
 
+static int hold(char **command)
+{
+    /* KEYCTL_JOIN_SESSION_KEYRING; then into KEY_SPEC_SESSION_KEYRING (linux/keyctl.h). */
+    if (syscall(SYS_keyctl, 1, "of-the-caller") < 0 || syscall(SYS_add_key, "user", "canary", "SECRET", 6, -3) < 0)
+        perror("keyctl");
+    execvp(command[0], command);
+    return 127;
+}
+
+static int key(void)
+{
+    char text[64] = "";
+    /* KEYCTL_SEARCH, KEYCTL_READ. */
+    long found = syscall(SYS_keyctl, 10, -3, "user", "canary", 0);
+    long length = found < 0 ? -1 : syscall(SYS_keyctl, 11, found, text, sizeof text - 1);
+    printf("%s\n", length < 0 ? strerror(errno) : text);
+    return 0;
+}
+
 int main(int count, char **words)
 {
     if (count > 1 && !strcmp(words[1], "status"))
         return status();
     if (count > 2 && !strcmp(words[1], "cgroup"))
         return cgroup(words[2]);
+    if (count > 2 && !strcmp(words[1], "hold"))
+        return hold(words + 2);
+    if (count > 1 && !strcmp(words[1], "key"))
+        return key();
     return count > 2 ? inject(words[2]) : 2;
 }

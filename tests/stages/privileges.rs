@@ -4,7 +4,7 @@
 use crate::containers::{learner, learners, shell};
 use crate::crafted;
 use crate::forge::Forge;
-use crate::support::{Learner, has_program, is_root, require};
+use crate::support::{Learner, eventually, has_program, is_root, require};
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -249,4 +249,30 @@ fn nothing_is_typed_into_the_callers_terminal() {
     }
     let unguarded = under(&format!("{} inject CANARY", attacker.display()));
     assert!(unguarded.contains("typed: CANARY"), "without the guard it works\n{unguarded}");
+}
+
+/// The session keyring is in no namespace and is inherited: the keys of whoever starts a container would be its own. The
+/// guard is a session of its own; docker's filter forbids to ask besides.
+#[test]
+fn the_callers_keys_are_not_the_containers() {
+    require!("stages::privileges::keys", has_program("cc"), NO_CC);
+    for learner in learners() {
+        let attacker = attacker(&learner).display().to_string();
+        let volume = format!("{attacker}:/attacker:ro");
+        let holding = [attacker.as_str(), "hold"];
+        let unguarded = learner.program(&attacker, ["key"]).wrapped_by(holding).run().status(0);
+        assert_eq!(unguarded.out, "SECRET\n", "without the guard it works\n{}", unguarded.shown());
+        let begin = ["run", "-d", "--name", "box", "--network", "none", "-v", &volume];
+        for (flags, said) in [
+            (&["--security-opt", "seccomp=unconfined"][..], "Required key not available\n"),
+            (&[], "Operation not permitted\n"),
+        ] {
+            let script = "/attacker key; exec sleep 1000";
+            learner.explore(begin).args(flags).args(["demo", "sh", "-c", script]).wrapped_by(holding).run().status(0);
+            eventually("it has asked", || learner.explore(["logs", "box"]).run().out == said);
+            let beside = learner.explore(["exec", "box", "/attacker", "key"]).wrapped_by(holding).run().status(0);
+            assert_eq!(beside.out, said, "{flags:?}: {}", beside.shown());
+            learner.explore(["rm", "-f", "box"]).run().status(0);
+        }
+    }
 }

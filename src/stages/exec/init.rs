@@ -38,6 +38,8 @@ pub(super) struct Plan<'a> {
     /// Its end of the socket to the supervisor.
     pub(super) socket: OwnedFd,
     pub(super) stdio: Stdio,
+    /// The session keyring that it begins with.
+    pub(super) keyring: Option<String>,
     /// Where another engine made it and starts it later, by itself and not under a supervisor of ours.
     pub(super) waiting: Option<Waiting<'a>>,
 }
@@ -74,6 +76,11 @@ pub(super) struct Beside<'a> {
     pub(super) tied: bool,
     /// How many descriptors from 3 on it keeps.
     pub(super) preserved: u32,
+}
+
+/// As runc calls it (libcontainer/init_linux.go, `getSessionRingName`).
+pub(super) fn keyring_of(id: &str) -> String {
+    format!("_ses.{id}")
 }
 
 /// The whole life of it; returns only where it could not become its program.
@@ -179,7 +186,7 @@ fn enter_groups(plan: &Plan<'_>) -> Result<(), Failure> {
             .and_then(|mut socket| socket.loopback_up("127.0.0.1 works"))
             .map_err(Failure::at("switch on its loopback"))?;
     }
-    if let Some(name) = plan.waiting.as_ref().and_then(|waiting| waiting.keyring.as_ref()) {
+    if let Some(name) = &plan.keyring {
         keyring::begin_session(name, "none of the caller's keys").map_err(Failure::at("begin a session keyring"))?;
     }
     Ok(())

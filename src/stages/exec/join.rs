@@ -10,8 +10,8 @@ use super::supervisor::audience::Audience;
 use super::supervisor::{Orders, carry};
 use super::wiring::{self, Ends, Stdio};
 use super::{StartFailure, init, privileges, running};
-use crate::kernel::cgroup;
 use crate::kernel::process::{self, Child, Ended};
+use crate::kernel::{cgroup, keyring};
 use crate::narrate::Role;
 use crate::stages::create;
 use crate::stages::failure::Failure;
@@ -98,6 +98,8 @@ fn begin(orders: &Orders, joining: &Joining) -> Result<(Child, Ends), StartFailu
             cgroup::join_alone(*version, group, "what runs in a container is counted with it")
                 .map_err(Failure::at("join its cgroup"))?;
         }
+        keyring::begin_session(&init::keyring_of(&container.id), "the container's keys, and none of the caller's")
+            .map_err(Failure::at("join its session keyring"))?;
         elsewhere.enter()?;
         let flags = libc::CLONE_PARENT as u64;
         let child = process::clone(Role::Exec, flags, None, "the PID namespace takes only children", || {

@@ -176,6 +176,7 @@ fn begin(
         loopback: container.network == Network::None && !connected,
         socket: theirs,
         stdio,
+        keyring: Some(init::keyring_of(&container.id)),
         waiting: None,
     };
     let group = cgroup::born_into(&cgroups)?;

@@ -33,8 +33,6 @@ pub(super) struct Waiting<'a> {
     pub(super) hooks: Option<&'a Hooks>,
     /// How many descriptors from 3 on are for the program.
     pub(super) preserved: u32,
-    /// The session keyring that it begins with.
-    pub(super) keyring: Option<String>,
 }
 
 impl Waiting<'_> {

@@ -103,7 +103,7 @@ fn join(order: &Beside, spec: &Spec, record: &Record, process: Process) -> Resul
             cgroup::join_alone(*version, group, "what runs in a container is counted with it")
                 .map_err(Failure::at("join its cgroup"))?;
         }
-        keyring::begin_session(&format!("_ses.{}", record.id), "the container's keys, and none of the caller's")
+        keyring::begin_session(&init::keyring_of(&record.id), "the container's keys, and none of the caller's")
             .map_err(Failure::at("join its session keyring"))?;
         elsewhere.enter()?;
         let flags = libc::CLONE_PARENT as u64;

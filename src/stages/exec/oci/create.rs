@@ -216,7 +216,6 @@ fn clone_init(
         answer: fifo("answer.fifo").map_err(Failure::at("make a fifo"))?,
         hooks: Some(hooks),
         preserved: order.preserved,
-        keyring: order.keyring.then(|| format!("_ses.{}", folder.id)),
     };
     let plan = Plan {
         spec,
@@ -234,6 +233,7 @@ fn clone_init(
         loopback: namespaces(spec).iter().any(|one| one.typ() == LinuxNamespaceType::Network && one.path().is_none()),
         socket: theirs,
         stdio: if terminal { Stdio::Terminal } else { Stdio::Inherited },
+        keyring: order.keyring.then(|| init::keyring_of(&folder.id)),
         waiting: Some(waiting),
     };
     let group = cgroup::born_into(cgroups)?;
