@@ -96,10 +96,12 @@ pub(super) fn clear(roots: &Roots, entry: &Entry) -> Result<(), RunError> {
         results.push(place.remove(&inner).map_err(RunError::from));
     }
     if holds_more_than_places(&inner) {
-        let first = clean_inside(&inner);
-        // A command that has outlived its lesson may have written on while its folder was emptied.
-        let again = first.is_err() && !end_marked(folder).is_empty();
-        let cleaned = if again { clean_inside(&inner) } else { first };
+        let cleaned = clean_inside(&inner).or_else(|_| {
+            // A command that has outlived its lesson may have written on while its folder was emptied. It is ended, or has
+            // ended by itself meanwhile: nobody writes now.
+            let _ = end_marked(folder);
+            clean_inside(&inner)
+        });
         results.push(cleaned.map_err(own("take down the containers of the lesson")));
     }
     results.extend(end_marked(folder));
