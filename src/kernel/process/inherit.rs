@@ -27,9 +27,9 @@ pub fn draw_no_stacks() {
 /// What an engine's files may be used for by others: docker's daemon has this umask, whatever the shell of who asks it.
 const USUAL: u32 = 0o022;
 
-/// The umask of this process is the usual one from here on (umask(2)).
-pub fn take_usual_umask() {
-    nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(USUAL));
+/// The umask of this process is the usual one from here on (umask(2)); says which it was.
+pub fn take_usual_umask() -> nix::sys::stat::Mode {
+    nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(USUAL))
 }
 
 /// The same for as long as this lives: of what a command writes for its user, that user's umask decides.
@@ -41,7 +41,7 @@ pub struct UsualUmask {
 impl UsualUmask {
     /// From here on.
     pub fn take() -> Self {
-        Self { before: nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(USUAL)) }
+        Self { before: take_usual_umask() }
     }
 }
 

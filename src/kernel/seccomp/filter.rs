@@ -262,7 +262,7 @@ fn search(ranges: &[Range<'_>], default: u32, backwards: &mut Vec<sock_filter>) 
     Ok(backwards.len() - 1)
 }
 
-/// An answer that is near already, or one more: half of all ends say "allowed".
+/// An answer that is near already, or one more: most ends say one of two things, "allowed" or the default.
 fn shared(value: u32, backwards: &mut Vec<sock_filter>) -> usize {
     let same = |one: &sock_filter| *one == answer(value);
     let near = backwards.len().saturating_sub(NEAR);
