@@ -4,6 +4,7 @@ use super::attach::{self, DetachKeys, Joined, Wanted};
 use super::bringing::IdFile;
 use super::program::ProgramFlags;
 use super::pull::Known;
+use super::several;
 use super::{Context, explained};
 use crate::exit::Exit;
 use crate::stages::create::{self, Container, Network, Privileges, Request};
@@ -101,7 +102,6 @@ impl Wish {
     /// What `-a` leaves of it: which streams this command is joined to.
     fn joined(&self, mut all: Wanted) -> Wanted {
         if !self.attach.is_empty() {
-            all.input &= self.attach.contains(&Joined::Stdin);
             all.output = [Joined::Stdout, Joined::Stderr].map(|one| self.attach.contains(&one));
         }
         all
@@ -219,23 +219,28 @@ pub(super) fn start(args: &Start, context: &mut Context) -> anyhow::Result<Exit>
     let roots = context.roots()?;
     let doors = doors(&roots, &args.containers, Again::Started)?;
     context.enter(&roots)?;
+    let attached = args.attach || args.interactive;
+    if attached && args.containers.len() > 1 {
+        anyhow::bail!("you cannot start and attach multiple containers at once");
+    }
     let mut exit = Exit::Ok;
-    for (name, doors) in args.containers.iter().zip(&doors) {
+    let mut doors = doors.iter();
+    let all = several::each(&args.containers, |name| {
+        let doors = doors.next().map_or(&[][..], Vec::as_slice);
         let container = create::find(&roots, name).map_err(explained)?;
         let wanted = args.attaching.wanted(args.interactive && container.interactive, container.terminal);
         attach::check(&wanted)?;
-        let attached = args.attach || args.interactive;
         if attached {
             attach::hold_signals()?;
         }
         let attachment = exec::start(&roots, &container, attached, doors).map_err(explained)?;
         if attached {
             exit = attach::attach(&attachment, &wanted)?.exit();
-        } else {
-            context.screen.line(name)?;
+            return Ok(());
         }
-    }
-    Ok(exit)
+        Ok(context.screen.line(name)?)
+    })?;
+    Ok(if attached { exit } else { all })
 }
 
 /// What is about to become of containers.
@@ -271,13 +276,14 @@ fn request(wish: Wish, attached: bool) -> anyhow::Result<Request> {
     Ok(Request {
         image: wish.image,
         command: wish.command,
-        name: wish.name,
+        // As docker takes them: a name as `inspect` writes it, and an empty one for "not said".
+        name: wish.name.map(|name| name.strip_prefix('/').map_or(name.clone(), str::to_owned)).filter(said),
         hostname: wish.hostname,
         labels,
         env: wish.env,
         program: wish.program.program(),
         env_files: wish.program.env_file,
-        workdir: wish.workdir,
+        workdir: wish.workdir.filter(said).map(plain),
         mounts,
         network,
         wish: networking,
@@ -290,6 +296,28 @@ fn request(wish: Wish, attached: bool) -> anyhow::Result<Request> {
         limits,
         privileges,
     })
+}
+
+#[allow(clippy::ptr_arg)] // what Option::filter hands on
+fn said(text: &String) -> bool {
+    !text.is_empty()
+}
+
+/// A path from the root on without `.`, `..` and doubled slashes, as docker writes it down (Go's path.Clean).
+fn plain(path: String) -> String {
+    use std::path::{Component, Path, PathBuf};
+    if !path.starts_with('/') {
+        return path;
+    }
+    let mut plain = PathBuf::from("/");
+    for part in Path::new(&path).components() {
+        match part {
+            Component::Normal(name) => plain.push(name),
+            Component::ParentDir => drop(plain.pop()),
+            _ => {}
+        }
+    }
+    plain.to_string_lossy().into_owned()
 }
 
 fn make(

@@ -93,7 +93,7 @@ pub struct Global {
 
 /// Learn what a Linux container really is: `docker run`, stage by stage, on your own kernel.
 #[derive(Debug, Parser)]
-#[command(name = "explore", version, max_term_width = 100, propagate_version = true)]
+#[command(name = "explore", version, max_term_width = 100, propagate_version = true, args_override_self = true)]
 #[command(after_help = "Start with `explore walk`, then `explore lesson`. What can run here: `explore doctor`.")]
 struct Cli {
     #[command(flatten)]

@@ -254,7 +254,14 @@ pub fn remove(roots: &Roots, reference: &str, force: bool) -> Result<Vec<String>
         layout.untag(one)?;
         removed.extend(name_of(one).map(|name| format!("Untagged: {name}")));
     }
-    if is_last {
+    // The same image may be here under another manifest: pushed and pulled again, or loaded.
+    let is_left = || {
+        layout.index().is_ok_and(|index| {
+            let mut others = index.manifests().iter().filter_map(|one| manifest(&layout, one).ok());
+            others.any(|other| other.config().digest().to_string() == id)
+        })
+    };
+    if is_last && !is_left() {
         removed.push(format!("Deleted: {id}"));
     }
     collect_garbage(roots, &layout)?;

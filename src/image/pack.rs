@@ -146,7 +146,9 @@ impl<'a, W: Write> Pack<'a, W> {
         }
         if kind != SFlag::S_IFDIR && stat.st_nlink > 1 {
             if let Some(first) = self.names.get(&(stat.st_dev, stat.st_ino)).cloned() {
-                return self.write(&Entry::new(path, stat, EntryType::Link).to(first.as_os_str()), io::empty());
+                // docker gives each entry its owner again, which takes file capabilities away, and then its attributes.
+                let link = Entry::new(path, stat, EntryType::Link).with(attributes(handle.as_fd(), path)?);
+                return self.write(&link.to(first.as_os_str()), io::empty());
             }
             self.names.insert((stat.st_dev, stat.st_ino), path.to_owned());
         }

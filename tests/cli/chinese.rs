@@ -58,7 +58,6 @@ fn a_wrong_line_is_told_in_chinese_with_the_same_code_and_on_the_same_stream() {
         (&["guest", "--memory", "1"], 2, "错误：'--memory <MIB>' 的值 '1' 无效：1 不在 256..=65536 之内\n"),
         (&["guest", "--memory", "x"], 2, "错误：'--memory <MIB>' 的值 'x' 无效：含有不是数字的字符\n"),
         (&["guest", "--memory"], 2, "错误：'--memory <MIB>' 需要一个值，但没有给出\n"),
-        (&["guest", "--memory", "512", "--memory", "512"], 2, "错误：参数 '--memory <MIB>' 不能给多次\n"),
     ];
     for (words, code, told) in table {
         let wrong = explore(LANGUAGE).args(*words).run().status(*code).stdout("");

@@ -219,3 +219,40 @@ fn a_container_ends_where_pid_1_of_the_machine_collects_nobody() {
     learner.program("unshare", ["--fork", "--pid", "--mount-proc", "sh", "-c", script]).run().status(0);
     assert_eq!(std::fs::read_to_string(learner.work().join("told")).unwrap(), "box\n0\n");
 }
+
+/// Without these, an image with an entry point could not be called with flags, `-v /:/x` behind the image would show this
+/// machine to it, and a variable that is not set would make root of an ordinary user.
+#[test]
+fn what_is_behind_the_image_is_not_ours_and_what_is_empty_was_not_said() {
+    require!("cli::dockers_words::rest", is_root(), ROOT);
+    let learner = Learner::new();
+    learner.explore(["pull", "-q", "demo"]).run().status(0);
+    let says = |words: &[&str], text: &str| {
+        learner.explore(words).run().status(0).stdout(&format!("{text}\n"));
+    };
+    let run = ["run", "--rm", "--network", "none"];
+    says(&[&run[..], &["--entrypoint", "sh", "demo", "-c", "echo hi"]].concat(), "hi");
+    let behind = ["--entrypoint", "echo", "demo", "-v", "/:/host", "--rm", "--", "--user=9", "--json"];
+    says(&[&run[..], &behind].concat(), "-v /:/host --rm -- --user=9 --json");
+    says(&[&run[..], &["-m", "0", "-u", "1", "-u", "2", "-w", "", "demo", "sh", "-c", "id -u; pwd"]].concat(), "2\n/");
+    says(&[&run[..], &["-w", "/a/../tmp//b/", "demo", "pwd"]].concat(), "/tmp/b");
+    // A device that was shown is opened: it covers a file.
+    says(&[&run[..], &["-v", "/dev/null:/etc/passwd", "demo", "sh", "-c", "wc -c </etc/passwd"]].concat(), "0");
+
+    let up = ["run", "-d", "--name", "/box", "-u", "1000", "-w", "/tmp", "demo", "sleep", "1000"];
+    learner.explore(up).run().status(0);
+    says(&["exec", "-u", "", "-w", "", "box", "sh", "-c", "id -u; pwd"], "1000\n/tmp");
+    learner.explore(["exec", "box", "-u", "0", "id"]).run().status(127);
+    learner.explore(["update", "-m", "0", "box"]).run().status(0);
+    learner.explore(["pause", "box"]).run().status(0);
+    learner.explore(["kill", "-s", "CONT", "box"]).run().status(0);
+    says(&["ps", "--format", "{{.Names}} {{.State}}"], "box running");
+    learner.explore(["rm", "-f", "box"]).run().status(0);
+
+    for name in ["one", "two"] {
+        learner.explore(["create", "--name", name, "--network", "none", "demo", "sleep", "1000"]).run().status(0);
+    }
+    learner.explore(["start", "one", "nosuch", "two"]).run().status(1).stdout("one\ntwo\n").stderr_has("nosuch");
+    learner.explore(["start", "-a", "one", "two"]).run().status(1).stderr_has("start and attach multiple containers");
+    learner.explore(["rm", "-f", "one", "two"]).run().status(0);
+}

@@ -104,9 +104,9 @@ impl Limits {
             &mut all,
             "memory",
             json!({
-                "limit": self.memory,
+                "limit": self.memory.filter(|bytes| *bytes != 0),
                 "swap": self.swap(),
-                "reservation": self.memory_reservation,
+                "reservation": self.memory_reservation.filter(|bytes| *bytes != 0),
             }),
         );
         let (quota, period) = self.quota();
@@ -174,9 +174,11 @@ impl Limits {
         } else if newer.cpu_period.is_some() || newer.cpu_quota.is_some() {
             self.nano_cpus = None;
         }
-        take(&mut self.memory, newer.memory.as_ref());
-        take(&mut self.memory_swap, newer.memory_swap.as_ref());
-        take(&mut self.memory_reservation, newer.memory_reservation.as_ref());
+        // Docker takes 0 for "not said".
+        let said = |amount: Option<i64>| amount.filter(|bytes| *bytes != 0);
+        take(&mut self.memory, said(newer.memory).as_ref());
+        take(&mut self.memory_swap, said(newer.memory_swap).as_ref());
+        take(&mut self.memory_reservation, said(newer.memory_reservation).as_ref());
         take(&mut self.nano_cpus, newer.nano_cpus.as_ref());
         take(&mut self.cpu_shares, newer.cpu_shares.as_ref());
         take(&mut self.cpu_period, newer.cpu_period.as_ref());

@@ -79,7 +79,8 @@ fn begin(orders: &Orders, joining: &Joining) -> Result<(Child, Ends), StartFailu
     }
     let filter = privileges::filter(&spec)?;
     let mut who = container.program.who();
-    if let Some(user) = &joining.user {
+    // Docker takes an empty one for "not said": a variable of a script that is not set must not make root of anybody.
+    if let Some(user) = joining.user.as_ref().filter(|user| !user.is_empty()) {
         who.user.clone_from(user);
     }
     let (ours, theirs) = message::pair().map_err(super::supervisor::quiet("socketpair"))?;
@@ -133,7 +134,7 @@ fn process_of(spec: &Spec, joining: &Joining) -> Process {
     }
     env.extend(joining.env.iter().cloned());
     process.set_env(Some(env));
-    if let Some(folder) = &joining.workdir {
+    if let Some(folder) = joining.workdir.as_ref().filter(|folder| !folder.is_empty()) {
         process.set_cwd(folder.into());
     }
     process

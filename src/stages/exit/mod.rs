@@ -153,7 +153,12 @@ pub fn signal(roots: &Roots, container: &Container, signal: Signal) -> Result<()
         return kill(roots, container);
     }
     let init = open_init(&running).map_err(failed)?.ok_or_else(not_running)?;
-    handle::send(&init, signal.number(), "as it was asked").map_err(failed)
+    handle::send(&init, signal.number(), "as it was asked").map_err(failed)?;
+    // Docker lets it go on, so that the signal arrives: any that may end it (moby daemon/kill.go, `killWithSignal`).
+    if exec::is_paused(&running) && container.program.stop_signal.is_none_or(|one| one == signal) {
+        exec::thaw(&running).map_err(failed)?;
+    }
+    Ok(())
 }
 
 /// Waits until a container has ended, and says how; 0 for one that was never started, as docker has it.

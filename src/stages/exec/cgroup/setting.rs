@@ -46,7 +46,9 @@ fn or_max(value: i64) -> String {
 
 fn memory(memory: &LinuxMemory) -> Vec<Setting> {
     let mut all = Vec::new();
-    let (limit, swap) = (memory.limit(), memory.swap());
+    // 0 is no limit of nothing: runc takes it for "not said" (libcontainer/cgroups/fs/memory.go, `Set`).
+    let said = |amount: Option<i64>| amount.filter(|bytes| *bytes != 0);
+    let (limit, swap) = (said(memory.limit()), said(memory.swap()));
     if limit.is_some() || swap.is_some() {
         let (mut v1, mut v2): (Files, Files) = (Vec::new(), Vec::new());
         if let Some(limit) = limit {
@@ -62,7 +64,7 @@ fn memory(memory: &LinuxMemory) -> Vec<Setting> {
         let flag = if limit.is_some() { "--memory" } else { "--memory-swap" };
         all.push(Setting { flag, controller: "memory", v1, v2 });
     }
-    if let Some(reservation) = memory.reservation() {
+    if let Some(reservation) = said(memory.reservation()) {
         let v1 = vec![("memory.soft_limit_in_bytes", reservation.to_string())];
         let v2 = vec![("memory.low", or_max(reservation))];
         all.push(Setting { flag: "--memory-reservation", controller: "memory", v1, v2 });

@@ -71,12 +71,13 @@ pub(super) fn show(taken: &Taken, wanted: &Mount, options: &Options) -> Result<(
         Some(shared) => shared.map_err(|error| quiet("dup", &error)).map_err(Failure::at(&step))?,
         None => copy(wanted, options.recursive)?,
     };
-    let shape = match fs::file_type(&copy) {
-        Ok(SFlag::S_IFDIR) => Shape::Folder,
-        _ => Shape::File,
-    };
+    let kind = fs::file_type(&copy);
+    let is_device = matches!(kind, Ok(SFlag::S_IFCHR | SFlag::S_IFBLK));
+    let shape = if matches!(kind, Ok(SFlag::S_IFDIR)) { Shape::Folder } else { Shape::File };
     match taken.manner {
-        Manner::Ours => set(&copy, options),
+        // One device, and the device rules say which may be opened: `-v /dev/null:/etc/shadow` covers a file.
+        Manner::Ours if is_device => set(&copy, options, 0),
+        Manner::Ours => set(&copy, options, libc::MOUNT_ATTR_NODEV),
         Manner::ByTheLetter { .. } => set_exactly(&copy, options, taken.manner),
     }
     .map_err(Failure::at(&step))?;
@@ -86,15 +87,17 @@ pub(super) fn show(taken: &Taken, wanted: &Mount, options: &Options) -> Result<(
 }
 
 /// What it is made while nobody sees it.
-fn set(copy: &OwnedFd, options: &Options) -> kernel::Result<()> {
+fn set(copy: &OwnedFd, options: &Options, nodev_or_not: u64) -> kernel::Result<()> {
     let how = options.propagation.unwrap_or(MsFlags::empty());
     let (deep, kind) = (how.contains(MsFlags::MS_REC), how & !MsFlags::MS_REC);
     let nodev = "root inside can make a node for any device of the host";
     if deep {
         let why = "root inside can make a node for any device of the host; and what passes to and from here";
-        mount::set_attributes_and_propagation(copy, libc::MOUNT_ATTR_NODEV, kind.bits(), true, why)?;
+        mount::set_attributes_and_propagation(copy, nodev_or_not, kind.bits(), true, why)?;
     } else {
-        mount::set_attributes(copy, libc::MOUNT_ATTR_NODEV, true, nodev)?;
+        if nodev_or_not != 0 {
+            mount::set_attributes(copy, nodev_or_not, true, nodev)?;
+        }
         if !kind.is_empty() {
             mount::set_attributes_and_propagation(copy, 0, kind.bits(), false, "what passes to and from here")?;
         }
