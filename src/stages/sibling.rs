@@ -9,6 +9,7 @@ use crate::kernel;
 use crate::kernel::namespace::{self, Kind};
 use crate::kernel::process::{self, Child, Descriptors};
 use crate::narrate::Role;
+use crate::state::ProcessIdentity;
 use nix::errno::Errno;
 use nix::unistd::Pid;
 use std::io::{Read, Write};
@@ -68,8 +69,23 @@ impl Elsewhere {
     /// Those of `target`.
     ///
     /// # Errors
+    /// The look at what there is to join; ESRCH where it has ended. Its number may be another's by then, and whoever
+    /// joined that one would stand on this machine.
+    pub(super) fn of(target: ProcessIdentity) -> Result<Self, Failure> {
+        let found = Self::of_number(target.pid)?;
+        // It lives still, so all that was found by its number is its own.
+        if ProcessIdentity::of(target.pid) == Some(target) {
+            return Ok(found);
+        }
+        let error = kernel::Error::quiet("pidfd_open", &format_args!("{}, 0", target.pid), Errno::ESRCH);
+        Err(Failure::at("find its first process")(error))
+    }
+
+    /// Those of whoever has this number now.
+    ///
+    /// # Errors
     /// The look at what there is to join.
-    pub(super) fn of(target: i32) -> Result<Self, Failure> {
+    pub(super) fn of_number(target: i32) -> Result<Self, Failure> {
         let process = process::pidfd_open(Pid::from_raw(target), "one handle for all its namespaces")
             .map_err(Failure::at("find its first process"))?;
         let me = std::process::id().cast_signed();

@@ -276,3 +276,28 @@ fn the_callers_keys_are_not_the_containers() {
         }
     }
 }
+
+/// The six devices and what covers a file are this machine's own nodes: whoever could change them inside would take
+/// /dev/null from everybody here, or give it to himself.
+#[test]
+fn root_inside_changes_no_node_of_this_machine() {
+    use std::os::unix::fs::MetadataExt;
+    require!("stages::privileges::nodes", is_root(), "the host's nodes are root's");
+    let learner = Learner::new();
+    learner.explore(["pull", "-q", "demo"]).run().status(0);
+    let seen = || {
+        ["null", "full", "zero", "tty"].map(|name| {
+            let found = std::fs::metadata(format!("/dev/{name}")).unwrap();
+            (found.mode(), found.uid(), found.mtime(), found.atime())
+        })
+    };
+    let before = seen();
+    let script = "for node in /dev/full /dev/zero /dev/tty /proc/keys /proc/self/fd/0; do
+        touch -d 2001-01-01 $node && exit 3; done 2>/dev/null
+        echo written >/dev/null && head -c 1 /dev/zero | wc -c";
+    learner.explore(["run", "--rm", "demo", "sh", "-c", script]).run().status(0).stdout("1\n");
+    learner.explore(["run", "-d", "--name", "box", "demo", "sleep", "1000"]).run().status(0);
+    learner.explore(["exec", "box", "sh", "-c", script]).run().status(0).stdout("1\n");
+    learner.explore(["rm", "-f", "box"]).run().status(0);
+    assert_eq!(seen(), before);
+}

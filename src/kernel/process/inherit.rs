@@ -126,7 +126,7 @@ pub fn take_stdio(three: [i32; 3]) -> nix::Result<()> {
 pub fn restore_signals() {
     // SAFETY: SIG_DFL is a valid disposition, and an empty set a valid mask.
     unsafe {
-        for number in 1..libc::SIGRTMAX() {
+        for number in 1..=libc::SIGRTMAX() {
             libc::signal(number, libc::SIG_DFL);
         }
     }

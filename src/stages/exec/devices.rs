@@ -55,6 +55,14 @@ pub(super) fn host_device(name: &str) -> Result<OwnedFd, Failure> {
     // What is not a device must not be shown as one.
     let kind = fs::file_type(&device).map_err(Failure::at(&format!("look at the host's /dev/{name}")))?;
     if kind == SFlag::S_IFCHR {
+        // It is written to all the same: only regular files and folders are held by this (fs/namei.c, `sb_permission`).
+        mount::set_attributes(
+            &device,
+            libc::MOUNT_ATTR_RDONLY,
+            false,
+            "root inside must not chmod the host's own node",
+        )
+        .map_err(Failure::at(&format!("guard the host's /dev/{name}")))?;
         return Ok(device);
     }
     let error = crate::kernel::Error::quiet("fstat", &format_args!("{path:?}"), Errno::ENODEV);

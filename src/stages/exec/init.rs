@@ -279,6 +279,7 @@ fn take_stdio(socket: &OwnedFd, stdio: &Stdio, process: &Process, console: Conso
         Stdio::Terminal => take([terminal(socket, process, console)?.as_raw_fd(); 3])?,
         Stdio::Inherited => {}
     }
+    wiring::reopen_null().map_err(quiet("openat")).map_err(Failure::at("open its own /dev/null"))?;
     wiring::hand_over(process.user().uid());
     Ok(())
 }

@@ -91,7 +91,7 @@ fn begin(orders: &Orders, joining: &Joining) -> Result<(Child, Ends), StartFailu
         (Stdio::Pipes(theirs), ours)
     };
     let hidden = ours.as_raw_fd();
-    let elsewhere = Elsewhere::of(running.init.pid)?;
+    let elsewhere = Elsewhere::of(running.init)?;
     let child = in_helper("to join without leaving our own namespaces", elsewhere.memory(), || {
         let _ = nix::unistd::close(hidden);
         // First the cgroups: their folders cannot be seen from inside, and a child is born where its parent is.

@@ -4,7 +4,7 @@
 //! inside, because the terminal belongs to the container's own devpts.
 
 use nix::fcntl::OFlag;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 
 /// Where descriptors 0, 1 and 2 come from.
 #[derive(Debug)]
@@ -28,6 +28,26 @@ pub(super) fn hand_over(uid: u32) {
             let _ = nix::unistd::fchown(descriptor, Some(nix::unistd::Uid::from_raw(uid)), None);
         }
     }
+}
+
+/// What is the host's /dev/null becomes the container's: root inside could change the owner and mode of the host's through
+/// its descriptor (runc, libcontainer/rootfs_linux.go, `reOpenDevNull`).
+///
+/// # Errors
+/// Those of open(2) and dup2(2).
+pub(super) fn reopen_null() -> nix::Result<()> {
+    let Ok(null) = nix::sys::stat::stat("/dev/null") else { return Ok(()) };
+    let (mut three, mut opened) = ([0, 1, 2], Vec::new());
+    for number in &mut three {
+        let is_null = nix::sys::stat::fstat(crate::kernel::process::borrow(*number));
+        if null.st_rdev != 0 && is_null.is_ok_and(|found| found.st_rdev == null.st_rdev) {
+            let flags = if *number == 0 { OFlag::O_RDONLY } else { OFlag::O_WRONLY };
+            let own = nix::fcntl::open("/dev/null", flags | OFlag::O_CLOEXEC, nix::sys::stat::Mode::empty())?;
+            *number = own.as_raw_fd();
+            opened.push(own);
+        }
+    }
+    if opened.is_empty() { Ok(()) } else { crate::kernel::process::take_stdio(three) }
 }
 
 /// The supervisor's ends.

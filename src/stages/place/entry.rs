@@ -181,7 +181,7 @@ pub(super) fn join(
     // The end of the pipe that goes into it has to be closed here: in our memory it would be closed there alone.
     let child = in_helper("to join without leaving our own namespaces", Memory::Copied, || {
         let root = profile.map(|_| root::of_process(target)).transpose()?;
-        Elsewhere::of(target)?.enter()?;
+        Elsewhere::of_number(target)?.enter()?;
         root.as_ref().map_or(Ok(()), root::stand_in)?;
         // The namespace of PIDs and that of clocks take only children.
         let child = process::clone(Role::Exec, libc::CLONE_PARENT as u64, None, "a process that is a member", || {

@@ -95,7 +95,7 @@ fn join(order: &Beside, spec: &Spec, record: &Record, process: Process) -> Resul
     let (ours, theirs) = message::pair().map_err(supervisor::quiet("socketpair"))?;
     let stdio = if process.terminal() == Some(true) { Stdio::Terminal } else { Stdio::Inherited };
     let hidden = ours.as_raw_fd();
-    let elsewhere = Elsewhere::of(init.pid)?;
+    let elsewhere = Elsewhere::of(init)?;
     let child = in_helper("to join without leaving our own namespaces", elsewhere.memory(), || {
         let _ = nix::unistd::close(hidden);
         // First the cgroups: their folders cannot be seen from inside, and a child is born where its parent is.
