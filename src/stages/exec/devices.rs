@@ -1,4 +1,4 @@
-//! `/dev`: an empty tmpfs, six devices of the host bound one by one, and five links.
+//! `/dev`: an empty tmpfs, six devices of the host bound one by one and read-only, and five links.
 //!
 //! A node that is made inside would need the right to make any (CAP_MKNOD against the real devices); a bind mount shows
 //! exactly the one that was meant. The tmpfs is ours, so no link of an image can stand in the way (CVE-2025-31133).
