@@ -7,6 +7,7 @@ use crate::kernel::process;
 use crate::stages::create;
 use crate::stages::exec::{self, Joining};
 use crate::stages::place::{Place, PlaceError, Program, Stdio};
+use std::ffi::OsString;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 
@@ -66,7 +67,10 @@ fn in_place(place: &Place, args: Args) -> anyhow::Result<Exit> {
         stderr: copy(std::io::stderr().as_fd())?,
     };
     let typed = args.env.iter().filter_map(|entry| entry.split_once('='));
-    let env = std::env::vars().chain(typed.map(|(name, value)| (name.to_owned(), value.to_owned()))).collect();
+    // What is not text cannot be written down for another process, as in `-e NAME`.
+    let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    let inherited = std::env::vars_os().filter_map(text);
+    let env = inherited.chain(typed.map(|(name, value)| (name.to_owned(), value.to_owned()))).collect();
     let program = Program { argv: args.command, env, cwd: args.workdir.map(Into::into) };
     let child = place.spawn(&program, stdio).map_err(explained)?;
     let ended = process::wait(child.pid).map_err(explained)?;

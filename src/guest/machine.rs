@@ -220,8 +220,6 @@ fn become_qemu(words: &[CString], kept: impl Iterator<Item = i32>, console: i32,
     process::silence_stdio();
     let _ = nix::fcntl::fcntl(process::borrow(console), FcntlArg::F_SETFL(OFlag::O_APPEND));
     let _ = process::take_stdio([0, console, console]);
-    let env: Vec<CString> =
-        std::env::vars().filter_map(|(name, value)| CString::new(format!("{name}={value}")).ok()).collect();
-    process::exec(words, &env, "becoming QEMU");
+    process::exec(words, &process::environment(), "becoming QEMU");
     126
 }

@@ -6,14 +6,16 @@
 mod exec;
 mod inherit;
 mod stand_in;
+mod standing;
 mod vfork;
 
-pub use exec::{exec, exec_fd, find_program};
+pub use exec::{environment, exec, exec_fd, find_program};
 pub use inherit::{
-    UsualUmask, borrow, close_all_but, close_from, draw_no_stacks, ignore_terminal_signals, own, restore_signals,
-    silence_stdio, take_stdio, take_usual_umask,
+    UsualUmask, WorkingFolder, borrow, close_all_but, close_from, draw_no_stacks, ignore_callers_signals, own,
+    restore_signals, silence_stdio, take_stdio, take_usual_umask,
 };
 pub use stand_in::{forget_arguments, hold_signals, lead_the_foreground, pass_signals_on};
+pub use standing::take_usual_standing;
 pub use vfork::{Descriptors, vfork};
 
 use super::{Error, Result, call};

@@ -20,6 +20,7 @@ use crate::image::unpack::UnpackError;
 use crate::kernel;
 use crate::kernel::fs::{self, Links};
 use crate::kernel::namespace::{self, Kind};
+use crate::kernel::process;
 use crate::kernel::rootfs::{self, Root};
 use crate::stages::create::{self, Container, CreateError};
 use crate::stages::exec;
@@ -63,6 +64,9 @@ pub enum CopyError {
         /// Whether it is one of a container.
         inside: bool,
     },
+    /// A path is relative to a folder that is gone.
+    #[error("cannot tell which folder this is")]
+    Here(#[source] std::io::Error),
     /// What was said to be a folder is none.
     #[error("not a directory: {0}")]
     NotAFolder(String),
@@ -98,6 +102,7 @@ impl Explain for CopyError {
             | Self::Pack(PackError::Entry { source, .. })
             | Self::Unpack(UnpackError::Entry { source, .. } | UnpackError::Target(source)) => kernel::hint(source),
             Self::NotAFolder(_) => Some("a path that ends with '/' is a folder; make it first".into()),
+            Self::Here(_) => Some("it has been removed, or may not be read: `cd` to one that is there".into()),
             _ => None,
         }
     }
@@ -155,15 +160,17 @@ impl Place {
         CopyError::Missing { shown: self.shown(path), inside: self.name.is_some() }
     }
 
-    /// A path as it is found below the root: relative ones of this machine start where we stand.
-    fn absolute(&self, path: &Path) -> PathBuf {
-        let relative = self.name.is_none() && path.is_relative();
-        if relative { std::env::current_dir().unwrap_or_else(|_| "/".into()).join(path) } else { path.to_owned() }
+    /// A path as it is found below the root: relative ones of this machine start where we stand, unless that is gone.
+    fn absolute(&self, path: &Path) -> Result<PathBuf, CopyError> {
+        if self.name.is_some() || path.is_absolute() {
+            return Ok(path.to_owned());
+        }
+        std::env::current_dir().map(|here| here.join(path)).map_err(CopyError::Here)
     }
 
     fn open(&self, path: &Path, follow: bool) -> Result<Option<OwnedFd>, CopyError> {
         let flags = OFlag::O_PATH | OFlag::O_CLOEXEC | if follow { OFlag::empty() } else { OFlag::O_NOFOLLOW };
-        match fs::open_inside(self.root.as_fd(), &self.absolute(path), flags, Links::Inside) {
+        match fs::open_inside(self.root.as_fd(), &self.absolute(path)?, flags, Links::Inside) {
             Ok(found) => Ok(Some(found)),
             Err(error) if matches!(error.errno(), Errno::ENOENT) => Ok(None),
             Err(error) if matches!(error.errno(), Errno::ENOTDIR) => Err(CopyError::NotAFolder(self.shown(path))),
@@ -200,13 +207,11 @@ fn mounted(roots: &Roots, container: &Container, failed: impl Fn(Failure) -> Cop
     let spec = create::spec(roots, &container.id)?;
     let is_mounted = layer::is_mounted(&union.rootfs);
     // To mount a union the process goes to the folder of layers; what was typed starts here.
-    let here = std::env::current_dir();
+    let here = process::WorkingFolder::remember();
     let why = "its layers are mounted for this process alone, and gone with it";
     namespace::unshare(&[Kind::Mnt], why).map_err(Failure::at("get a mount namespace")).map_err(&failed)?;
     let root = exec::at_rest(roots, &union, is_mounted, &spec).map_err(failed);
-    if let Ok(here) = here {
-        let _ = nix::unistd::chdir(&here);
-    }
+    here.go_back();
     root
 }
 

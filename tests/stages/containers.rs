@@ -1,9 +1,7 @@
 //! Stage 5: what runs inside, and as what. The whole engine at work, asked through `explore run` and `explore exec`.
 
-use crate::forge::Forge;
 use crate::support::{HostState, Learner, Output, Run, cgroups_of, eventually, is_root, require};
 use std::process::Command;
-use tar::EntryType;
 
 /// Somebody who has the demo image.
 pub(crate) fn learner() -> Learner {
@@ -235,35 +233,4 @@ fn create_makes_files_and_nothing_else_and_a_run_leaves_nothing() {
     let folders = std::fs::read_dir(learner.state().join("data/containers")).unwrap();
     let left: Vec<String> = folders.map(|one| one.unwrap().file_name().to_string_lossy().into_owned()).collect();
     assert_eq!(left, [".lock"]);
-}
-
-/// One who brings an image and one who runs it with a strict umask, or with none, see the same modes: those of the image.
-#[test]
-fn the_umask_of_who_brings_an_image_or_makes_a_container_does_not_show_inside() {
-    for learner in learners() {
-        let modes = [0o644, 0o666, 0o755, 0o4755, 0o600];
-        let file = |forge: Forge, mode: &u32| forge.raw(EntryType::Regular, &format!("of/{mode:o}"), "", *mode, b"x");
-        let layer = modes.iter().fold(Forge::default().raw(EntryType::Directory, "of", "", 0o777, b""), file);
-        crate::crafted::image(&learner, "modes:1", layer.end(), |_| {});
-        let saved = learner.work().join("modes.tar");
-        learner.explore(["save", "-o", saved.to_str().unwrap(), "modes:1"]).run().status(0);
-        for umask in ["000", "027", "077"] {
-            let under = ["sh", "-c", "umask $0; exec \"$@\"", umask];
-            learner.explore(["rmi", "modes:1"]).run().status(0);
-            learner.explore(["load", "-q", "-i", saved.to_str().unwrap()]).wrapped_by(under).run().status(0);
-            let look = "stat -c '%a %n' /of /of/* /etc/hosts /etc/hostname /etc/resolv.conf / /deep /deep/er; umask";
-            // One who owns nothing of it, where there is more than one user.
-            let who = if learner.is_root() { "1234:1234" } else { "0:0" };
-            let run = ["run", "--rm", "--user", who, "-w", "/deep/er", "modes:1", "sh", "-c", look];
-            let seen = learner.explore(run).wrapped_by(under).run().status(0).stderr("");
-            let told = "777 /of\n600 /of/600\n644 /of/644\n666 /of/666\n755 /of/755\n4755 /of/4755\n\
-                        644 /etc/hosts\n644 /etc/hostname\n644 /etc/resolv.conf\n755 /\n755 /deep\n755 /deep/er\n0022\n";
-            let sorted = |text: &str| {
-                let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
-                lines.sort();
-                lines
-            };
-            assert_eq!(sorted(&seen.out), sorted(told), "umask {umask}: {}", seen.shown());
-        }
-    }
 }

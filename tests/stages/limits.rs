@@ -234,6 +234,12 @@ fn what_is_paused_stands_still_and_can_be_ended() {
     learner.explore(["stop", "-t", "0", "box"]).run().status(0);
     learner.explore(["pause", "box"]).run().fails(1, "is not running");
     assert_eq!(cgroups_of(&id), Vec::<String>::new());
+    // Also where somebody pauses it while it is given time to end.
+    background(&learner, "box2", "trap '' TERM; echo ready; while :; do sleep 1; done");
+    eventually("it is deaf", || learner.explore(["logs", "box2"]).run().out == "ready\n");
+    let stop = learner.explore(["stop", "-t", "2", "box2"]).spawn();
+    learner.explore(["pause", "box2"]).run().status(0);
+    stop.finish("it is stopped").status(0).stdout("box2\n");
 }
 
 /// A group of version 2 that was delegated to an ordinary user without one of the controllers that we count with, as

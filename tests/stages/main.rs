@@ -5,6 +5,7 @@
 mod support;
 
 mod attach;
+mod caller;
 mod changes;
 mod commit;
 mod containers;

@@ -2,8 +2,9 @@
 
 use super::super::{Error, Result, call};
 use nix::errno::Errno;
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, OsString};
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::unix::ffi::OsStrExt;
 
 /// Becomes another program. `argv[0]` without a slash is looked for in the folders of `PATH` of `env`, as execvp(3)
 /// does: a folder without it is passed over, one that may not be run is remembered.
@@ -26,6 +27,12 @@ pub fn exec(argv: &[CString], env: &[CString], why: &str) -> Error {
         }
     }
     refused.unwrap_or_else(|| Error::quiet("execve", &format_args!("{program:?}, {argv:?}"), Errno::ENOENT))
+}
+
+/// This process's environment (environ(7)), for [`exec`]: bytes, which need not be text.
+pub fn environment() -> Vec<CString> {
+    let entry = |(name, value): (OsString, OsString)| [name.as_bytes(), b"=", value.as_bytes()].concat();
+    std::env::vars_os().filter_map(|both| CString::new(entry(both)).ok()).collect()
 }
 
 /// Looks whether [`exec`] would find a program, without becoming it: for one who has to say so long before.

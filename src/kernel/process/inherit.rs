@@ -51,6 +51,33 @@ impl Drop for UsualUmask {
     }
 }
 
+/// Where a process stands, for one that is about to be moved: joining a mount namespace leads to its root (setns(2)).
+#[derive(Debug)]
+pub struct WorkingFolder {
+    name: Option<std::path::PathBuf>,
+    /// One that has been removed has no name, and nothing else may be taken for it.
+    nameless: Option<OwnedFd>,
+}
+
+impl WorkingFolder {
+    /// Where it stands now.
+    pub fn remember() -> Self {
+        let name = std::env::current_dir().ok();
+        let flags = nix::fcntl::OFlag::O_PATH | nix::fcntl::OFlag::O_CLOEXEC;
+        let open = || nix::fcntl::open(".", flags, nix::sys::stat::Mode::empty()).ok();
+        Self { nameless: if name.is_none() { open() } else { None }, name }
+    }
+
+    /// Back by its name, as the mounts here have it; where that leads nowhere it stays where it is.
+    pub fn go_back(&self) {
+        if let Some(name) = &self.name {
+            let _ = nix::unistd::chdir(name);
+        } else if let Some(nameless) = &self.nameless {
+            let _ = nix::unistd::fchdir(nameless);
+        }
+    }
+}
+
 /// Closes every descriptor from `first` on; one by one where close_range(2) (Linux 5.9) is missing. One that stayed open
 /// would keep its reader waiting for ever.
 pub fn close_from(first: u32) {
@@ -91,9 +118,11 @@ pub fn borrow(descriptor: i32) -> BorrowedFd<'static> {
     unsafe { BorrowedFd::borrow_raw(descriptor) }
 }
 
-/// The signals of a terminal, and a hang-up, are not for a supervisor: it ends when its container does.
-pub fn ignore_terminal_signals() {
-    for number in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGTSTP, libc::SIGPIPE] {
+/// The signals of a terminal, and a hang-up, are not for a supervisor: it ends when its container does. Nor are those of a hard
+/// limit that it has inherited: a log that may not grow is an error of write(2) then, and no end.
+pub fn ignore_callers_signals() {
+    let of_a_terminal = [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGTSTP, libc::SIGPIPE];
+    for number in of_a_terminal.into_iter().chain([libc::SIGXFSZ, libc::SIGXCPU]) {
         // SAFETY: SIG_IGN is a valid disposition for each of them.
         unsafe { libc::signal(number, libc::SIG_IGN) };
     }

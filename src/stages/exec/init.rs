@@ -126,9 +126,7 @@ fn prepare_beside(mut process: Process, beside: &Beside<'_>) -> Result<Process, 
     }
     become_known(&beside.who, root()?.as_fd(), &mut process)?;
     take_stdio(beside.socket, beside.stdio, &process, Console::Leave)?;
-    if !beside.tied {
-        oom::adjust(&process)?;
-    }
+    oom::adjust(&process)?;
     settle(&process, beside.filter, beside.socket, (Missing::Refuse, beside.tied))?;
     Ok(process)
 }

@@ -73,6 +73,10 @@ pub(super) fn become_sealed(arguments: &[String]) -> kernel::Error {
     };
     let text = |text: String| CString::new(text).unwrap_or_default();
     let argv: Vec<CString> = arguments.iter().cloned().map(text).collect();
-    let env: Vec<CString> = std::env::vars().map(|(name, value)| text(format!("{name}={value}"))).collect();
-    process::exec_fd(program.as_fd(), &argv, &env, "the supervisor runs from a copy that cannot be written through")
+    process::exec_fd(
+        program.as_fd(),
+        &argv,
+        &process::environment(),
+        "the supervisor runs from a copy that cannot be written through",
+    )
 }

@@ -97,7 +97,7 @@ fn made(bytes: &[u8]) -> bool {
     matches!(Packet::parse(bytes), Some(message::FromClient::Made))
 }
 
-/// What the command's process was is left behind: its name, its descriptors, its umask, its signals.
+/// What the command's process was is left behind: its name, its descriptors, its umask, its standing, its signals.
 pub(super) fn settle_in(orders: &Orders, name: &CStr, role: Role) {
     narrate::set_role(role);
     process::set_name(name);
@@ -110,8 +110,9 @@ pub(super) fn settle_in(orders: &Orders, name: &CStr, role: Role) {
         narrate::listen_on(sink.as_fd());
     }
     process::take_usual_umask();
+    process::take_usual_standing();
     process::restore_signals();
-    process::ignore_terminal_signals();
+    process::ignore_callers_signals();
     process::silence_stdio();
 }
 

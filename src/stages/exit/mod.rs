@@ -91,6 +91,9 @@ impl Explain for ExitError {
 /// How long `stop` waits where nobody says anything else: docker's ten seconds.
 const PATIENCE: u64 = 10;
 
+/// How long one that was killed is given, in milliseconds, until it is looked whether it is paused.
+const ENDING: u64 = 100;
+
 /// Ends a container as `docker stop` does: its stop signal, which PID 1 may handle; SIGKILL after some seconds, which
 /// from outside its PID namespace it cannot refuse; -1 is never. Waits until everything is taken back.
 ///
@@ -126,7 +129,11 @@ fn end(roots: &Roots, container: &Container, first: i32, patience: u64) -> Resul
         exec::thaw(&running).map_err(failed)?;
         if !process::ends_within(init.as_fd(), patience) {
             handle::send(&init, libc::SIGKILL, "it did not end in time").map_err(failed)?;
-            process::wait_for_end(init.as_fd());
+            // Again and again: somebody may have paused it meanwhile, or do so now. Who pauses writes a group into its record.
+            while !process::ends_within(init.as_fd(), ENDING) {
+                let now = exec::begun(roots, &container.id).map_err(CreateError::Record)?;
+                now.as_ref().map_or(Ok(()), exec::thaw).map_err(failed)?;
+            }
         }
     }
     // Also where PID 1 has ended by itself: its supervisor may not be done yet.

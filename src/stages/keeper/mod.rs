@@ -207,7 +207,7 @@ fn forget_dead_namespaces(roots: &Roots) -> Result<(), KeeperError> {
 }
 
 fn step_in(keeper: &Keeper) -> Result<(), KeeperError> {
-    let folder = std::env::current_dir().unwrap_or_else(|_| "/".into());
+    let folder = process::WorkingFolder::remember();
     let pid = Pid::from_raw(keeper.process.pid);
     let pidfd =
         process::pidfd_open(pid, "one handle for all its namespaces").map_err(Failure::at("find the keeper"))?;
@@ -217,8 +217,7 @@ fn step_in(keeper: &Keeper) -> Result<(), KeeperError> {
     let kinds = [Kind::User, Kind::Mnt, Kind::Net];
     namespace::setns(&pidfd, &kinds, "where this user may do what root does")
         .map_err(Failure::at("join the keeper"))?;
-    // Joining a mount namespace puts a process into its root folder.
-    let _ = nix::unistd::chdir(&folder);
+    folder.go_back();
     Ok(())
 }
 
