@@ -146,13 +146,24 @@ pub(super) fn finish(result: anyhow::Result<Exit>, language: Language) -> ExitCo
 fn told(links: &[String], hint: Option<&str>, language: Language) -> String {
     if language == Language::English {
         let hint = hint.map_or(String::new(), |hint| format!("hint: {hint}\n"));
-        return format!("explore: {}\n{hint}", links.join(": "));
+        return harmless(&format!("explore: {}\n{hint}", links.join(": ")));
     }
     let catalog = Catalog::of(language);
     // Errors of several containers come as one.
     let each = |link: &String| link.split(SEVERAL).map(|one| catalog.sentence(one)).collect::<Vec<_>>().join(SEVERAL);
     let hint = hint.map(|hint| catalog.say(HINT, &[("hint", &catalog.sentence(hint))]) + "\n");
-    format!("explore: {}\n{}", links.iter().map(each).collect::<Vec<_>>().join("："), hint.unwrap_or_default())
+    harmless(&format!("explore: {}\n{}", links.iter().map(each).collect::<Vec<_>>().join("："), hint.unwrap_or_default()))
+}
+
+/// A message with nothing in it that a terminal would obey: a name from an archive may say anything (CVE-2021-25743 was this in
+/// kubectl). What does is shown as Rust writes it, `\u{1b}`.
+fn harmless(message: &str) -> String {
+    let shown = |one: char| match one {
+        '\n' | '\t' => one.to_string(),
+        _ if one.is_control() => one.escape_default().to_string(),
+        _ => one.to_string(),
+    };
+    message.chars().map(shown).collect()
 }
 
 /// The error and its causes; a cause that repeats what was said is left out.

@@ -76,3 +76,14 @@ fn whoever_stops_reading_is_no_reason_to_panic() {
         assert!(output.err.lines().count() == 1, "it complains\n{}", output.shown());
     }
 }
+
+/// A name may come from an archive, or from a line that was copied: what a terminal would obey is shown instead.
+#[test]
+fn a_message_has_nothing_in_it_that_a_terminal_obeys() {
+    for language in ["en", "zh-CN"] {
+        let name = "a\u{1b}]0;owned\u{7}\u{9b}2J";
+        let told = explore(["--lang", language, "rm", name]).run().status(1);
+        assert!(told.err.contains("a\\u{1b}]0;owned\\u{7}\\u{9b}2J"), "{}", told.shown());
+        assert!(!told.err.chars().any(|one| one.is_control() && one != '\n'), "{:?}", told.err);
+    }
+}
