@@ -152,7 +152,11 @@ fn told(links: &[String], hint: Option<&str>, language: Language) -> String {
     // Errors of several containers come as one.
     let each = |link: &String| link.split(SEVERAL).map(|one| catalog.sentence(one)).collect::<Vec<_>>().join(SEVERAL);
     let hint = hint.map(|hint| catalog.say(HINT, &[("hint", &catalog.sentence(hint))]) + "\n");
-    harmless(&format!("explore: {}\n{}", links.iter().map(each).collect::<Vec<_>>().join("："), hint.unwrap_or_default()))
+    harmless(&format!(
+        "explore: {}\n{}",
+        links.iter().map(each).collect::<Vec<_>>().join("："),
+        hint.unwrap_or_default()
+    ))
 }
 
 /// A message with nothing in it that a terminal would obey: a name from an archive may say anything (CVE-2021-25743 was this in

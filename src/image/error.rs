@@ -164,6 +164,9 @@ impl Explain for ImageError {
                 let first = there.first().map_or("NAME", String::as_str);
                 Some(format!("its name or its tag stands after the path: {}:{first}", path.display()))
             }
+            Self::Unpack { source: UnpackError::Entry { source, .. } | UnpackError::Target(source), .. } => {
+                crate::kernel::hint(source)
+            }
             Self::NotAnArchive { .. } => {
                 Some("`explore load` takes what `docker save` writes, an OCI archive, or an OCI layout folder".into())
             }

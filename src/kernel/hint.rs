@@ -57,6 +57,10 @@ pub fn hint(error: &Error) -> Option<String> {
             "a filter needs CAP_SYS_ADMIN, or --security-opt no-new-privileges (`explore lesson no-new-privs`); or one that surrounds \
              us refuses another"
         }
+        ("mknodat", Errno::EPERM) => {
+            "the filesystem of the state folder takes no device, and so no mark of what a layer removes: an overlay (as inside a \
+             container) or a network's; `explore doctor` tells, and `--root DIR` takes a folder on a local disk or tmpfs"
+        }
         ("keyctl", Errno::EDQUOT) => {
             "each container, and each command beside one, has a session keyring, and a user may have so many keys: \
              /proc/sys/kernel/keys/maxkeys; end some containers"
@@ -89,7 +93,7 @@ mod tests {
     use super::*;
     use crate::lesson::library::Library;
 
-    const CALLS: [&str; 15] = [
+    const CALLS: [&str; 16] = [
         "unshare",
         "clone3",
         "fork",
@@ -105,6 +109,7 @@ mod tests {
         "seccomp",
         "some_call_of_tomorrow",
         "openat2",
+        "mknodat",
     ];
 
     fn hint_of(call: &'static str, errno: i32) -> Option<String> {
@@ -115,7 +120,8 @@ mod tests {
     fn eperm_is_never_bare_and_says_where_to_look() {
         for call in CALLS {
             let hint = hint_of(call, libc::EPERM).unwrap();
-            assert!(hint.contains("`explore why -- ") || hint.contains("`explore lesson "), "{call}: {hint}");
+            let ways = ["`explore why -- ", "`explore lesson ", "`explore doctor` "];
+            assert!(ways.iter().any(|way| hint.contains(way)), "{call}: {hint}");
         }
     }
 
