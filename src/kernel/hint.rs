@@ -50,6 +50,14 @@ pub fn hint(error: &Error) -> Option<String> {
             "this user namespace does not map that user or group: root can, or a range in /etc/subuid and /etc/subgid (`explore \
              lesson id-maps`)"
         }
+        (call, errno) => return of_rights(call, errno),
+    };
+    Some(text.to_owned())
+}
+
+/// Calls that take rights away, or want room or a right of another kind.
+fn of_rights(call: &str, errno: Errno) -> Option<String> {
+    let text = match (call, errno) {
         ("seccomp", Errno::ENOSYS | Errno::EINVAL) => {
             "this kernel has no filters on system calls (CONFIG_SECCOMP_FILTER); without one: --security-opt seccomp=unconfined"
         }

@@ -45,7 +45,7 @@ pub use names::random_id;
 pub use networking::with_exposed;
 pub use privileges::{PrivilegeError, Privileges};
 pub use program::Program;
-pub use record::{Container, Status};
+pub use record::{Container, Status, load, spec};
 pub use spaces::{Ipc, Sharing, SpaceError, Spaces, bind_shared_memory, shared_memory};
 pub use sysctl::check as check_sysctl;
 pub use ulimit::{Ulimit, UlimitError};
@@ -151,7 +151,7 @@ pub fn find(roots: &Roots, wanted: &str) -> Result<Container, CreateError> {
     // A whole ID is the name of its folder: nobody else's record has to be read, of two hundred that may be there.
     if wanted.len() == 64 && wanted.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         match load(roots, wanted) {
-            Err(CreateError::Record(error)) if error.is_missing() => {}
+            Err(CreateError::NoSuchContainer(_)) => {}
             other => return other,
         }
     }
@@ -165,14 +165,6 @@ pub fn find(roots: &Roots, wanted: &str) -> Result<Container, CreateError> {
         (Some(_), Some(_)) => Err(CreateError::Ambiguous(wanted.to_owned())),
         (None, _) => Err(CreateError::NoSuchContainer(wanted.to_owned())),
     }
-}
-
-/// The container of exactly this ID, as its record is now.
-///
-/// # Errors
-/// [`CreateError::Record`].
-pub fn load(roots: &Roots, id: &str) -> Result<Container, CreateError> {
-    Ok(read_record(&folder(roots, id).join(record::FILE))?)
 }
 
 /// All containers, newest first.
@@ -203,16 +195,6 @@ pub fn kind(one: &LinuxNamespace) -> Kind {
         LinuxNamespaceType::Network => Kind::Net,
         LinuxNamespaceType::Time => Kind::Time,
     }
-}
-
-/// The OCI configuration of a container, without what only other runtimes are told.
-///
-/// # Errors
-/// [`CreateError::Record`].
-pub fn spec(roots: &Roots, id: &str) -> Result<Spec, CreateError> {
-    let mut spec = read_record(&folder(roots, id).join("config.json"))?;
-    bundled_init::without_init(&mut spec);
-    Ok(spec)
 }
 
 /// Its folder, which is also its OCI bundle.

@@ -1,9 +1,12 @@
 //! What is remembered of a container, and what is known of it now.
 
-use super::{Asked, CreateError, Limits, MountPoint, Program, Spaces};
+use super::bundled_init::without_init;
+use super::{Asked, CreateError, Limits, MountPoint, Program, Spaces, folder};
 use crate::kernel::process::Ended;
 use crate::stages::network::{Mode, Wish};
 use crate::state::{RecordError, Roots, read_record};
+use oci_spec::runtime::Spec;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -85,6 +88,33 @@ pub enum Status {
         #[serde(default)]
         oom_killed: bool,
     },
+}
+
+/// The container of exactly this ID, as its record is now.
+///
+/// # Errors
+/// [`CreateError::NoSuchContainer`], [`CreateError::Record`].
+pub fn load(roots: &Roots, id: &str) -> Result<Container, CreateError> {
+    read(roots, id, FILE)
+}
+
+/// The OCI configuration of a container, without what only other runtimes are told.
+///
+/// # Errors
+/// [`CreateError::NoSuchContainer`], [`CreateError::Record`].
+pub fn spec(roots: &Roots, id: &str) -> Result<Spec, CreateError> {
+    let mut spec = read(roots, id, "config.json")?;
+    without_init(&mut spec);
+    Ok(spec)
+}
+
+/// Another command may remove a container while this one reads: its folder goes at once, under another name.
+fn read<T: DeserializeOwned>(roots: &Roots, id: &str, file: &str) -> Result<T, CreateError> {
+    let folder = folder(roots, id);
+    read_record(&folder.join(file)).map_err(|error| {
+        let is_gone = error.is_missing() && !folder.exists();
+        if is_gone { CreateError::NoSuchContainer(id.to_owned()) } else { error.into() }
+    })
 }
 
 /// The records in the folder of containers, in no order.
