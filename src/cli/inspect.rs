@@ -1,5 +1,6 @@
 //! `explore inspect`: all that is known of containers, images, networks and volumes, in docker's shape as far as explore has the facts.
 
+mod absent;
 mod container;
 mod host_config;
 mod image;
@@ -89,7 +90,7 @@ pub(super) fn show(
     let answer = super::several::each(names, |name| {
         let value = look(name)?;
         match &template {
-            Some(template) => context.screen.line(&template.render(&value).map_err(explained)?)?,
+            Some(template) => context.screen.line(&template.render(&absent::completed(value)).map_err(explained)?)?,
             None => found.push(value),
         }
         Ok(())

@@ -5,6 +5,7 @@
 
 mod eval;
 mod function;
+mod nil;
 mod parse;
 
 use eval::Scope;
@@ -139,6 +140,22 @@ mod tests {
             ("{{\"}}\"}}", "}}"),
         ] {
             assert_eq!(render(template), Ok(text.to_owned()), "{template}");
+        }
+    }
+
+    #[test]
+    fn what_is_nothing_is_printed_by_its_type() {
+        let value = json!({ "Config": { "Labels": { "a": "1" }, "Entrypoint": null, "Volumes": null }, "Init": null,
+            "Options": null, "Ports": {} });
+        for (template, text) in [
+            ("{{.Config.Labels.a}} {{.Config.Labels.b}}", "1 <no value>"),
+            ("{{index .Config.Labels \"b\"}}|{{index .Options \"b\"}}|{{index .Ports \"80/tcp\"}}", "||[]"),
+            ("{{.Config.Entrypoint}} {{.Config.Volumes}} {{.Init}} {{.Options}}", "[] map[] <nil> map[]"),
+            ("{{json .Config.Entrypoint}} {{len .Config.Volumes}}{{range .Options}}x{{end}}", "null 0"),
+            ("{{with .Config}}{{.Entrypoint}}{{end}}{{if .Config.Labels.b}}x{{end}}", "[]"),
+        ] {
+            let understood: Template = template.parse().unwrap();
+            assert_eq!(understood.render(&value), Ok(text.to_owned()), "{template}");
         }
     }
 

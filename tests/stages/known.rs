@@ -117,6 +117,9 @@ fn inspect_tells_of_an_image_what_docker_tells_and_of_nothing_an_empty_list() {
     learner.explore(["inspect", "nosuch"]).run().status(1).stdout("[]\n");
     learner.explore(["container", "inspect", "demo"]).run().status(1).stderr_has("no such container: demo");
     learner.explore(["inspect", "-f", "{{.Nope}}", "demo"]).run().fails(1, "can't evaluate field Nope");
+    // Docker's types have what its JSON leaves out.
+    let shown = "{{.Comment}}|{{.Config.Entrypoint}}|{{.Config.ExposedPorts}}|{{.Config.Labels.nosuch}}";
+    learner.explore(["inspect", "-f", shown, "demo"]).run().stdout("|[]|map[]|<no value>\n");
 }
 
 #[test]

@@ -14,10 +14,13 @@ pub(super) fn facts(roots: &Roots, found: &Image) -> anyhow::Result<Value> {
     let diff_ids: Vec<String> = found.layers.iter().map(|layer| layer.diff_id.to_string()).collect();
     let mut folders = layers::lowers(&found.layers).into_iter().map(|folder| folder.display().to_string());
     let top = folders.next();
+    let last = found.config.history().as_ref().and_then(|steps| steps.last()?.comment().clone());
     Ok(json!({
         "Id": found.id,
         "RepoTags": tags,
         "RepoDigests": digests,
+        "Parent": "",
+        "Comment": last.unwrap_or_default(),
         "Created": found.config.created(),
         "Author": found.config.author().clone().unwrap_or_default(),
         "Config": found.config.config(),

@@ -1,7 +1,7 @@
 //! From what a template means, and a value, to text. As text/template of Go does it, on JSON.
 
-use super::TemplateError;
 use super::parse::{Operand, Part, Pipe};
+use super::{TemplateError, nil};
 use serde_json::Value;
 
 /// Go's own functions and those that docker adds (templates/templates.go of its client).
@@ -30,7 +30,10 @@ impl<'a> Scope<'a> {
         for part in parts {
             match part {
                 Part::Text(plain) => text.push_str(plain),
-                Part::Print(None, pipe) => text.push_str(&as_go_prints(&self.value(pipe)?)),
+                Part::Print(None, pipe) => match self.value(pipe)? {
+                    Value::Null => text.push_str(nil::printed(pipe)),
+                    value => text.push_str(&as_go_prints(&value)),
+                },
                 Part::Print(Some(name), pipe) => {
                     let value = self.value(pipe)?;
                     self.variables.push((name.clone(), value));
@@ -109,6 +112,13 @@ impl<'a> Scope<'a> {
         let mut arguments = rest.iter().map(|one| self.operand(one)).collect::<Result<Vec<_>, _>>()?;
         arguments.extend(last);
         match first {
+            // What nobody has is an empty map to Go.
+            Operand::Function(name) if name == "index" && arguments.len() > 1 && arguments[0].is_null() => {
+                Ok(nil::indexed(Value::Null, rest.first()))
+            }
+            Operand::Function(name) if name == "index" => {
+                Ok(nil::indexed(super::function::call(name, &arguments)?, rest.first()))
+            }
             Operand::Function(name) => super::function::call(name, &arguments),
             // Docker's lists have it as a method: `{{.Label "name"}}`.
             Operand::Dot(path) if path == &["Label"] && arguments.len() == 1 => self.label(&arguments[0]),
@@ -142,11 +152,16 @@ impl<'a> Scope<'a> {
 
 fn field(value: &Value, path: &[String]) -> Found {
     let mut value = value;
-    for name in path {
-        value = value.get(name).ok_or_else(|| {
-            let names = value.as_object().map(|map| map.keys().cloned().collect::<Vec<_>>().join(", "));
-            TemplateError::Field { field: name.clone(), there: names.unwrap_or_else(|| "none in it".into()) }
-        })?;
+    for (at, name) in path.iter().enumerate() {
+        value = match value.get(name) {
+            Some(found) => found,
+            None if nil::may_lack(&path[..at]) => &Value::Null,
+            None => {
+                let names = value.as_object().map(|map| map.keys().cloned().collect::<Vec<_>>().join(", "));
+                let there = names.unwrap_or_else(|| "none in it".into());
+                return Err(TemplateError::Field { field: name.clone(), there });
+            }
+        };
     }
     Ok(value.clone())
 }
