@@ -1,7 +1,7 @@
 //! From what was typed to a [`Cli`].
 
 use super::{Cli, Global};
-use clap::{Arg, Args, Command, CommandFactory, FromArgMatches, Parser};
+use clap::{Arg, ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser};
 use std::borrow::Cow;
 use std::ffi::OsString;
 
@@ -15,7 +15,48 @@ use std::ffi::OsString;
 /// clap's; `--help` and `--version` among them.
 pub(super) fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
     let arguments = &*with_the_rest_set_off(arguments);
-    alone(arguments).map_or_else(|| Cli::try_parse_from(arguments), Ok)
+    alone(arguments).or_else(|| with_booleans_said(arguments)).map_or_else(|| Cli::try_parse_from(arguments), Ok)
+}
+
+/// Docker's flags that are on or off take a word: `--rm=false`, `-t=1`. Help and mistakes say nothing of it, so it is
+/// only looked at where a line was not understood.
+fn with_booleans_said(arguments: &[OsString]) -> Option<Cli> {
+    let has_word =
+        |word: &OsString| word.as_encoded_bytes().starts_with(b"-") && word.as_encoded_bytes().contains(&b'=');
+    if !arguments.iter().any(has_word) {
+        return None;
+    }
+    let mut whole = one_command(arguments).unwrap_or_else(Cli::command);
+    whole.build();
+    Cli::from_arg_matches(&taking_booleans(whole).try_get_matches_from_mut(arguments).ok()?).ok()
+}
+
+fn taking_booleans(command: Command) -> Command {
+    let taking = |arg: Arg| {
+        let is_boolean = match arg.get_action() {
+            ArgAction::SetTrue => true,
+            ArgAction::Set => arg.get_default_values().iter().any(|value| value == "true" || value == "false"),
+            _ => false,
+        };
+        if !is_boolean {
+            return arg;
+        }
+        arg.action(ArgAction::Set)
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value("true")
+            .value_parser(boolean)
+    };
+    command.mut_args(taking).mut_subcommands(taking_booleans)
+}
+
+/// As Go's strconv.ParseBool reads it.
+fn boolean(text: &str) -> Result<bool, std::str::ParseBoolError> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
+        other => other.parse(),
+    }
 }
 
 fn alone(arguments: &[OsString]) -> Option<Cli> {
@@ -84,6 +125,10 @@ fn takes_the_next(command: &Command, word: &str) -> Option<bool> {
     }
     let mut letters = word.get(1..)?.chars();
     while let Some(letter) = letters.next() {
+        // `-t=false`: of a flag that is on or off.
+        if letter == '=' {
+            return Some(false);
+        }
         let is_it = |arg: &&Arg| {
             arg.get_short() == Some(letter) || arg.get_all_short_aliases().is_some_and(|all| all.contains(&letter))
         };
@@ -148,6 +193,23 @@ mod tests {
         }
         let understood = parse(&words("explore run --entrypoint echo demo -v /tmp:/b --user=0 x")).unwrap();
         assert!(format!("{understood:?}").contains(r#"command: ["-v", "/tmp:/b", "--user=0", "x"]"#));
+    }
+
+    #[test]
+    fn a_flag_that_is_on_or_off_takes_a_word_for_it() {
+        for (line, like) in [
+            ("explore run --rm=true -d=1 --init=false demo sh", "explore run --rm -d demo sh"),
+            ("explore run --rm -i=T -dt=False --rm=f demo --x=true -c", "explore run -d -i demo -- --x=true -c"),
+            ("explore --json container run -it=0 demo sh", "explore --json container run -i demo sh"),
+            ("explore ps --all=TRUE -q=t", "explore ps -a -q"),
+            ("explore run --sig-proxy=0 demo", "explore run --sig-proxy=false demo"),
+        ] {
+            let (said, plain) = (parse(&words(line)).unwrap(), Cli::try_parse_from(words(like)).unwrap());
+            assert_eq!(format!("{said:?}"), format!("{plain:?}"), "{line}");
+        }
+        for line in ["explore run --rm=maybe demo", "explore run --rm=false", "explore ps --all true"] {
+            assert!(parse(&words(line)).is_err(), "{line}");
+        }
     }
 
     #[test]
