@@ -40,6 +40,10 @@ const LIKE_DOCKER_RUN: &[&str] = &[
     "history",
     "image",
     "push",
+    "port",
+    "rmi",
+    "save",
+    "load",
 ];
 
 /// What docker's `network` has; the rest of ours is our own.
@@ -210,12 +214,23 @@ pub(super) fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
         (Some("network"), verb) => verb.is_some_and(|verb| LIKE_DOCKER_NETWORK.contains(&verb)),
         (command, _) => command.is_some_and(|command| LIKE_DOCKER_RUN.contains(&command)),
     };
-    // Docker's client counts arguments after it has read the flags, and answers 1.
-    let too_few = error.kind() == clap::error::ErrorKind::MissingRequiredArgument;
-    match (like_docker, too_few) {
+    match (like_docker, is_wrong_number(error)) {
         (true, true) => Exit::Failed.into(),
         (true, false) => Exit::Engine.into(),
         (false, _) => Exit::Usage.into(),
+    }
+}
+
+/// Docker's client counts arguments after it has read the flags, and answers 1 to too few and too many.
+fn is_wrong_number(error: &clap::Error) -> bool {
+    use clap::error::{ContextKind, ContextValue, ErrorKind};
+    match error.kind() {
+        ErrorKind::MissingRequiredArgument => true,
+        ErrorKind::UnknownArgument => match error.get(ContextKind::InvalidArg) {
+            Some(ContextValue::String(word)) => !word.starts_with('-'),
+            _ => false,
+        },
+        _ => false,
     }
 }
 

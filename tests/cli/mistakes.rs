@@ -30,6 +30,13 @@ fn a_wrong_flag_answers_as_docker_does_for_dockers_commands_and_2_for_ours() {
         explore([dockers, "--no-such-flag"]).run().status(125).stdout("").stderr_has("--no-such-flag");
         explore(["--root", "images", dockers, "--no-such-flag"]).run().status(125);
     }
+    // Docker counts arguments after it has read the flags.
+    for line in ["ps a", "logs a b", "images a b", "rename a", "cp a", "diff", "port", "rmi", "save", "volume ls x"] {
+        explore(line.split(' ')).run().status(1).stdout("");
+    }
+    for line in ["rmi --no-such-flag", "save --no-such-flag a", "port --no-such-flag a", "load --no-such-flag"] {
+        explore(line.split(' ')).run().status(125).stdout("").stderr_has("--no-such-flag");
+    }
 }
 
 #[test]
