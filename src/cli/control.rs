@@ -30,6 +30,9 @@ pub(super) struct Unpause {
 pub(super) struct Update {
     #[command(flatten)]
     limits: Adjustable,
+    /// `no`: it is not started again by itself
+    #[arg(long, value_name = "POLICY", value_parser = ["no"], hide = true)]
+    restart: Option<String>,
     /// Names or IDs
     #[arg(required = true)]
     containers: Vec<String>,
@@ -44,7 +47,7 @@ pub(super) fn unpause(args: &Unpause, context: &mut Context) -> anyhow::Result<E
 }
 
 pub(super) fn update(args: &Update, context: &mut Context) -> anyhow::Result<Exit> {
-    if args.limits == Adjustable::default() {
+    if args.limits == Adjustable::default() && args.restart.is_none() {
         anyhow::bail!("you must provide one or more flags when using this command");
     }
     let newer = args.limits.limits();

@@ -4,6 +4,41 @@ use super::template::{Template, TemplateError};
 use super::{Context, columns, explained};
 use serde_json::Value;
 
+// What `--format raw` stands for.
+pub(super) const RAW_CONTAINER: &str = concat!(
+    "container_id: {{.ID}}\n",
+    "image: {{.Image}}\n",
+    "command: {{.Command}}\n",
+    "created_at: {{.CreatedAt}}\n",
+    "state: {{.State}}\n",
+    "status: {{.Status}}\n",
+    "names: {{.Names}}\n",
+    "labels: {{.Labels}}\n",
+    "ports: {{.Ports}}\n",
+);
+pub(super) const RAW_CONTAINER_WITH_SIZE: &str = concat!(
+    "container_id: {{.ID}}\n",
+    "image: {{.Image}}\n",
+    "command: {{.Command}}\n",
+    "created_at: {{.CreatedAt}}\n",
+    "state: {{.State}}\n",
+    "status: {{.Status}}\n",
+    "names: {{.Names}}\n",
+    "labels: {{.Labels}}\n",
+    "ports: {{.Ports}}\n",
+    "size: {{.Size}}\n",
+);
+pub(super) const RAW_IMAGE: &str = concat!(
+    "repository: {{.Repository}}\n",
+    "tag: {{.Tag}}\n",
+    "image_id: {{.ID}}\n",
+    "created_at: {{.CreatedAt}}\n",
+    "virtual_size: {{.Size}}\n",
+);
+pub(super) const RAW_NETWORK: &str =
+    concat!("network_id: {{.ID}}\n", "name: {{.Name}}\n", "driver: {{.Driver}}\n", "scope: {{.Scope}}\n",);
+pub(super) const RAW_VOLUME: &str = concat!("name: {{.Name}}\n", "driver: {{.Driver}}\n",);
+
 /// What was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Format {
@@ -24,13 +59,21 @@ impl Format {
     /// [`TemplateError::Open`], [`TemplateError::Unknown`].
     pub(super) fn of(asked: Option<&str>) -> Result<Self, TemplateError> {
         match asked {
-            None | Some("table") => Ok(Self::Usual),
+            None | Some("" | "table") => Ok(Self::Usual),
             Some("json") => Ok(Self::Json),
             Some(text) => match text.strip_prefix("table ") {
                 Some(text) => Ok(Self::Table(text.parse()?)),
                 None => Ok(Self::Lines(text.parse()?)),
             },
         }
+    }
+
+    /// The same, where `raw` is one as well: a line for each field.
+    ///
+    /// # Errors
+    /// As [`Format::of`].
+    pub(super) fn with_raw(asked: Option<&str>, raw: &str) -> Result<Self, TemplateError> {
+        Self::of(if asked == Some("raw") { Some(raw) } else { asked })
     }
 
     /// Prints the rows, objects of docker's fields; `false` where the usual columns are wanted, which the command has.

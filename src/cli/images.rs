@@ -186,7 +186,7 @@ pub(super) fn tag(args: &Tag, context: &mut Context) -> anyhow::Result<Exit> {
 }
 
 pub(super) fn history(args: &History, context: &mut Context) -> anyhow::Result<Exit> {
-    let format = Format::of(args.format.as_deref()).map_err(explained)?;
+    let format = Format::with_raw(args.format.as_deref(), format::RAW_IMAGE).map_err(explained)?;
     let roots = context.roots()?;
     let steps = image::history(&roots, &args.image).map_err(explained)?;
     if context.screen.json {

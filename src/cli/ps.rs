@@ -9,7 +9,7 @@ use super::format::{self, Format};
 use super::{Context, explained};
 use crate::exit::Exit;
 use crate::image::time;
-use crate::stages::create::{self, Container, Status};
+use crate::stages::create::{self, Container, Status, What};
 use crate::stages::exec::{self, Running};
 use crate::stages::network;
 use crate::state::Roots;
@@ -20,8 +20,8 @@ use serde_json::{Value, json};
 #[derive(Debug, clap::Args)]
 #[allow(clippy::struct_excessive_bools)] // each is a flag of docker's
 #[command(
-    after_help = "Filters: id, name, status, exited, ancestor, label, before, since, network, volume, publish, expose.\n\
-    Fields of --format: ID Image Command CreatedAt RunningFor Ports State Status Size Names Labels Mounts Networks."
+    after_help = "Filters: id, name, status, exited, ancestor, label, before, since, network, volume, publish, expose, health, is-task, isolation.\n\
+    Fields of --format: ID Image Command CreatedAt RunningFor Ports State Status Size Names Labels Mounts LocalVolumes Networks."
 )]
 pub(super) struct Ps {
     /// Those that do not run as well
@@ -51,7 +51,8 @@ pub(super) struct Ps {
 }
 
 pub(super) fn run(args: &Ps, context: &mut Context) -> anyhow::Result<Exit> {
-    let format = Format::of(args.format.as_deref()).map_err(explained)?;
+    let raw = if args.size { format::RAW_CONTAINER_WITH_SIZE } else { format::RAW_CONTAINER };
+    let format = Format::with_raw(args.format.as_deref(), raw).map_err(explained)?;
     let roots = context.container_roots_to_look()?;
     let all = chosen(args, &roots)?;
     if args.quiet && matches!(format, Format::Usual | Format::Json) {
@@ -79,6 +80,7 @@ fn chosen(args: &Ps, roots: &Roots) -> anyhow::Result<Vec<Candidate>> {
         .map(|container| Candidate { running: exec::running(roots, &container.id), container })
         .collect();
     let last = if args.latest { Some(1) } else { args.last.and_then(|last| usize::try_from(last).ok()) };
+    let last = last.filter(|last| *last > 0);
     let with_dead = args.all || last.is_some() || args.filter.iter().any(Filter::names_a_state);
     let context = filter::Context::of(roots, &args.filter, &all).map_err(explained)?;
     let is_chosen = |one: &Candidate| (with_dead || one.running.is_some()) && context.holds(&args.filter, one);
@@ -137,9 +139,10 @@ fn fields(args: &Ps, roots: &Roots, images: &Images, one: &Candidate) -> Value {
         "Ports": ports(roots, container, running),
         "State": state(container, running),
         "Status": status(container, running),
-        "Size": if args.size { size(roots, container) } else { String::new() },
+        "Size": if wants_size(args) { size(roots, container) } else { "0B".to_owned() },
         "Names": container.name,
         "Labels": labels.join(","),
+        "LocalVolumes": container.mounts.iter().filter(|one| matches!(one.what, What::Volume { .. })).count().to_string(),
         "Mounts": super::inspect::shown_mounts(container).join(","),
         "Networks": container.network.network().map_or_else(|| container.network.to_string(), str::to_owned),
     })
@@ -197,6 +200,11 @@ fn status(one: &Container, running: Option<&Running>) -> String {
 fn since(then: u64) -> String {
     let now = std::time::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs());
     time::ago(now.saturating_sub(then))
+}
+
+/// Docker's client reads in the template whether it has to ask for it.
+fn wants_size(args: &Ps) -> bool {
+    args.size || args.format.as_deref().is_some_and(|format| format.contains(".Size"))
 }
 
 /// What it has written itself; with its image.

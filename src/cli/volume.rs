@@ -130,7 +130,7 @@ fn create_one(name: Option<&str>, labels: &[String], context: &mut Context) -> a
 }
 
 fn ls(quiet: bool, filters: &[String], format: Option<&str>, context: &mut Context) -> anyhow::Result<Exit> {
-    let format = Format::of(format).map_err(explained)?;
+    let format = Format::with_raw(format, format::RAW_VOLUME).map_err(explained)?;
     let roots = context.container_roots_to_look()?;
     let containers = create::list(&roots).map_err(explained)?;
     let mut shown = Vec::new();

@@ -16,7 +16,8 @@ fn a_flag_of_dockers_that_is_not_here_says_why_and_what_helps() {
         (&["create", "--health-cmd=true", "demo"], 125, "explore: no --health-cmd: no daemon stays behind"),
         (&["container", "run", "--link", "a:b", "demo"], 125, "explore: no --link: links are docker's old way"),
         (&["run", "--log-driver", "syslog", "demo"], 125, "explore: no --log-driver syslog: what a container says"),
-        (&["update", "--restart=no", "x"], 125, "explore: no --restart: no daemon"),
+        (&["update", "--restart=always", "x"], 125, "explore: no --restart always: no daemon"),
+        (&["update", "--restart=no", "nosuch"], 1, "explore: no such container: nosuch"),
         (
             &["network", "create", "--aux-address", "host=10.0.0.9", "net"],
             125,
@@ -154,12 +155,18 @@ fn lists_are_narrowed_and_laid_out_as_docker_does() {
     let run = ["run", "-d", "--name", "web", "-p", "127.0.0.1::80", "-v", "store:/store", "demo", "sleep", "1000"];
     learner.explore(run).run().status(0);
     let ps = |filter: &str| learner.explore(["ps", "--format", "{{.Names}}", "-f", filter]).run().status(0).out;
-    for filter in ["volume=store", "volume=/store", "publish=80", "publish=80-90/tcp", "expose=80/tcp"] {
+    for filter in ["volume=store", "volume=/store", "expose=80/tcp", "is-task=false"] {
         assert_eq!(ps(filter), "web\n", "{filter}");
     }
-    for filter in ["volume=other", "publish=80/udp", "expose=81"] {
+    for filter in ["volume=other", "publish=80", "expose=80/udp", "expose=81", "health=healthy", "id="] {
         assert_eq!(ps(filter), "", "{filter}");
     }
+    let port = learner.explore(["port", "web", "80"]).run().out.trim_end().replace("127.0.0.1:", "");
+    for filter in [&format!("publish={port}"), &format!("publish={port}-{port}/tcp")] {
+        assert_eq!(ps(filter), "web\n", "{filter}");
+    }
+    learner.explore(["ps", "--format", "{{.LocalVolumes}}", "-n", "0"]).run().status(0).stdout("1\n");
+    learner.explore(["ps", "--format", "raw"]).run().status(0).stdout_has("\nnames: web\n");
     let stats = learner.explore(["stats", "--no-stream", "--format", "{{.Name}} {{.PIDs}}", "web"]).run().status(0);
     assert_eq!(stats.out, "web 1\n");
     let ports = "{{(index (index .NetworkSettings.Ports \"80/tcp\") 0).HostIp}}";

@@ -98,7 +98,8 @@ fn network(one: &Container) -> Value {
     let mut ports = Map::new();
     for publish in &wish.publish {
         let from = publish.from.map_or_else(String::new, |(first, _)| first.to_string());
-        let binding = json!({ "HostIp": publish.at, "HostPort": from });
+        let at = if publish.anywhere { String::new() } else { publish.at.to_string() };
+        let binding = json!({ "HostIp": at, "HostPort": from });
         match ports.entry(publish.to.to_string()).or_insert_with(|| json!([])) {
             Value::Array(list) => list.push(binding),
             _ => unreachable!("it was made a list"),

@@ -137,7 +137,7 @@ pub(super) fn ls(
     format: Option<&str>,
     context: &mut Context,
 ) -> anyhow::Result<Exit> {
-    let format = Format::of(format).map_err(explained)?;
+    let format = Format::with_raw(format, format::RAW_NETWORK).map_err(explained)?;
     let roots = context.container_roots_to_look()?;
     let mut all = network::list_all(&roots).map_err(explained)?;
     all.retain(|one| is_wanted(one, filters));

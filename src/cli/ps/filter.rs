@@ -7,7 +7,7 @@ use crate::exit::Exit;
 use crate::image;
 use crate::stages::create::{self, Container, CreateError, Status};
 use crate::stages::exec::Running;
-use crate::stages::network::{Port, publish};
+use crate::stages::network::{self, Lease, NetworkError, Port, publish};
 use crate::state::Roots;
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -52,6 +52,9 @@ pub(in crate::cli) enum FilterError {
     /// It names a container that is not there.
     #[error(transparent)]
     Container(#[from] CreateError),
+    /// What the networks have given out cannot be read.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
 }
 
 impl Explain for FilterError {
@@ -60,9 +63,12 @@ impl Explain for FilterError {
             Self::Name(_) => Some(NAMES.join(", ")),
             Self::Value { name, .. } if name == "status" => Some(STATES.join(", ")),
             Self::Value { name, .. } if name == "until" => Some("10m, 24h, or 2026-11-24T13:00:00Z".into()),
+            Self::Value { name, .. } if name == "health" => Some(HEALTHS.join(", ")),
+            Self::Value { name, .. } if name == "is-task" => Some(["true", "false"].join(", ")),
             Self::Value { name, .. } if name == "exited" => Some("an exit code is a number".into()),
             Self::Value { .. } => Some("80, 80/udp, 8000-8080/tcp".into()),
             Self::Container(error) => error.hint(),
+            Self::Network(error) => error.hint(),
         }
     }
 
@@ -72,8 +78,24 @@ impl Explain for FilterError {
 }
 
 const STATES: [&str; 7] = ["created", "restarting", "running", "removing", "paused", "exited", "dead"];
-const NAMES: [&str; 12] = [
-    "id", "name", "status", "exited", "ancestor", "label", "before", "since", "network", "volume", "publish", "expose",
+const HEALTHS: [&str; 4] = ["none", "starting", "healthy", "unhealthy"];
+/// No container is a task of a swarm, has a health or an isolation here.
+const NAMES: [&str; 15] = [
+    "id",
+    "name",
+    "status",
+    "exited",
+    "ancestor",
+    "label",
+    "before",
+    "since",
+    "network",
+    "volume",
+    "publish",
+    "expose",
+    "health",
+    "is-task",
+    "isolation",
 ];
 
 impl Filter {
@@ -106,6 +128,8 @@ impl Filter {
             "status" => STATES.contains(&self.value.as_str()),
             "exited" => self.value.parse::<i32>().is_ok(),
             "publish" | "expose" => publish::ports(&self.value).is_ok(),
+            "health" => HEALTHS.contains(&self.value.as_str()),
+            "is-task" => ["true", "1", "false", "0"].contains(&self.value.as_str()),
             name if NAMES.contains(&name) => true,
             _ => return Err(FilterError::Name(self.name.clone())),
         };
@@ -123,6 +147,8 @@ enum Known {
     Nothing,
     Made(u64),
     Images(BTreeSet<String>),
+    Id(Option<String>),
+    Ports(Vec<Lease>),
 }
 
 impl Context {
@@ -133,6 +159,8 @@ impl Context {
             one.check()?;
             known.push(match one.name.as_str() {
                 "before" | "since" => Known::Made(create::find(roots, &one.value)?.created_nanos),
+                "id" => Known::Id(only(&one.value, all)),
+                "publish" => Known::Ports(network::leases(roots)?),
                 "ancestor" => Known::Images(descendants(roots, &one.value, all)),
                 _ => Known::Nothing,
             });
@@ -141,9 +169,11 @@ impl Context {
     }
 
     pub(super) fn holds(&self, filters: &[Filter], one: &Candidate) -> bool {
-        let names: BTreeSet<&str> = filters.iter().map(|filter| filter.name.as_str()).collect();
+        // The two sides of a port are one question.
+        let kind = |filter: &Filter| if filter.name == "expose" { "publish".to_owned() } else { filter.name.clone() };
+        let names: BTreeSet<String> = filters.iter().map(kind).collect();
         names.into_iter().all(|name| {
-            let mut same = filters.iter().zip(&self.known).filter(|(filter, _)| filter.name == name);
+            let mut same = filters.iter().zip(&self.known).filter(|(filter, _)| kind(filter) == name);
             // Labels must all be there; of other things one is enough.
             let holds = |(filter, known): (&Filter, &Known)| holds(filter, known, one);
             if name == "label" { same.all(holds) } else { same.any(holds) }
@@ -154,7 +184,7 @@ impl Context {
 fn holds(filter: &Filter, known: &Known, one: &Candidate) -> bool {
     let container = &one.container;
     match (filter.name.as_str(), known) {
-        ("id", _) => container.id.starts_with(&filter.value),
+        ("id", Known::Id(id)) => id.as_ref() == Some(&container.id),
         ("name", _) => is_like(&container.name, &filter.value),
         ("status", _) => state(container, one.running.as_ref()) == filter.value,
         ("exited", _) => {
@@ -175,10 +205,27 @@ fn holds(filter: &Filter, known: &Known, one: &Candidate) -> bool {
             let is_target = one.target.as_os_str() == filter.value.as_str();
             is_target || crate::cli::inspect::shown_mount(one).is_some_and(|shown| shown == filter.value)
         }),
-        ("publish", _) => container.wish.publish.iter().any(|one| is_among(one.to, &filter.value)),
-        ("expose", _) => container.wish.exposed.iter().any(|one| is_among(*one, &filter.value)),
+        ("publish", Known::Ports(leases)) => {
+            let own = leases.iter().filter(|lease| lease.container == container.id);
+            let mut here = own.flat_map(|lease| &lease.published);
+            here.any(|one| is_among(Port { number: one.port, protocol: one.protocol }, &filter.value))
+        }
+        // Docker knows the ports of what runs.
+        ("expose", _) => {
+            one.running.is_some() && container.wish.exposed.iter().any(|one| is_among(*one, &filter.value))
+        }
+        ("health", _) => filter.value == "none",
+        ("is-task", _) => ["false", "0"].contains(&filter.value.as_str()),
+        ("isolation", _) => true,
         _ => false,
     }
+}
+
+/// The one whose ID begins so; none where several do.
+fn only(prefix: &str, all: &[Candidate]) -> Option<String> {
+    let mut like = all.iter().filter(|one| !prefix.is_empty() && one.container.id.starts_with(prefix));
+    let found = like.next()?;
+    like.next().is_none().then(|| found.container.id.clone())
 }
 
 /// `80`, `80/udp`, `80-90/tcp`.

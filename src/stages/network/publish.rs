@@ -40,6 +40,9 @@ impl fmt::Display for Port {
 pub struct Publish {
     /// At which address of this machine; 0.0.0.0 for all, :: for all of IPv6.
     pub at: IpAddr,
+    /// Whether nobody has named an address.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub anywhere: bool,
     /// Which of its ports may be taken, first and last; `None`: whichever is free.
     pub from: Option<(u16, u16)>,
     /// The container's.
@@ -56,11 +59,14 @@ pub fn ports(text: &str) -> Result<Vec<Port>, String> {
     Ok((first..=last).map(|number| Port { number, protocol }).collect())
 }
 
-/// `[IP:][HOST-PORT[-LAST]]:PORT[-LAST][/PROTOCOL]`, or `PORT` alone.
+/// `[IP:][HOST-PORT[-LAST]]:PORT[-LAST][/PROTOCOL]`, or `PORT` alone; or `published=HOST-PORT,target=PORT`.
 ///
 /// # Errors
 /// A sentence, in docker's words (docker/go-connections, nat/nat.go).
 pub fn parse(text: &str) -> Result<Vec<Publish>, String> {
+    if text.contains('=') {
+        return parse(&short(text)?);
+    }
     let mut parts = text.rsplitn(3, ':');
     let container = parts.next().unwrap_or_default();
     let host = parts.next().unwrap_or_default();
@@ -74,19 +80,36 @@ pub fn parse(text: &str) -> Result<Vec<Publish>, String> {
     if container.is_empty() || container.starts_with('/') {
         return Err(format!("no port specified: {text}<empty>"));
     }
-    let inside = ports(container)?;
+    let (inside, anywhere) = (ports(container)?, ip.is_empty());
     if host.is_empty() {
-        return Ok(inside.into_iter().map(|to| Publish { at, from: None, to }).collect());
+        return Ok(inside.into_iter().map(|to| Publish { at, anywhere, from: None, to }).collect());
     }
     let (first, last) = range_of(host).ok_or_else(|| wrong("hostPort", host))?;
     if inside.len() > 1 && usize::from(last - first) + 1 != inside.len() {
         return Err(format!("invalid ranges specified for container and host Ports: {container} and {host}"));
     }
-    let one = |to: Port, from: (u16, u16)| Publish { at, from: (from.0 > 0).then_some(from), to };
+    let one = |to: Port, from: (u16, u16)| Publish { at, anywhere, from: (from.0 > 0).then_some(from), to };
     if let [to] = inside[..] {
         return Ok(vec![one(to, (first, last))]);
     }
     Ok(inside.into_iter().zip(first..=last).map(|(to, port)| one(to, (port, port))).collect())
+}
+
+/// The short form of the one with names, as docker's client makes it (cli/command/container/opts.go).
+fn short(text: &str) -> Result<String, String> {
+    let (mut published, mut target, mut protocol) = ("", "", "tcp");
+    for word in text.split(',') {
+        let pair = word.split_once('=');
+        let (name, value) =
+            pair.ok_or_else(|| format!("invalid publish opts format (should be name=value but got '{word}')"))?;
+        match name {
+            "published" => published = value,
+            "target" => target = value,
+            "protocol" => protocol = value,
+            _ => {}
+        }
+    }
+    Ok(format!("{published}:{target}/{protocol}"))
 }
 
 fn split_protocol(text: &str) -> Result<(&str, Protocol), String> {
@@ -224,6 +247,8 @@ mod tests {
         assert_eq!(parsed("8000-8010:80"), ["0.0.0.0:8000-8010:80/tcp"]);
         assert_eq!(parsed("[::1]:8080:80"), ["::1:8080-8080:80/tcp"]);
         assert_eq!(parsed("[::]::53/udp"), ["::::53/udp"]);
+        assert_eq!(parsed("published=8080,target=80"), ["0.0.0.0:8080-8080:80/tcp"]);
+        assert_eq!(parsed("target=53,protocol=udp,mode=host"), ["0.0.0.0::53/udp"]);
         assert_eq!(parsed("80-81"), ["0.0.0.0::80/tcp", "0.0.0.0::81/tcp"]);
     }
 
@@ -243,6 +268,8 @@ mod tests {
             ("[1.2.3.4]:80:80", "invalid IP address: [1.2.3.4]"),
             ("1-2:80-82", "invalid ranges specified for container and host Ports: 80-82 and 1-2"),
             ("9-8:80", "invalid hostPort: 9-8"),
+            ("published=80,x", "invalid publish opts format (should be name=value but got 'x')"),
+            ("published=80", "no port specified: 80:/tcp<empty>"),
         ] {
             assert_eq!(parse(given).unwrap_err(), says, "{given:?}");
         }

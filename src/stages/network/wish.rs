@@ -149,7 +149,7 @@ impl Wish {
     pub fn exposed_ports(&self) -> Vec<Publish> {
         let hidden = |port: &&Port| self.publish.iter().all(|one| one.to != **port);
         let others = self.exposed.iter().filter(|port| self.publish_all && hidden(port));
-        others.map(|to| Publish { at: Ipv4Addr::UNSPECIFIED.into(), from: None, to: *to }).collect()
+        others.map(|to| Publish { at: Ipv4Addr::UNSPECIFIED.into(), anywhere: true, from: None, to: *to }).collect()
     }
 
     /// Whether it says anything about /etc/resolv.conf.
