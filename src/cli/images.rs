@@ -1,10 +1,13 @@
 //! `explore images`, `rmi`, `tag`, `history`, and docker's grouping of all that is done to images: `explore image VERB`.
 
+mod filter;
+
 use super::format::{self, Format};
 use super::{Context, explained, inspect};
 use crate::exit::Exit;
 use crate::image::{self, Summary, time};
 use crate::stages::create::size;
+use filter::{Filter, Filters};
 use serde_json::Value;
 use std::io::Write;
 
@@ -21,8 +24,9 @@ pub(super) struct Images {
     /// Those that are steps of others as well, as docker has it: there are none here
     #[arg(short, long)]
     all: bool,
-    /// Only those of which this holds: `dangling=true` for images without a name, `reference=team/*:1.?`
-    #[arg(short, long, value_name = "NAME=VALUE", value_parser = filter)]
+    /// Only those of which this holds: `dangling=true` for images without a name, `reference=team/*:1.?`,
+    /// `label=NAME`, `before=IMAGE`, `since=IMAGE`, `until=24h`
+    #[arg(short, long, value_name = "NAME=VALUE", value_parser = filter::parse)]
     filter: Vec<Filter>,
     /// With the digests of their manifests
     #[arg(long)]
@@ -33,69 +37,6 @@ pub(super) struct Images {
     /// Only those of this name: `debian`, or with a tag
     #[arg(value_name = "REPOSITORY[:TAG]")]
     name: Option<String>,
-}
-
-/// What must hold of an image.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Filter {
-    Dangling(bool),
-    Reference(String),
-}
-
-fn filter(text: &str) -> Result<Filter, String> {
-    match text.split_once('=') {
-        Some(("dangling", "true" | "1")) => Ok(Filter::Dangling(true)),
-        Some(("dangling", "false" | "0")) => Ok(Filter::Dangling(false)),
-        Some(("dangling", _)) => Err("dangling is true or false".into()),
-        Some(("reference", pattern)) => Ok(Filter::Reference(pattern.to_owned())),
-        Some((name, _)) => Err(format!("invalid filter '{name}'; there are dangling and reference")),
-        None => Err("bad format of filter (expected name=value)".into()),
-    }
-}
-
-impl Images {
-    fn is_wanted(&self, one: &Summary) -> bool {
-        let is_named = self.name.as_deref().is_none_or(|name| refers(name, one));
-        let dangling: Vec<bool> = self
-            .filter
-            .iter()
-            .filter_map(|one| match one {
-                Filter::Dangling(wanted) => Some(*wanted),
-                Filter::Reference(_) => None,
-            })
-            .collect();
-        let mut patterns = self
-            .filter
-            .iter()
-            .filter_map(|one| match one {
-                Filter::Reference(pattern) => Some(pattern),
-                Filter::Dangling(_) => None,
-            })
-            .peekable();
-        let is_like = patterns.peek().is_none() || patterns.any(|pattern| refers(pattern, one));
-        is_named && is_like && dangling.iter().all(|wanted| (one.repository == "<none>") == *wanted)
-    }
-}
-
-/// Whether a name with `*` and `?` in it, which no `/` is among, is that of an image; without a tag, with any.
-fn refers(pattern: &str, one: &Summary) -> bool {
-    let pattern = pattern.strip_prefix("docker.io/").unwrap_or(pattern);
-    let pattern = pattern.strip_prefix("library/").unwrap_or(pattern);
-    let whole = format!("{}:{}", one.repository, one.tag);
-    is_like(pattern.as_bytes(), one.repository.as_bytes()) || is_like(pattern.as_bytes(), whole.as_bytes())
-}
-
-fn is_like(pattern: &[u8], text: &[u8]) -> bool {
-    match (pattern, text) {
-        ([], []) => true,
-        ([b'*', rest @ ..], _) => {
-            let end = text.iter().position(|byte| *byte == b'/').unwrap_or(text.len());
-            (0..=end).any(|length| is_like(rest, &text[length..]))
-        }
-        ([b'?', rest @ ..], [first, others @ ..]) => *first != b'/' && is_like(rest, others),
-        ([one, rest @ ..], [first, others @ ..]) => one == first && is_like(rest, others),
-        _ => false,
-    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -135,6 +76,9 @@ pub(super) struct Prune {
     /// Do not ask
     #[arg(short, long)]
     force: bool,
+    /// Only those of which this holds: `label=NAME`, `until=24h`
+    #[arg(long, value_name = "NAME=VALUE", value_parser = filter::parse)]
+    filter: Vec<Filter>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -186,7 +130,7 @@ pub(super) fn tag(args: &Tag, context: &mut Context) -> anyhow::Result<Exit> {
 }
 
 pub(super) fn history(args: &History, context: &mut Context) -> anyhow::Result<Exit> {
-    let format = Format::with_raw(args.format.as_deref(), format::RAW_IMAGE).map_err(explained)?;
+    let format = Format::of(args.format.as_deref()).map_err(explained)?;
     let roots = context.roots()?;
     let steps = image::history(&roots, &args.image).map_err(explained)?;
     if context.screen.json {
@@ -232,13 +176,13 @@ const STEPS: [(&str, &str); 5] = [
 ];
 
 fn prune(args: &Prune, context: &mut Context) -> anyhow::Result<Exit> {
-    let what =
-        if args.all { "all images without at least one container associated to them" } else { "all dangling images" };
+    let all = filter::of_prune(&args.filter)?.map_or(args.all, |dangling| !dangling);
+    let what = if all { "all images without at least one container associated to them" } else { "all dangling images" };
     if !args.force && !super::prune::agreed(what)? {
         return Ok(Exit::Ok);
     }
     let roots = context.container_roots()?;
-    let pruned = image::prune(&roots, args.all).map_err(explained)?;
+    let pruned = image::prune(&roots, all, |image| filter::holds_for_prune(&args.filter, image)).map_err(explained)?;
     if context.screen.json {
         context.screen.data(&serde_json::json!({ "schema": 1, "removed": pruned.told, "bytes": pruned.bytes }))?;
         return Ok(Exit::Ok);
@@ -270,10 +214,12 @@ const WITH_DIGEST: [(&str, &str); 6] =
     [COLUMNS[0], COLUMNS[1], ("DIGEST", "Digest"), COLUMNS[2], COLUMNS[3], COLUMNS[4]];
 
 pub(super) fn run(arguments: &Images, context: &mut Context) -> anyhow::Result<Exit> {
-    let format = Format::of(arguments.format.as_deref()).map_err(explained)?;
+    let format = Format::with_raw(arguments.format.as_deref(), format::RAW_IMAGE).map_err(explained)?;
     let roots = context.roots()?;
     let mut found = image::list(&roots).map_err(explained)?;
-    found.retain(|one| arguments.is_wanted(one));
+    let filters = Filters::of(&roots, &arguments.filter)?;
+    let is_named = |one: &Summary| arguments.name.as_deref().is_none_or(|name| filter::refers(name, one));
+    found.retain(|one| is_named(one) && filters.hold(&roots, one));
     if context.screen.json {
         context.screen.data(&serde_json::json!({ "schema": 1, "images": found }))?;
         return Ok(Exit::Ok);

@@ -1,4 +1,5 @@
-//! A point in time, as `logs --since` takes it: so long ago (`10m`, `1h30m`), seconds since 1970, or RFC 3339.
+//! A point in time, as `logs --since` takes it: so long ago (`10m`, `1h30m`), seconds since 1970, a date, or
+//! RFC 3339 as far as it goes (moby api/types/time/timestamp.go).
 
 use crate::image::time;
 use std::str::FromStr;
@@ -32,9 +33,10 @@ impl FromStr for Moment {
             let nanoseconds = format!("{part:0<9}").get(..9).and_then(|nine| nine.parse().ok());
             return nanoseconds.map(|nanoseconds| Self::at(seconds, nanoseconds)).ok_or_else(|| wrong(text));
         }
-        // Without a zone docker's client takes that of its own machine; we ask.
-        let seconds = time::seconds(text).ok_or_else(|| wrong(text))?;
-        let fraction: String = text
+        let offset = crate::kernel::clock::local(i64::try_from(now.as_secs()).unwrap_or(i64::MAX)).offset;
+        let whole = completed(text, offset).ok_or_else(|| wrong(text))?;
+        let seconds = time::seconds(&whole).ok_or_else(|| wrong(text))?;
+        let fraction: String = whole
             .get(19..)
             .and_then(|rest| rest.strip_prefix('.'))
             .unwrap_or_default()
@@ -46,8 +48,39 @@ impl FromStr for Moment {
     }
 }
 
+/// With all parts of RFC 3339: what is not said of the clock is nought, and the zone is that of this machine.
+fn completed(text: &str, offset: i64) -> Option<String> {
+    let (date, rest) = (text.get(..10)?, text.get(10..)?);
+    let zone_at = rest.find(['Z', 'z', '+', '-']).unwrap_or(rest.len());
+    let (clock, zone) = rest.split_at(zone_at);
+    let clock = clock.strip_prefix('T').or_else(|| clock.is_empty().then_some("00"))?;
+    let (whole, fraction) =
+        clock.split_once('.').map_or((clock, String::new()), |(whole, part)| (whole, format!(".{part}")));
+    let nought = "00:00:00".get(whole.len()..)?;
+    let is_time = |text: &str| {
+        text.bytes().enumerate().all(|(at, byte)| match at % 3 {
+            2 => byte == b':',
+            _ => byte.is_ascii_digit(),
+        })
+    };
+    let is_date = date
+        .bytes()
+        .enumerate()
+        .all(|(at, byte)| if at == 4 || at == 7 { byte == b'-' } else { byte.is_ascii_digit() });
+    let is_fraction =
+        fraction.is_empty() || whole.len() == 8 && fraction[1..].bytes().all(|byte| byte.is_ascii_digit());
+    let zone = match zone {
+        "" => format!("{}{:02}:{:02}", if offset < 0 { '-' } else { '+' }, offset.abs() / 3600, offset.abs() / 60 % 60),
+        "Z" | "z" => zone.to_owned(),
+        offset if offset.len() == 6 && is_time(&offset[1..]) => offset.to_owned(),
+        _ => return None,
+    };
+    (is_date && is_time(whole) && is_fraction && matches!(whole.len(), 2 | 5 | 8))
+        .then(|| format!("{date}T{whole}{nought}{fraction}{zone}"))
+}
+
 fn wrong(text: &str) -> String {
-    format!("{text:?} is no time: 10m or 1h30m ago, seconds since 1970, or 2026-11-24T13:00:00Z with its zone")
+    format!("{text:?} is no time: 10m or 1h30m ago, seconds since 1970, or 2026-11-24T13:00:00Z")
 }
 
 /// Go's durations: numbers with units, one after the other.
@@ -65,6 +98,8 @@ pub(super) fn duration(text: &str) -> Option<std::time::Duration> {
                 "m" => 60.0,
                 "s" => 1.0,
                 "ms" => 0.001,
+                "us" | "µs" | "μs" => 1e-6,
+                "ns" => 1e-9,
                 _ => return None,
             };
         rest = &rest[unit..];
@@ -87,7 +122,19 @@ mod tests {
         for wrong in ["", "yesterday", "10", "m", "10x", "2023-11-14T23:13:20"] {
             assert_eq!(duration(wrong), None, "{wrong}");
         }
-        for wrong in ["", "yesterday", "10x", "2023-11-14T23:13:20"] {
+        for (short, whole) in [
+            ("2023-11-14", "2023-11-14T00:00:00+01:30"),
+            ("2023-11-14T23", "2023-11-14T23:00:00+01:30"),
+            ("2023-11-14T23:13", "2023-11-14T23:13:00+01:30"),
+            ("2023-11-14T23:13:20.5", "2023-11-14T23:13:20.5+01:30"),
+            ("2023-11-14Z", "2023-11-14T00:00:00Z"),
+            ("2023-11-14T23:13-02:00", "2023-11-14T23:13:00-02:00"),
+        ] {
+            assert_eq!(completed(short, 5400).as_deref(), Some(whole));
+            assert!(at(short).is_ok(), "{short}");
+        }
+        for wrong in ["", "yesterday", "10x", "2023-11-14T2", "2023-11-14 23:13:20", "2023-11-14T23:13.5", "2023/11/14"]
+        {
             assert!(at(wrong).is_err(), "{wrong}");
         }
     }

@@ -114,6 +114,9 @@ enum Verb {
         /// Do not ask
         #[arg(short, long)]
         force: bool,
+        /// Only those of which this holds: `label=NAME`, `until=24h`
+        #[arg(long, value_name = "NAME=VALUE")]
+        filter: Vec<super::ps::Filter>,
     },
 }
 
@@ -152,7 +155,7 @@ pub(super) fn run(args: Args, context: &mut Context) -> anyhow::Result<Exit> {
             manage::connect(&network, &container, also, context)
         }
         Verb::Disconnect { network, container, .. } => manage::disconnect(&network, &container, context),
-        Verb::Prune { force } => manage::prune(force, context),
+        Verb::Prune { force, filter } => manage::prune(force, &filter, context),
     }
 }
 

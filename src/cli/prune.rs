@@ -27,7 +27,7 @@ pub(super) fn run(args: &Prune, context: &mut Context) -> anyhow::Result<Exit> {
     let roots = context.container_roots()?;
     let (mut removed, mut bytes) = (Vec::new(), 0);
     for one in create::list(&roots).map_err(explained)? {
-        let wanted = args.filter.iter().all(|filter| filter.holds_for_prune(&one));
+        let wanted = args.filter.iter().all(|filter| filter.holds_for_prune(&one.labels, one.created));
         if !wanted || exec::running(&roots, &one.id).is_some() {
             continue;
         }

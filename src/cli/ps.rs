@@ -3,7 +3,7 @@
 mod filter;
 mod image;
 
-pub(super) use filter::Filter;
+pub(super) use filter::{Filter, FilterError, has_label};
 
 use super::format::{self, Format};
 use super::{Context, explained};

@@ -1,6 +1,7 @@
 //! `explore volume`: folders that outlive containers, with docker's verbs, columns and answers.
 
 use super::format::{self, Format};
+use super::ps::Filter;
 use super::several::each;
 use super::{Context, explained};
 use crate::error::Explain;
@@ -72,6 +73,9 @@ enum Verb {
         /// Do not ask
         #[arg(short, long)]
         force: bool,
+        /// Only those of which this holds: `label=NAME`; `all=1` is --all
+        #[arg(long, value_name = "NAME=VALUE")]
+        filter: Vec<Filter>,
     },
 }
 
@@ -109,7 +113,7 @@ pub(super) fn run(args: Args, context: &mut Context) -> anyhow::Result<Exit> {
             super::inspect::show(&volumes, format.as_deref(), context, |name| facts(&roots, name).map_err(explained))
         }
         Verb::Rm { force, volumes } => rm(force, &volumes, context),
-        Verb::Prune { all, force } => prune(all, force, context),
+        Verb::Prune { all, force, filter } => prune(all, force, &filter, context),
     }
 }
 
@@ -232,13 +236,18 @@ fn rm(force: bool, names: &[String], context: &mut Context) -> anyhow::Result<Ex
     })
 }
 
-fn prune(all: bool, force: bool, context: &mut Context) -> anyhow::Result<Exit> {
+fn prune(all: bool, force: bool, filters: &[Filter], context: &mut Context) -> anyhow::Result<Exit> {
+    for filter in filters {
+        filter.check_for_volumes().map_err(explained)?;
+    }
+    let all = all || filters.iter().any(Filter::is_all);
+    let wanted = |one: &Volume| filters.iter().all(|filter| filter.is_all() || filter.holds_for_prune(&one.labels, 0));
     let roots = context.container_roots()?;
     // A program cannot be asked: it says --force.
     if !force && (context.screen.json || !agrees(all, context)?) {
         return Err(explained(WrongWord::Cancelled));
     }
-    let (removed, bytes) = volume::prune(&roots, all).map_err(explained)?;
+    let (removed, bytes) = volume::prune(&roots, all, wanted).map_err(explained)?;
     if context.screen.json {
         context.screen.data(&json!({ "schema": 1, "removed": removed, "bytes": bytes }))?;
         return Ok(Exit::Ok);

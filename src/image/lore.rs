@@ -90,14 +90,14 @@ pub fn history(roots: &Roots, reference: &str) -> Result<Vec<Step>, ImageError> 
 ///
 /// # Errors
 /// [`ImageError::Store`], [`ImageError::Document`].
-pub fn prune(roots: &Roots, all: bool) -> Result<Pruned, ImageError> {
+pub fn prune(roots: &Roots, all: bool, wanted: impl Fn(&Image) -> bool) -> Result<Pruned, ImageError> {
     let mut pruned = Pruned::default();
     let Some(layout) = Layout::existing(&roots.images())? else { return Ok(pruned) };
     let mut doomed: Vec<Image> = Vec::new();
     for one in layout.index()?.manifests().iter().filter(|one| all || name_of(one).is_none()) {
         // One that is damaged is for `rmi`, by its name.
         let Ok(image) = catalog::read(roots, &layout, one) else { continue };
-        if container_on(roots, &image.id).is_some() {
+        if !wanted(&image) || container_on(roots, &image.id).is_some() {
             continue;
         }
         layout.untag(one)?;

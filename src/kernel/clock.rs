@@ -17,6 +17,8 @@ pub struct Local {
     pub minute: i32,
     /// 0 to 60.
     pub second: i32,
+    /// Seconds that this zone is before UTC.
+    pub offset: i64,
 }
 
 /// Seconds after 1970 in the zone that TZ or /etc/localtime names.
@@ -36,5 +38,6 @@ pub fn local(seconds: i64) -> Local {
         hour: tm.tm_hour,
         minute: tm.tm_min,
         second: tm.tm_sec,
+        offset: tm.tm_gmtoff,
     }
 }

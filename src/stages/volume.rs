@@ -212,12 +212,12 @@ pub(super) fn discard_locked(roots: &Roots, name: &str) -> Result<(), VolumeErro
 ///
 /// # Errors
 /// As [`remove`], for the first that stays.
-pub fn prune(roots: &Roots, named: bool) -> Result<(Vec<String>, u64), VolumeError> {
+pub fn prune(roots: &Roots, named: bool, wanted: impl Fn(&Volume) -> bool) -> Result<(Vec<String>, u64), VolumeError> {
     let _alone = lock(roots)?;
     let containers = create::list(roots).map_err(|error| VolumeError::Container(Box::new(error)))?;
     let (mut removed, mut bytes) = (Vec::new(), 0);
     for volume in list(roots)? {
-        if (volume.anonymous || named) && users(&containers, &volume.name).is_empty() {
+        if (volume.anonymous || named) && wanted(&volume) && users(&containers, &volume.name).is_empty() {
             let size = size_of(&data(roots, &volume.name));
             remove_locked(roots, &volume.name)?;
             bytes += size;

@@ -146,6 +146,11 @@ fn lists_are_narrowed_and_laid_out_as_docker_does() {
     assert_eq!(images(&["-f", "reference=*:1.?"]), "tool:1.2");
     assert_eq!(images(&["-f", "reference=*/*", "-a"]), "team/tool:1.2 team/tool:2");
     assert_eq!(images(&["nosuch"]), "");
+    let title = "label=org.opencontainers.image.title=demo";
+    assert_eq!(images(&["-f", "before=demo"]) + &images(&["-f", "since=demo"]) + &images(&["-f", "label=nosuch"]), "");
+    assert_eq!(images(&["-f", title, "-f", "reference=demo", "-f", "until=1h"]), "demo:latest");
+    learner.explore(["images", "-f", "before=nosuch"]).run().fails(1, "no such image: nosuch");
+    learner.explore(["image", "prune", "-af", "--filter", "label=nosuch"]).run().stdout("Total reclaimed space: 0B\n");
     let id = learner.explore(["images", "-q", "demo"]).run().out.trim_end().to_owned();
     learner.explore(["rmi", &id]).run().fails(1, "(must be forced): image has several names");
     learner.explore(["rmi", "-f", "nosuch"]).run().status(0).stdout("").stderr("explore: no such image: nosuch\n");
@@ -193,7 +198,9 @@ fn networks_are_joined_under_further_names_and_at_chosen_addresses() {
     explore("network ls -f name=ack --format {{.Name}}").status(0).stdout("back\n");
     explore("network ls -f type=builtin --format {{.Name}}").status(0).stdout("bridge\nhost\nnone\n");
     explore("network ls -f driver=null --format {{.Name}}").status(0).stdout("none\n");
-    explore("network ls -f scope=local").status(125);
+    explore("network ls -f scope=local -f name=back --format {{.Name}}").status(0).stdout("back\n");
+    explore("network ls -f dangling=1 --format {{.Name}}").status(0).stdout("idle\n");
+    explore("network ls -f scope=here").status(125);
     explore("network inspect -f {{.Driver}}{{.IPAM.Config}} host").status(0).stdout("host[]\n");
     explore("network rm none").fails(1, "none is a pre-defined network and cannot be removed");
     explore("network connect host one")
@@ -206,7 +213,9 @@ fn networks_are_joined_under_further_names_and_at_chosen_addresses() {
     explore("network disconnect -f back one").status(0);
     explore("network rm -f nosuch").status(0).stdout("");
     explore("network prune").status(0).stdout("").stderr_has("[y/N]");
-    explore("network prune -f").status(0).stdout("Deleted Networks:\nidle\n\n");
+    explore("network prune -f --filter label=nosuch").status(0).stdout("");
+    explore("network prune -f --filter nosuch=1").fails(1, "invalid filter 'nosuch'");
+    explore("network prune -f --filter until=2100-01-01").status(0).stdout("Deleted Networks:\nidle\n\n");
     explore("rm -f one two").status(0);
     explore("network rm back").status(0);
 }

@@ -2,11 +2,13 @@
 
 use super::super::format::{self, Format};
 use super::super::prune::agreed;
+use super::super::ps::Filter as Chosen;
 use super::super::several::each;
 use super::super::{Context, columns, explained};
 use crate::exit::Exit;
+use crate::stages::connection;
+use crate::stages::create::{self, Container};
 use crate::stages::network::{self, Also, Definition, Lease, NetworkError, Request, RequestOfSix, Subnet, SubnetOfSix};
-use crate::stages::{connection, create};
 use crate::state::Roots;
 use serde_json::{Value, json};
 use std::net::{IpAddr, Ipv6Addr};
@@ -101,10 +103,16 @@ impl Filter {
         let (name, value) = text.split_once('=').ok_or("bad format of filter (expected name=value)")?;
         let is_known = match name {
             "name" | "id" | "label" | "driver" => true,
+            "scope" => ["local", "swarm", "global"].contains(&value),
+            "dangling" => matches!(value, "true" | "1" | "false" | "0"),
             "type" => ["custom", "builtin"].contains(&value),
             _ => false,
         };
-        let wrong = || format!("invalid filter '{text}'; there are name, id, label, driver, type=custom, type=builtin");
+        let wrong = || {
+            format!(
+                "invalid filter '{text}'; there are name, id, label, driver, scope, dangling, type=custom, type=builtin"
+            )
+        };
         if is_known { Ok(Self { name: name.into(), value: value.into() }) } else { Err(wrong()) }
     }
 
@@ -113,6 +121,8 @@ impl Filter {
             "name" => one.name.contains(&self.value),
             "id" => one.id.starts_with(&self.value),
             "driver" => self.value == one.driver(),
+            "scope" => self.value == "local",
+            "dangling" => true,
             "type" => one.is_own() == (self.value == "custom"),
             _ => match self.value.split_once('=') {
                 Some((name, value)) => one.labels.get(name).is_some_and(|found| found == value),
@@ -141,6 +151,12 @@ pub(super) fn ls(
     let roots = context.container_roots_to_look()?;
     let mut all = network::list_all(&roots).map_err(explained)?;
     all.retain(|one| is_wanted(one, filters));
+    // One that docker has made is not idle, it is always there.
+    for filter in filters.iter().filter(|filter| filter.name == "dangling") {
+        let containers = create::list(&roots).map_err(explained)?;
+        let is_idle = |one: &Definition| one.is_own() && !is_used(&containers, &one.name);
+        all.retain(|one| is_idle(one) == matches!(filter.value.as_str(), "true" | "1"));
+    }
     all.sort_by(|one, other| columns::by_name(&one.name, &other.name));
     if context.screen.json {
         context.screen.data(&all)?;
@@ -269,19 +285,22 @@ pub(super) fn disconnect(network: &str, container: &str, context: &mut Context) 
     Ok(Exit::Ok)
 }
 
+fn is_used(containers: &[Container], name: &str) -> bool {
+    containers.iter().any(|one| one.network.network() == Some(name) || one.wish.also_on(name).is_some())
+}
+
 /// Those that no container is made for.
-pub(super) fn prune(force: bool, context: &mut Context) -> anyhow::Result<Exit> {
+pub(super) fn prune(force: bool, filters: &[Chosen], context: &mut Context) -> anyhow::Result<Exit> {
+    filters.iter().try_for_each(Chosen::check_for_prune).map_err(explained)?;
+    let wanted = |one: &Definition| filters.iter().all(|filter| filter.holds_for_prune(&one.labels, one.created));
     if !force && !agreed("all custom networks not used by at least one container")? {
         return Ok(Exit::Ok);
     }
     let roots = context.container_roots()?;
     let containers = create::list(&roots).map_err(explained)?;
-    let is_used = |name: &String| {
-        containers.iter().any(|one| one.network.network() == Some(name) || one.wish.also_on(name).is_some())
-    };
     let mut removed = Vec::new();
     for definition in network::list(&roots).map_err(explained)? {
-        if definition.is_own() && !is_used(&definition.name) {
+        if definition.is_own() && !is_used(&containers, &definition.name) && wanted(&definition) {
             network::remove(&roots, &definition).map_err(explained)?;
             removed.push(definition.name);
         }

@@ -9,7 +9,7 @@ use crate::stages::create::{self, Container, CreateError, Status};
 use crate::stages::exec::Running;
 use crate::stages::network::{self, Lease, NetworkError, Port, publish};
 use crate::state::Roots;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 /// One container that may be listed.
@@ -64,7 +64,7 @@ impl Explain for FilterError {
             Self::Value { name, .. } if name == "status" => Some(STATES.join(", ")),
             Self::Value { name, .. } if name == "until" => Some("10m, 24h, or 2026-11-24T13:00:00Z".into()),
             Self::Value { name, .. } if name == "health" => Some(HEALTHS.join(", ")),
-            Self::Value { name, .. } if name == "is-task" => Some(["true", "false"].join(", ")),
+            Self::Value { name, .. } if name == "is-task" || name == "all" => Some(["true", "false"].join(", ")),
             Self::Value { name, .. } if name == "exited" => Some("an exit code is a number".into()),
             Self::Value { .. } => Some("80, 80/udp, 8000-8080/tcp".into()),
             Self::Container(error) => error.hint(),
@@ -114,12 +114,28 @@ impl Filter {
         }
     }
 
-    /// Whether it holds for one that does not run.
-    pub(in crate::cli) fn holds_for_prune(&self, one: &Container) -> bool {
+    /// `volume prune` knows no time, and a word for `--all`.
+    pub(in crate::cli) fn check_for_volumes(&self) -> Result<(), FilterError> {
         match self.name.as_str() {
-            "label" => has_label(one, &self.value),
-            "label!" => !has_label(one, &self.value),
-            _ => self.value.parse::<Moment>().is_ok_and(|until| one.created < until.seconds()),
+            "label" | "label!" => Ok(()),
+            "all" if matches!(self.value.as_str(), "true" | "1" | "false" | "0") => Ok(()),
+            "all" => Err(FilterError::Value { name: self.name.clone(), value: self.value.clone() }),
+            _ => Err(FilterError::Name(self.name.clone())),
+        }
+    }
+
+    /// Whether it is that word.
+    pub(in crate::cli) fn is_all(&self) -> bool {
+        self.name == "all" && matches!(self.value.as_str(), "true" | "1")
+    }
+
+    /// Whether it holds for one that is not used.
+    pub(in crate::cli) fn holds_for_prune(&self, labels: &BTreeMap<String, String>, created: u64) -> bool {
+        match self.name.as_str() {
+            "label" => has_label(labels, &self.value),
+            "label!" => !has_label(labels, &self.value),
+            "all" => true,
+            _ => self.value.parse::<Moment>().is_ok_and(|until| created < until.seconds()),
         }
     }
 
@@ -195,7 +211,7 @@ fn holds(filter: &Filter, known: &Known, one: &Candidate) -> bool {
             code.as_ref() == Some(&filter.value)
         }
         ("ancestor", Known::Images(images)) => images.contains(&container.image_id),
-        ("label", _) => has_label(container, &filter.value),
+        ("label", _) => has_label(&container.labels, &filter.value),
         ("before", Known::Made(then)) => container.created_nanos < *then,
         ("since", Known::Made(then)) => container.created_nanos > *then,
         ("network", _) => {
@@ -234,10 +250,10 @@ fn is_among(port: Port, wanted: &str) -> bool {
 }
 
 /// `NAME`, or `NAME=VALUE`.
-fn has_label(one: &Container, wanted: &str) -> bool {
+pub(in crate::cli) fn has_label(labels: &BTreeMap<String, String>, wanted: &str) -> bool {
     match wanted.split_once('=') {
-        Some((name, value)) => one.labels.get(name).is_some_and(|one| one == value),
-        None => one.labels.contains_key(wanted),
+        Some((name, value)) => labels.get(name).is_some_and(|one| one == value),
+        None => labels.contains_key(wanted),
     }
 }
 
