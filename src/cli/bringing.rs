@@ -34,11 +34,14 @@ pub(super) struct Bringing {
     #[arg(long, value_name = "OS/ARCH")]
     platform: Option<Platform>,
     /// `no`: it is not started again by itself
-    #[arg(long, value_name = "POLICY", value_parser = ["no"], hide = true)]
+    #[arg(long, value_name = "POLICY", value_parser = ["no", ""], hide = true)]
     restart: Option<String>,
     /// `json-file`: how what it says is kept
-    #[arg(long, value_name = "DRIVER", value_parser = ["json-file"], hide = true)]
+    #[arg(long, value_name = "DRIVER", value_parser = ["json-file", ""], hide = true)]
     log_driver: Option<String>,
+    /// `default`: there is one for Linux
+    #[arg(long, value_name = "KIND", value_parser = ["default", ""], hide = true)]
+    isolation: Option<String>,
     /// Run no checks, as always
     #[arg(long, hide = true)]
     no_healthcheck: bool,

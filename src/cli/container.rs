@@ -11,8 +11,9 @@ use crate::stages::create::{self, Container, Network, Privileges, Request};
 use crate::stages::network::door::{Before, Door};
 use crate::stages::{exec, exit};
 use crate::state::Roots;
+use std::ffi::OsString;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What `create` and `run` share, named as docker names it.
 #[derive(Debug, clap::Args)]
@@ -34,17 +35,17 @@ pub(super) struct Wish {
     #[arg(short = 'h', long)]
     hostname: Option<String>,
     /// Note something of it: NAME=VALUE
-    #[arg(short, long, value_name = "LABEL")]
+    #[arg(short, long, value_name = "LABEL", value_parser = labelled)]
     label: Vec<String>,
     /// Note what a file lists, NAME=VALUE a line
     #[arg(long, value_name = "FILE")]
     label_file: Vec<PathBuf>,
     /// Be joined to these only: stdin, stdout, stderr
-    #[arg(short, long, value_name = "STREAM")]
+    #[arg(short, long, value_name = "STREAM", ignore_case = true)]
     attach: Vec<Joined>,
     /// Write its ID into a new file
     #[arg(long, value_name = "FILE")]
-    cidfile: Option<PathBuf>,
+    cidfile: Option<OsString>,
     #[command(flatten)]
     bringing: super::bringing::Bringing,
     /// Set a variable: NAME=VALUE, or NAME for this shell's value
@@ -78,6 +79,12 @@ pub(super) struct Wish {
     command: Vec<String>,
 }
 
+/// A label has a name.
+pub(super) fn labelled(text: &str) -> Result<String, String> {
+    let name = text.split('=').next().unwrap_or_default();
+    if name.trim().is_empty() { Err(format!("invalid label '{text}': empty name")) } else { Ok(text.to_owned()) }
+}
+
 /// How `run`, `start` and `attach` are joined to a container.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = None)]
@@ -99,6 +106,11 @@ impl Attaching {
 }
 
 impl Wish {
+    /// An empty name is none.
+    fn cidfile(&self) -> Option<&Path> {
+        self.cidfile.as_deref().filter(|path| !path.is_empty()).map(Path::new)
+    }
+
     /// What `-a` leaves of it: which streams this command is joined to.
     fn joined(&self, mut all: Wanted) -> Wanted {
         if !self.attach.is_empty() {
@@ -152,7 +164,7 @@ pub(super) struct Start {
 
 pub(super) fn create(args: Create, context: &mut Context) -> anyhow::Result<Exit> {
     let roots = context.roots()?;
-    let (bringing, file) = (args.wish.bringing.clone(), IdFile::of(args.wish.cidfile.as_deref())?);
+    let (bringing, file) = (args.wish.bringing.clone(), IdFile::of(args.wish.cidfile())?);
     let container = make(&roots, request(args.wish, true)?, &bringing, context).map_err(super::report::refused)?;
     file.keep(&container.id)?;
     if context.screen.json {
@@ -174,7 +186,7 @@ pub(super) fn run(args: Run, context: &mut Context) -> anyhow::Result<Exit> {
 
 fn run_checked(args: Run, wanted: &Wanted, context: &mut Context) -> anyhow::Result<Exit> {
     let roots = context.roots()?;
-    let (bringing, file) = (args.wish.bringing.clone(), IdFile::of(args.wish.cidfile.as_deref())?);
+    let (bringing, file) = (args.wish.bringing.clone(), IdFile::of(args.wish.cidfile())?);
     let request = request(args.wish, !args.detach)?;
     let (network, wish) = (request.network.clone(), request.wish.clone());
     let mut doors = Door::open(&roots, (&network, &wish), &wish.publish, Before::Nothing).map_err(explained)?;
@@ -278,7 +290,7 @@ fn request(wish: Wish, attached: bool) -> anyhow::Result<Request> {
         command: wish.command,
         // As docker takes them: a name as `inspect` writes it, and an empty one for "not said".
         name: wish.name.map(|name| name.strip_prefix('/').map_or(name.clone(), str::to_owned)).filter(said),
-        hostname: wish.hostname,
+        hostname: wish.hostname.filter(|name| !name.is_empty()),
         labels,
         env: wish.env,
         program: wish.program.program(),

@@ -21,7 +21,7 @@ pub(super) struct Args {
     #[arg(short, long)]
     tty: bool,
     /// Set a variable: NAME=VALUE
-    #[arg(short, long, value_name = "VARIABLE")]
+    #[arg(short, long, value_name = "VARIABLE", value_parser = variable)]
     env: Vec<String>,
     /// Set the variables that a file lists, NAME=VALUE a line
     #[arg(long, value_name = "FILE")]
@@ -46,6 +46,12 @@ pub(super) struct Args {
     /// The command and its arguments
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
     command: Vec<String>,
+}
+
+/// A variable has a name.
+fn variable(text: &str) -> Result<String, String> {
+    let is_good = !text.is_empty() && !text.starts_with('=');
+    if is_good { Ok(text.to_owned()) } else { Err(format!("invalid environment variable: {text}")) }
 }
 
 pub(super) fn run(mut args: Args, context: &mut Context) -> anyhow::Result<Exit> {

@@ -120,7 +120,8 @@ pub(super) fn rename(args: &Rename, context: &mut Context) -> anyhow::Result<Exi
 
 pub(super) fn kill(args: &Kill, context: &mut Context) -> anyhow::Result<Exit> {
     // Docker's daemon looks at it, not its client: 1, where a wrong flag is 125.
-    let signal: Signal = args.signal.parse().map_err(explained)?;
+    let signal = if args.signal.is_empty() { "KILL" } else { &args.signal };
+    let signal: Signal = signal.parse().map_err(explained)?;
     let roots = context.container_roots()?;
     each(&args.containers, |name| {
         let container = create::find(&roots, name).map_err(explained)?;

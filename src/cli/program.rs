@@ -30,8 +30,8 @@ pub(super) struct ProgramFlags {
     #[arg(long, value_name = "SIGNAL")]
     stop_signal: Option<Signal>,
     /// Seconds that `stop` waits before it kills; 10 without
-    #[arg(long, value_name = "SECONDS")]
-    stop_timeout: Option<u64>,
+    #[arg(long, value_name = "SECONDS", allow_hyphen_values = true)]
+    stop_timeout: Option<i64>,
 }
 
 impl ProgramFlags {

@@ -25,7 +25,7 @@ enum Verb {
     /// Make a volume; one with that name is left as it is
     Create {
         /// Something to know it by: NAME=VALUE
-        #[arg(long, value_name = "LABEL")]
+        #[arg(long, value_name = "LABEL", value_parser = super::container::labelled)]
         label: Vec<String>,
         /// `local`: there is no other
         #[arg(short, long, default_value = "local")]

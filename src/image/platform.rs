@@ -36,7 +36,8 @@ impl std::str::FromStr for Platform {
     fn from_str(text: &str) -> Result<Self, NotAPlatform> {
         let good =
             |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        let parts: Vec<&str> = text.split('/').collect();
+        let lower = text.to_ascii_lowercase();
+        let parts: Vec<&str> = lower.split('/').collect();
         if !parts.iter().all(good) {
             return Err(NotAPlatform(text.to_owned()));
         }
@@ -48,6 +49,7 @@ impl std::str::FromStr for Platform {
             other => Arch::from(other),
         };
         let (architecture, variant) = match parts[..] {
+            ["linux"] => return Ok(Self::default()),
             ["linux", name] => (architecture(name), None),
             ["linux", name, variant] => (architecture(name), Some(variant.to_owned())),
             _ => return Err(NotAPlatform(text.to_owned())),
@@ -116,7 +118,8 @@ mod tests {
         assert_eq!(chosen("linux/aarch64/v8"), Some(digest('4')));
         assert_eq!(chosen("linux/s390x"), None);
         assert_eq!(offered(&index), ["linux/arm/v6", "linux/arm/v7", "linux/arm64"]);
-        for bad in ["", "linux", "windows/amd64", "linux/", "linux/a/b/c", "linux/../x"] {
+        assert_eq!("Linux".parse::<Platform>().unwrap(), Platform::default());
+        for bad in ["", "windows", "windows/amd64", "linux/", "linux/a/b/c", "linux/../x"] {
             assert!(bad.parse::<Platform>().is_err(), "{bad:?}");
         }
     }

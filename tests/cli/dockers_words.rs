@@ -255,14 +255,32 @@ fn what_is_behind_the_image_is_not_ours_and_what_is_empty_was_not_said() {
     // A device that was shown is opened: it covers a file.
     says(&[&run[..], &["-v", "/dev/null:/etc/passwd", "demo", "sh", "-c", "wc -c </etc/passwd"]].concat(), "0");
 
+    // Case does not matter, and nothing is as good as not said.
+    let nothing = ["-a", "STDOUT", "--platform", "LINUX", "--cidfile", "", "-h", "", "--stop-timeout", "-1"];
+    says(&[&run[..], &nothing, &["--rm=true", "--init=false", "demo", "echo", "hi"]].concat(), "hi");
+    for (wrong, why) in [
+        (["--label", ""], "invalid label '': empty name"),
+        (["--cpuset-cpus", ",0"], "invalid value \",0\" for --cpuset-cpus"),
+        (["--network", "alias=x"], "network name/id is not specified"),
+    ] {
+        learner.explore(["run", "--rm"]).args(wrong).args(["demo", "true"]).run().status(125).stderr_has(why);
+    }
+
     let up = ["run", "-d", "--name", "/box", "-u", "1000", "-w", "/tmp", "demo", "sleep", "1000"];
     learner.explore(up).run().status(0);
     says(&["exec", "-u", "", "-w", "", "box", "sh", "-c", "id -u; pwd"], "1000\n/tmp");
     learner.explore(["exec", "box", "-u", "0", "id"]).run().status(127);
+    learner.explore(["exec", "-e", "", "box", "id"]).run().status(125).stderr_has("invalid environment variable: ");
+    learner.explore(["update", "--cpus", "0.5", "box"]).run().status(0);
+    learner
+        .explore(["update", "--cpu-quota", "5000", "box"])
+        .run()
+        .fails(1, "conflicting options: CPU Quota cannot be updated as NanoCPUs has already been set");
     learner.explore(["update", "-m", "0", "box"]).run().status(0);
     learner.explore(["pause", "box"]).run().status(0);
     learner.explore(["kill", "-s", "CONT", "box"]).run().status(0);
     says(&["ps", "--format", "{{.Names}} {{.State}}"], "box running");
+    says(&["kill", "-s", "", "box"], "box");
     learner.explore(["rm", "-f", "box"]).run().status(0);
 
     for name in ["one", "two"] {

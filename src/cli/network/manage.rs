@@ -32,7 +32,7 @@ pub(super) struct Create {
     #[arg(long)]
     internal: bool,
     /// Something to know it by: NAME=VALUE
-    #[arg(long, value_name = "LABEL")]
+    #[arg(long, value_name = "LABEL", value_parser = super::super::container::labelled)]
     label: Vec<String>,
     /// `bridge`: there is no other
     #[arg(short, long, default_value = "bridge", value_parser = ["bridge"])]

@@ -161,6 +161,23 @@ impl Limits {
         }
     }
 
+    /// Whether `update` may ask for it, after what was asked for before (moby container/container_unix.go).
+    ///
+    /// # Errors
+    /// [`LimitError::Update`].
+    pub fn check_update(&self, newer: &Self) -> Result<(), LimitError> {
+        let is_said = |amount: Option<i64>| amount.is_some_and(|amount| amount > 0);
+        let period = |limits: &Self| limits.cpu_period.is_some_and(|period| period > 0);
+        let (old_cpus, new_cpus) = (is_said(self.nano_cpus), is_said(newer.nano_cpus));
+        match () {
+            () if new_cpus && period(self) => Err(LimitError::Update("Nano CPUs", "CPU Period")),
+            () if new_cpus && is_said(self.cpu_quota) => Err(LimitError::Update("Nano CPUs", "CPU Quota")),
+            () if period(newer) && old_cpus => Err(LimitError::Update("CPU Period", "NanoCPUs")),
+            () if is_said(newer.cpu_quota) && old_cpus => Err(LimitError::Update("CPU Quota", "NanoCPUs")),
+            () => Ok(()),
+        }
+    }
+
     /// Takes over what `newer` asks for, as `update` does.
     pub fn merge(&mut self, newer: &Self) {
         fn take<T: Clone>(old: &mut Option<T>, new: Option<&T>) {

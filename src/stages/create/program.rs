@@ -23,7 +23,7 @@ pub struct Program {
     /// `--stop-signal`.
     pub stop_signal: Option<Signal>,
     /// `--stop-timeout`: seconds.
-    pub stop_timeout: Option<u64>,
+    pub stop_timeout: Option<i64>,
 }
 
 impl Program {

@@ -121,6 +121,7 @@ pub fn thaw(running: &Running) -> kernel::Result<()> {
 pub fn update(roots: &Roots, container: &Container, newer: &Limits) -> Result<(), ControlError> {
     let _alone = lock(roots, container)?;
     let mut container = create::find(roots, &container.id)?;
+    container.limits.check_update(newer)?;
     container.limits.merge(newer);
     container.limits.validate()?;
     if let Some(mut running) = running::running(roots, &container.id) {

@@ -106,9 +106,9 @@ pub fn stop(
     seconds: Option<i64>,
 ) -> Result<(), ExitError> {
     let signal = signal.unwrap_or(container.program.stop_signal());
-    let own = container.program.stop_timeout.unwrap_or(PATIENCE);
+    let own = container.program.stop_timeout;
     // Docker takes any negative number for "as long as it takes".
-    let seconds = seconds.map_or(own, |seconds| u64::try_from(seconds).unwrap_or(u64::from(u32::MAX)));
+    let seconds = seconds.or(own).map_or(PATIENCE, |seconds| u64::try_from(seconds).unwrap_or(u64::from(u32::MAX)));
     end(roots, container, signal.number(), seconds.saturating_mul(1000))
 }
 

@@ -25,6 +25,9 @@ pub enum LimitError {
     /// The same thing said twice.
     #[error("conflicting options: --cpus and {0} cannot both be set")]
     Conflict(&'static str),
+    /// One way of saying how much processor time, where the other was said before.
+    #[error("conflicting options: {0} cannot be updated as {1} has already been set")]
+    Update(&'static str, &'static str),
     /// More than there are, or next to none.
     #[error("range of CPUs is from 0.01 to {0}.00, as there are only {0} CPUs available")]
     Cpus(usize),

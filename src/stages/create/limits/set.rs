@@ -9,7 +9,10 @@ const MOST: u32 = 8192;
 /// The numbers of a list; `None` where it is none.
 pub(super) fn read(text: &str) -> Option<BTreeSet<u32>> {
     let mut found = BTreeSet::new();
-    for part in text.trim().split(',').filter(|part| !part.is_empty()) {
+    if text.trim().is_empty() {
+        return Some(found);
+    }
+    for part in text.trim().split(',') {
         let (first, last) = part.split_once('-').unwrap_or((part, part));
         let (first, last): (u32, u32) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
         if first > last || last >= MOST {
@@ -46,7 +49,7 @@ mod tests {
     fn lists_and_what_is_none() {
         assert_eq!(read("0-2,5\n"), Some(BTreeSet::from([0, 1, 2, 5])));
         assert_eq!(read(""), Some(BTreeSet::new()));
-        for bad in ["a", "3-1", "1-", "0-99999999", "-1"] {
+        for bad in ["a", "3-1", "1-", "0-99999999", "-1", ",0", "0,"] {
             assert_eq!(read(bad), None, "{bad:?}");
         }
     }
