@@ -17,7 +17,7 @@ pub(super) struct Args {
     /// What was done, for the image's history
     #[arg(short, long)]
     message: Option<String>,
-    /// Change how the image is run: CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, STOPSIGNAL, USER, VOLUME, WORKDIR
+    /// Change how the image is run: CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, ONBUILD, STOPSIGNAL, USER, VOLUME, WORKDIR
     #[arg(short, long, value_name = "INSTRUCTION")]
     change: Vec<String>,
     /// Hold a container that runs meanwhile; --pause=false lets it run

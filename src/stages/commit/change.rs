@@ -1,8 +1,10 @@
 //! `--change`: lines of a Dockerfile that say how an image is to be run, without running anything.
 //!
-//! `CMD`, `ENTRYPOINT`, `ENV`, `EXPOSE`, `LABEL`, `STOPSIGNAL`, `USER`, `VOLUME`, `WORKDIR`, read as Docker reads them
-//! (docs.docker.com/reference/dockerfile): a list of texts as JSON, or words in which quotes, `\` and `$NAME` mean something.
-//! Left out: HEALTHCHECK and ONBUILD, which nothing here would heed, and `${NAME:-default}`.
+//! `CMD`, `ENTRYPOINT`, `ENV`, `EXPOSE`, `HEALTHCHECK`, `LABEL`, `ONBUILD`, `STOPSIGNAL`, `USER`, `VOLUME`, `WORKDIR`,
+//! read as Docker reads them (docs.docker.com/reference/dockerfile): a list of texts as JSON, or words in which quotes, `\`
+//! and `$NAME` mean something.
+//! HEALTHCHECK and ONBUILD are for other engines: nothing here heeds them. Left out: the options of HEALTHCHECK, and
+//! `${NAME:-default}`.
 
 use super::config::{set, strings};
 use crate::error::Explain;
@@ -14,7 +16,19 @@ use std::path::Path;
 use std::str::FromStr;
 
 /// What a change may be.
-const KNOWN: [&str; 9] = ["CMD", "ENTRYPOINT", "ENV", "EXPOSE", "LABEL", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR"];
+const KNOWN: [&str; 11] = [
+    "CMD",
+    "ENTRYPOINT",
+    "ENV",
+    "EXPOSE",
+    "HEALTHCHECK",
+    "LABEL",
+    "ONBUILD",
+    "STOPSIGNAL",
+    "USER",
+    "VOLUME",
+    "WORKDIR",
+];
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,6 +131,12 @@ impl Change {
                 let words = self.list().map_or_else(|| self.some_words(config), Ok)?;
                 self.map(config, "Volumes")?.extend(words.into_iter().map(|word| (word, json!({}))));
             }
+            "HEALTHCHECK" => set(config, "Healthcheck", json!({ "Test": self.test()? })),
+            "ONBUILD" => {
+                let mut later = strings(config, "OnBuild");
+                later.push(self.later()?);
+                set(config, "OnBuild", json!(later));
+            }
             "USER" => set(config, "User", json!(self.one_word(config)?)),
             "STOPSIGNAL" => {
                 let word = self.one_word(config)?;
@@ -131,6 +151,33 @@ impl Change {
             _ => {}
         }
         Ok(())
+    }
+
+    /// `NONE`, or `CMD` with a list or with words for the shell.
+    fn test(&self) -> Result<Vec<String>, ChangeError> {
+        let (kind, rest) = self.rest.split_once(char::is_whitespace).unwrap_or((&self.rest, ""));
+        let command = Self { name: String::new(), rest: rest.trim().to_owned() };
+        match kind.to_ascii_uppercase().as_str() {
+            "NONE" if command.rest.is_empty() => Ok(vec!["NONE".to_owned()]),
+            "NONE" => Err(self.wrong("HEALTHCHECK NONE takes no arguments")),
+            "CMD" if command.rest.is_empty() => Err(self.wrong("missing command after HEALTHCHECK CMD")),
+            "CMD" => Ok(match command.list() {
+                Some(list) => std::iter::once("CMD".to_owned()).chain(list).collect(),
+                None => vec!["CMD-SHELL".to_owned(), command.rest],
+            }),
+            _ => Err(self.wrong("only HEALTHCHECK NONE and HEALTHCHECK CMD are known here")),
+        }
+    }
+
+    /// What a build on top of the image is to do first.
+    fn later(&self) -> Result<String, ChangeError> {
+        let name = self.rest.split_whitespace().next().unwrap_or_default().to_ascii_uppercase();
+        match name.as_str() {
+            "" => Err(self.wrong(format!("{} requires at least one argument", self.name))),
+            "ONBUILD" => Err(self.wrong("chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed")),
+            "FROM" | "MAINTAINER" => Err(self.wrong(format!("{name} isn't allowed as an ONBUILD trigger"))),
+            _ => Ok(self.rest.clone()),
+        }
     }
 
     fn wrong(&self, why: impl Into<String>) -> ChangeError {
@@ -270,6 +317,10 @@ mod tests {
             (&["USER me:us"], "User", json!("me:us")),
             (&["VOLUME [\"/a\", \"/b\"]", "VOLUME /c"], "Volumes", json!({ "/a": {}, "/b": {}, "/c": {} })),
             (&["WORKDIR /a", "WORKDIR b"], "WorkingDir", json!("/a/b")),
+            (&["HEALTHCHECK NONE"], "Healthcheck", json!({ "Test": ["NONE"] })),
+            (&["HEALTHCHECK CMD ls /"], "Healthcheck", json!({ "Test": ["CMD-SHELL", "ls /"] })),
+            (&["HEALTHCHECK cmd [\"ls\"]"], "Healthcheck", json!({ "Test": ["CMD", "ls"] })),
+            (&["ONBUILD RUN a", "onbuild CMD b"], "OnBuild", json!(["RUN a", "CMD b"])),
             (&["STOPSIGNAL SIGUSR1", "# nothing", ""], "StopSignal", json!("SIGUSR1")),
         ];
         for (changes, key, expected) in table {
@@ -287,6 +338,9 @@ mod tests {
             ("LABEL a=b c", "\"c\" is not NAME=VALUE"),
             ("EXPOSE", "requires at least one argument"),
             ("EXPOSE abc", "EXPOSE abc"),
+            ("ONBUILD FROM x", "FROM isn't allowed as an ONBUILD trigger"),
+            ("HEALTHCHECK NONE x", "takes no arguments"),
+            ("HEALTHCHECK --interval=1s CMD x", "only HEALTHCHECK NONE and HEALTHCHECK CMD"),
             ("USER a b", "requires exactly one argument"),
             ("STOPSIGNAL NOSUCH", "invalid signal: NOSUCH"),
             ("ENV A=${B:-c}", "only $NAME and ${NAME}"),
