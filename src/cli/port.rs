@@ -110,9 +110,12 @@ impl Range {
 mod tests {
     use super::*;
 
+    /// Published at an address: this machine's port and the container's; exposed; shown.
+    type Row<'a> = (&'a [(&'a str, u16, u16)], &'a [&'a str], &'a str);
+
     #[test]
     fn ports_are_grouped_as_docker_groups_them() {
-        let all: [(&[(&str, u16, u16)], &[&str], &str); 4] = [
+        let all: [Row<'_>; 4] = [
             (&[("0.0.0.0", 8000, 8000), ("0.0.0.0", 8001, 8001)], &[], "0.0.0.0:8000-8001->8000-8001/tcp"),
             (&[("0.0.0.0", 8000, 80), ("0.0.0.0", 8001, 81)], &[], "0.0.0.0:8000->80/tcp, 0.0.0.0:8001->81/tcp"),
             (
