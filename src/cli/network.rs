@@ -8,7 +8,7 @@ mod render;
 use super::container::{self, Again};
 use super::{Context, explained};
 use crate::exit::Exit;
-use crate::kernel::netns;
+use crate::kernel::namespace::Kind;
 use crate::stages::connection;
 use crate::stages::create::{self, Container};
 use crate::stages::exec::running;
@@ -17,7 +17,6 @@ use crate::state::Roots;
 use serde_json::json;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::Path;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -172,13 +171,9 @@ fn up(roots: &Roots, container: &Container, context: &mut Context) -> anyhow::Re
     Ok(Exit::Ok)
 }
 
-fn netns_of(pid: i32) -> Option<OwnedFd> {
-    netns::open(Path::new(&format!("/proc/{pid}/ns/net"))).ok()
-}
-
 /// The network namespace of a container: that of its first process, or the one that is kept for it.
 pub(super) fn namespace_of(roots: &Roots, id: &str) -> Option<OwnedFd> {
-    running(roots, id).and_then(|it| netns_of(it.init.pid)).or_else(|| network::pinned(roots, id))
+    running(roots, id).and_then(|it| it.namespace(Kind::Net).ok()).or_else(|| network::pinned(roots, id))
 }
 
 fn show(roots: &Roots, id: &str, context: &mut Context) -> anyhow::Result<Exit> {

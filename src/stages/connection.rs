@@ -3,7 +3,7 @@
 
 use crate::error::Explain;
 use crate::exit::Exit;
-use crate::kernel::netns;
+use crate::kernel::namespace::Kind;
 use crate::stages::create::{self, Container, CreateError, Network};
 use crate::stages::exec::running;
 use crate::stages::network::{self, Also, Connected, Definition, EtcFiles, Lease, Names, NetworkError, Subject};
@@ -224,6 +224,5 @@ pub fn disconnect(roots: &Roots, container: &Container, definition: &Definition)
 /// The namespace of a container that runs, and its supervisor.
 fn netns_of(roots: &Roots, id: &str) -> Option<(OwnedFd, ProcessIdentity)> {
     let it = running(roots, id)?;
-    let netns = netns::open(Path::new(&format!("/proc/{}/ns/net", it.init.pid))).ok()?;
-    Some((netns, it.supervisor))
+    Some((it.namespace(Kind::Net).ok()?, it.supervisor))
 }

@@ -150,7 +150,7 @@ fn shorten(path: &str) -> String {
 fn see_inside(roots: &Roots, container: &Container, seen: &mut Observed) {
     let running = exec::running(roots, &container.id);
     let netns = match &running {
-        Some(running) => crate::kernel::nsfs::open(running.init.pid, Kind::Net).ok(),
+        Some(running) => running.namespace(Kind::Net).ok(),
         None => network::pinned(roots, &container.id),
     };
     if let Some(netns) = netns

@@ -5,9 +5,13 @@
 //! `--network container:`) must not find it, and whoever ends one, or takes back what it has left, must.
 
 use crate::kernel::cgroup::{self, Version};
+use crate::kernel::namespace::Kind;
+use crate::kernel::{self, nsfs};
 use crate::stages::{create, handle};
 use crate::state::{Lock, ProcessIdentity, RecordError, Roots, read_record, write_record};
+use nix::errno::Errno;
 use serde::{Deserialize, Serialize};
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 /// A container that runs.
@@ -33,6 +37,21 @@ const STARTING: &str = "starting.json";
 impl Running {
     fn is_alive(&self) -> bool {
         self.supervisor.is_alive() && self.init.is_alive()
+    }
+
+    /// One of the namespaces of its first process, held open.
+    ///
+    /// # Errors
+    /// The openat(2) that failed; ESRCH where that process has ended. Its number may be another's by then, and what was
+    /// opened the network of this machine.
+    pub fn namespace(&self, kind: Kind) -> kernel::Result<OwnedFd> {
+        let opened = nsfs::open(self.init.pid, kind)?;
+        // It lives still, so what was found by its number is its own; and a descriptor stays what it is.
+        if ProcessIdentity::of(self.init.pid) == Some(self.init) {
+            return Ok(opened);
+        }
+        let path = format!("/proc/{}/ns/{}", self.init.pid, kind.link());
+        Err(kernel::Error::quiet("openat", &format_args!("AT_FDCWD, {path:?}, O_RDONLY|O_CLOEXEC"), Errno::ESRCH))
     }
 }
 
@@ -157,5 +176,19 @@ pub fn lock_at_rest(roots: &Roots, id: &str) -> std::io::Result<Result<Lock, Run
         let Some(ending) = last.map(|last| last.supervisor).filter(|one| one.is_alive()) else { return Ok(Ok(lock)) };
         drop(lock);
         handle::wait_for_end(ending, "it still takes back what it made");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_that_is_anothers_by_now_leads_into_no_namespace() {
+        let init = ProcessIdentity::myself();
+        let mut running = Running { schema: 1, init, supervisor: init, client: None, started: 0, cgroups: Vec::new() };
+        assert!(running.namespace(Kind::Net).is_ok());
+        running.init.start -= 1;
+        assert_eq!(running.namespace(Kind::Net).unwrap_err().errno(), Errno::ESRCH);
     }
 }

@@ -5,14 +5,15 @@ use super::StartFailure;
 use super::init::Existing;
 use super::running::{self, Running};
 use super::supervisor::networking;
+use crate::kernel::mount;
 use crate::kernel::namespace::{self, Kind};
 use crate::kernel::process::{self, Child};
-use crate::kernel::{mount, nsfs};
 use crate::narrate::Role;
 use crate::stages::create::{self, Container, Ipc, Sharing, SpaceError};
 use crate::stages::failure::Failure;
 use crate::stages::sibling::{Memory, in_helper};
 use crate::state::{Claim, Effect, Journal, RecordError, Roots, write_record};
+use nix::errno::Errno;
 use nix::mount::MsFlags;
 use oci_spec::runtime::{LinuxNamespaceType, Spec};
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -82,10 +83,10 @@ pub(super) fn born(
 
 fn of_other(roots: &Roots, id: &str, kind: Kind, shown: &'static str) -> Result<OwnedFd, StartFailure> {
     let running = running_other(roots, id, shown)?;
-    let namespace =
-        nsfs::open(running.init.pid, kind).map_err(Failure::at("find the namespace of the other container"))?;
-    // The number may have changed hands before it was opened.
-    if running.init.is_alive() { Ok(namespace) } else { Err(not_running(shown, id)) }
+    match running.namespace(kind) {
+        Err(error) if error.errno() == Errno::ESRCH => Err(not_running(shown, id)),
+        found => Ok(found.map_err(Failure::at("find the namespace of the other container"))?),
+    }
 }
 
 fn running_other(roots: &Roots, id: &str, shown: &'static str) -> Result<Running, StartFailure> {

@@ -84,7 +84,7 @@ pub(super) fn there(
     let connected = match other(roots, container)? {
         Some(running) => {
             let step = "find the network of the other container";
-            Some(nsfs::open(running.init.pid, Kind::Net).map_err(Failure::at(step))?)
+            Some(running.namespace(Kind::Net).map_err(Failure::at(step))?)
         }
         None => network::pinned(roots, &container.id),
     };
