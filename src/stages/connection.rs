@@ -124,7 +124,8 @@ pub fn up(roots: &Roots, container: &Container) -> Result<Vec<Lease>, Connection
 /// The file that cannot be written.
 pub fn write_etc_files(roots: &Roots, container: &Container, leases: &[Lease]) -> Result<(), RecordError> {
     let (mode, wish, hostname) = (&container.network, &container.wish, container.hostname.as_str());
-    write_files(roots, &container.id, &network::etc_files(&Names { mode, wish, hostname, leases }))
+    let full_name = &container.full_name();
+    write_files(roots, &container.id, &network::etc_files(&Names { mode, wish, hostname, full_name, leases }))
 }
 
 /// As [`write_etc_files`], with these contents.

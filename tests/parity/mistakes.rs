@@ -41,7 +41,6 @@ const MISTAKES: [&[&str]; 49] = [
     &["run", "--rm", "--cap-add", "NOSUCH", "demo", "true"],
     &["run", "--rm", "--security-opt", "nosuch=1", "demo", "true"],
     &["run", "--rm", "--sysctl", "kernel.nosuch=1", "demo", "true"],
-    &["run", "--rm", "--hostname", "not a name", "demo", "true"],
     &["run", "--rm", "--env-file", "/nosuch", "demo", "true"],
     &["run", "--rm", "--name", "up", "demo", "true"],
     &["run", "--rm", "-v", "/tmp:relative", "demo", "true"],

@@ -106,10 +106,30 @@ fn exit_codes_are_dockers() {
     run(&["-v", "nowhere", "demo"]).fails(125, "mount path must be absolute");
     run(&["--mount", "type=bind,src=/no/such/folder,dst=/x", "demo"])
         .fails(125, "path does not exist: /no/such/folder");
-    run(&["--hostname", "a b", "demo"]).fails(125, "is no host name");
+    run(&["--hostname", &"a".repeat(65), "demo"]).fails(125, "is no host name");
     run(&["--name", "a/b", "demo"]).fails(125, "is no name for a container");
     run(&["-w", "here", "demo"]).fails(125, "is not absolute");
     learner.explore(["ps", "-a", "-q"]).run().status(0).stdout("");
+}
+
+/// As docker: the domain is the other name of the UTS namespace, and of the addresses; a host name is any 64 bytes.
+#[test]
+fn a_host_name_and_a_domain_are_two_names() {
+    for learner in learners() {
+        let script = "hostname; cat /etc/hostname /proc/sys/kernel/domainname; grep -F dd.ee /etc/hosts | cut -f 2";
+        let names = |flags: &[&str]| shell(&learner, flags, script).run().status(0).out;
+        assert_eq!(names(&["--hostname", "zz", "--domainname", "dd.ee"]), "zz\nzz\ndd.ee\nzz.dd.ee zz\n");
+        assert_eq!(names(&["--hostname", "zz.dd.ee"]), "zz.dd.ee\nzz.dd.ee\n(none)\nzz.dd.ee zz\n");
+        let none = ["--network", "none", "--hostname", "a_b", "--domainname", &"d".repeat(70)];
+        assert_eq!(names(&none), format!("a_b\na_b\n{}\n", "d".repeat(64)));
+        for odd in ["a b", "-a", "é", "*", &"a".repeat(64)] {
+            let flag = format!("--hostname={odd}");
+            assert_eq!(names(&["--network", "none", &flag]), format!("{odd}\n{odd}\n(none)\n"));
+        }
+        // No name is as good as none that was asked for.
+        let own = shell(&learner, &["--network", "none", "--hostname", ""], "hostname").run().status(0).out;
+        assert_eq!(own.trim().len(), 12, "{own}");
+    }
 }
 
 #[test]

@@ -68,6 +68,7 @@ pub(super) fn spec(
         "ociVersion": "1.0.2",
         "root": { "path": "rootfs", "readonly": request.mounts.read_only },
         "hostname": container.hostname,
+        "domainname": container.wish.domain().map(domain_that_fits),
         "mounts": mounts::all(roots, container, request, &trees, bundle),
         "process": process(container, request, image)?,
         "linux": {
@@ -81,6 +82,11 @@ pub(super) fn spec(
         },
     });
     serde_json::from_value(value).map_err(CreateError::Spec)
+}
+
+/// setdomainname(2) takes 64 bytes and refuses more. Docker writes it as the sysctl kernel.domainname, which cuts it off.
+fn domain_that_fits(domain: &str) -> &str {
+    &domain[..domain.floor_char_boundary(64)]
 }
 
 fn process(container: &Container, request: &Request, image: &Image) -> Result<Process, CreateError> {

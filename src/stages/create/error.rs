@@ -33,7 +33,7 @@ pub enum CreateError {
     #[error("renaming a container with the same name as its current name")]
     SameName,
     /// Not a host name.
-    #[error("{0:?} is no host name: letters, digits, '-' and '.' only, 64 at most")]
+    #[error("{0:?} is no host name: it has more than 64 bytes")]
     Hostname(String),
     /// A working folder that starts nowhere.
     #[error("the working directory {0:?} is not absolute")]

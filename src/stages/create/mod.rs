@@ -287,13 +287,10 @@ fn validate(request: &Request, image: &Image) -> Result<(), CreateError> {
     Ok(())
 }
 
-/// sethostname(2) takes 64 bytes; what hostname(7) allows is letters, digits, '-' and '.'.
+/// sethostname(2) takes 64 bytes, whatever they are, and so does docker. What hostname(7) allows is less: letters, digits,
+/// '-' and '.'.
 fn check_hostname(hostname: &str) -> Result<(), CreateError> {
-    let good = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.';
-    if hostname.is_empty() || hostname.len() > 64 || !hostname.bytes().all(good) {
-        return Err(CreateError::Hostname(hostname.to_owned()));
-    }
-    Ok(())
+    if hostname.len() > 64 { Err(CreateError::Hostname(hostname.to_owned())) } else { Ok(()) }
 }
 
 fn describe(
@@ -308,10 +305,7 @@ fn describe(
         schema: 1,
         // The host name is the first twelve digits of the ID: what the prompt of `docker run` shows.
         labels: labels(request, image),
-        hostname: networking::full_hostname(
-            networking.hostname.unwrap_or_else(|| id[..12].to_owned()),
-            &networking.wish,
-        ),
+        hostname: networking.hostname.unwrap_or_else(|| id[..12].to_owned()),
         name,
         image: image.reference.clone(),
         image_id: image.id.clone(),

@@ -1,7 +1,7 @@
 //! What a wish for a network means on this machine, found out before a folder exists: which network, which container,
 //! which host name.
 
-use super::{CreateError, Request, find};
+use super::{Container, CreateError, Request, find};
 use crate::image::Image;
 use crate::stages::network::{self, Mode, NetworkError, Wish, publish};
 use crate::state::Roots;
@@ -19,7 +19,9 @@ pub(super) struct Networking {
 
 pub(super) fn resolve(roots: &Roots, request: &Request, image: &Image) -> Result<Networking, CreateError> {
     let wish = request.wish.clone();
-    wish.check(&request.network, request.hostname.is_some())?;
+    // `--hostname ""` says nothing.
+    let wanted = request.hostname.clone().filter(|name| !name.is_empty());
+    wish.check(&request.network, wanted.is_some())?;
     let (mode, shared) = match &request.network {
         Mode::Named(name) => (Mode::Named(network::find(roots, name)?.name), None),
         Mode::Container(name) => {
@@ -35,7 +37,7 @@ pub(super) fn resolve(roots: &Roots, request: &Request, image: &Image) -> Result
     };
     // With --uts host the host name is this machine's, whatever the network is.
     let shared = if request.spaces.uts_of_host { of_host() } else { shared };
-    let hostname = request.hostname.clone().or(shared);
+    let hostname = wanted.or(shared);
     Ok(Networking { mode, wish: with_exposed(wish, image)?, hostname })
 }
 
@@ -58,10 +60,10 @@ fn of_host() -> Option<String> {
     nix::unistd::gethostname().ok().map(|name| name.to_string_lossy().into_owned())
 }
 
-/// `web` and `example.org` make `web.example.org`, as moby has it (Container.FullHostname).
-pub(super) fn full_hostname(hostname: String, wish: &Wish) -> String {
-    match &wish.domainname {
-        Some(domain) if !domain.is_empty() => format!("{hostname}.{domain}"),
-        _ => hostname,
+impl Container {
+    /// `web` and `example.org` make `web.example.org`, the name of its addresses (moby, `Container.FullHostname`). Its own
+    /// host name stays `web`, and `example.org` is the other name of its UTS namespace.
+    pub fn full_name(&self) -> String {
+        self.wish.domain().map_or_else(|| self.hostname.clone(), |domain| format!("{}.{domain}", self.hostname))
     }
 }

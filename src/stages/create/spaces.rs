@@ -158,7 +158,9 @@ impl Explain for SpaceError {
 /// With IDs instead of names, and nothing left that cannot be.
 pub(super) fn resolve(roots: &Roots, request: &Request) -> Result<Spaces, CreateError> {
     let mut spaces = request.spaces.clone();
-    if spaces.uts_of_host && (request.hostname.is_some() || request.wish.domainname.is_some()) {
+    if spaces.uts_of_host
+        && (request.hostname.as_deref().is_some_and(|name| !name.is_empty()) || request.wish.domain().is_some())
+    {
         return Err(SpaceError::HostnameOfHost.into());
     }
     if spaces.pid == Sharing::Host && user::in_user_namespace() {
@@ -198,7 +200,7 @@ pub fn shared_memory(roots: &Roots, id: &str) -> PathBuf {
 /// What config.json has of a share: no host name where that is the host's, and whose /dev/shm and /dev/mqueue.
 pub(super) fn apply(roots: &Roots, spaces: &Spaces, spec: &mut Spec) -> Result<(), serde_json::Error> {
     if spaces.uts_of_host {
-        spec.set_hostname(None);
+        spec.set_hostname(None).set_domainname(None);
     }
     let (shm, queues) = (Path::new("/dev/shm"), Path::new("/dev/mqueue"));
     match &spaces.ipc {

@@ -38,6 +38,8 @@ pub struct Names<'a> {
     pub wish: &'a Wish,
     /// The container's host name.
     pub hostname: &'a str,
+    /// The same, and the domain that follows it.
+    pub full_name: &'a str,
     /// Its addresses; none on `--network none` and `host`.
     pub leases: &'a [Lease],
 }
@@ -70,12 +72,12 @@ fn hosts(names: &Names<'_>) -> String {
         let ip = if ip == "host-gateway" { gateway.to_string() } else { ip.clone() };
         let _ = writeln!(text, "{ip}\t{name}");
     }
-    let hostname = names.hostname;
-    let short = hostname.split_once('.').map(|(short, _)| format!(" {short}")).unwrap_or_default();
+    let name = names.full_name;
+    let short = name.split_once('.').map(|(short, _)| format!(" {short}")).unwrap_or_default();
     for lease in names.leases {
-        let _ = writeln!(text, "{}\t{hostname}{short}", lease.ip);
+        let _ = writeln!(text, "{}\t{name}{short}", lease.ip);
         if let Some(six) = &lease.six {
-            let _ = writeln!(text, "{}\t{hostname}{short}", six.ip);
+            let _ = writeln!(text, "{}\t{name}{short}", six.ip);
         }
     }
     text
@@ -168,7 +170,7 @@ mod tests {
     use super::*;
 
     fn names<'a>(wish: &'a Wish, leases: &'a [Lease], hostname: &'a str) -> Names<'a> {
-        Names { mode: &Mode::Bridge, wish, hostname, leases }
+        Names { mode: &Mode::Bridge, wish, hostname, full_name: hostname, leases }
     }
 
     fn resolv_of(host: &str, wish: &Wish, leases: &[Lease]) -> String {

@@ -138,6 +138,11 @@ impl Wish {
         self.also.iter().find(|one| one.network == network)
     }
 
+    /// `--domainname`, where it says anything.
+    pub fn domain(&self) -> Option<&str> {
+        self.domainname.as_deref().filter(|domain| !domain.is_empty())
+    }
+
     /// What is to be published: `-p`, and with `-P` what is exposed and not among it.
     pub fn ports(&self) -> Vec<Publish> {
         let mut all = self.publish.clone();
@@ -167,7 +172,7 @@ impl Wish {
         let shared = "container type network mode";
         match mode {
             Mode::Container(_) => {
-                if hostname_given || self.domainname.is_some() {
+                if hostname_given || self.domain().is_some() {
                     return conflict("hostname", "network mode");
                 }
                 if !self.dns.is_empty() || !self.dns_search.is_empty() || !self.dns_options.is_empty() {
