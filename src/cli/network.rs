@@ -53,7 +53,7 @@ enum Verb {
         /// Whole IDs
         #[arg(long)]
         no_trunc: bool,
-        /// Only those of which this holds: name=PART, id=START, label=NAME[=VALUE], driver=bridge, type=custom
+        /// Only those of which this holds: name=PART, id=START, label=NAME[=VALUE], driver=bridge, type=custom, dangling=true
         #[arg(short, long, value_name = "NAME=VALUE", value_parser = manage::Filter::parse)]
         filter: Vec<manage::Filter>,
         /// A line for each, of ID, Name, Driver, Scope, IPv6, Internal, Labels: `{{.Name}}`; `table …` with a heading, `json`

@@ -198,9 +198,14 @@ fn networks_are_joined_under_further_names_and_at_chosen_addresses() {
     explore("network ls -f name=ack --format {{.Name}}").status(0).stdout("back\n");
     explore("network ls -f type=builtin --format {{.Name}}").status(0).stdout("bridge\nhost\nnone\n");
     explore("network ls -f driver=null --format {{.Name}}").status(0).stdout("none\n");
-    explore("network ls -f scope=local -f name=back --format {{.Name}}").status(0).stdout("back\n");
-    explore("network ls -f dangling=1 --format {{.Name}}").status(0).stdout("idle\n");
-    explore("network ls -f scope=here").status(125);
+    explore("network ls -f scope=local -f name=on --format {{.Name}}").status(0).stdout("none\n");
+    explore("network ls -q -f scope=swarm").status(0).stdout("");
+    explore("network ls -f dangling=true --format {{.Name}}").status(0).stdout("idle\n");
+    explore("network ls -f dangling=0 --format {{.Name}}").status(0).stdout("back\nbridge\nhost\nnone\n");
+    explore("network ls -f dangling=some").status(125).stderr_has("invalid filter 'dangling=some'");
+    explore("network inspect -f {{.Attachable}}{{.Ingress}}{{.ConfigOnly}}{{.ConfigFrom.Network}}{{.Options}} back")
+        .status(0)
+        .stdout("falsefalsefalsemap[]\n");
     explore("network inspect -f {{.Driver}}{{.IPAM.Config}} host").status(0).stdout("host[]\n");
     explore("network rm none").fails(1, "none is a pre-defined network and cannot be removed");
     explore("network connect host one")

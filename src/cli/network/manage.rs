@@ -6,11 +6,13 @@ use super::super::ps::Filter as Chosen;
 use super::super::several::each;
 use super::super::{Context, columns, explained};
 use crate::exit::Exit;
+use crate::image::time;
 use crate::stages::connection;
 use crate::stages::create::{self, Container};
 use crate::stages::network::{self, Also, Definition, Lease, NetworkError, Request, RequestOfSix, Subnet, SubnetOfSix};
 use crate::state::Roots;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv6Addr};
 
 /// Make a network: a bridge of its own, on which containers find each other by name
@@ -102,28 +104,29 @@ impl Filter {
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let (name, value) = text.split_once('=').ok_or("bad format of filter (expected name=value)")?;
         let is_known = match name {
-            "name" | "id" | "label" | "driver" => true,
-            "scope" => ["local", "swarm", "global"].contains(&value),
-            "dangling" => matches!(value, "true" | "1" | "false" | "0"),
+            "name" | "id" | "label" | "driver" | "scope" => true,
             "type" => ["custom", "builtin"].contains(&value),
+            "dangling" => ["true", "1", "false", "0"].contains(&value),
             _ => false,
         };
-        let wrong = || {
-            format!(
-                "invalid filter '{text}'; there are name, id, label, driver, scope, dangling, type=custom, type=builtin"
-            )
-        };
+        let wrong =
+            || format!("invalid filter '{text}'; there are name, id, label, driver, scope, type=custom, dangling=true");
         if is_known { Ok(Self { name: name.into(), value: value.into() }) } else { Err(wrong()) }
     }
 
-    fn holds(&self, one: &Definition) -> bool {
+    /// `used` are the networks that somebody is on.
+    fn holds(&self, one: &Definition, used: &BTreeSet<String>) -> bool {
         match self.name.as_str() {
             "name" => one.name.contains(&self.value),
             "id" => one.id.starts_with(&self.value),
             "driver" => self.value == one.driver(),
             "scope" => self.value == "local",
-            "dangling" => true,
             "type" => one.is_own() == (self.value == "custom"),
+            // Those that are always there are never left over.
+            "dangling" => {
+                let wanted = ["true", "1"].contains(&self.value.as_str());
+                (one.is_own() && !used.contains(&one.name)) == wanted
+            }
             _ => match self.value.split_once('=') {
                 Some((name, value)) => one.labels.get(name).is_some_and(|found| found == value),
                 None => one.labels.contains_key(&self.value),
@@ -133,10 +136,10 @@ impl Filter {
 }
 
 /// Of several filters of one name one is enough; but for labels, which must all be there.
-fn is_wanted(one: &Definition, filters: &[Filter]) -> bool {
+fn is_wanted(one: &Definition, filters: &[Filter], used: &BTreeSet<String>) -> bool {
     filters.iter().all(|filter| {
         let mut same = filters.iter().filter(|other| other.name == filter.name);
-        if filter.name == "label" { filter.holds(one) } else { same.any(|other| other.holds(one)) }
+        if filter.name == "label" { filter.holds(one, used) } else { same.any(|other| other.holds(one, used)) }
     })
 }
 
@@ -150,13 +153,8 @@ pub(super) fn ls(
     let format = Format::with_raw(format, format::RAW_NETWORK).map_err(explained)?;
     let roots = context.container_roots_to_look()?;
     let mut all = network::list_all(&roots).map_err(explained)?;
-    all.retain(|one| is_wanted(one, filters));
-    // One that docker has made is not idle, it is always there.
-    for filter in filters.iter().filter(|filter| filter.name == "dangling") {
-        let containers = create::list(&roots).map_err(explained)?;
-        let is_idle = |one: &Definition| one.is_own() && !is_used(&containers, &one.name);
-        all.retain(|one| is_idle(one) == matches!(filter.value.as_str(), "true" | "1"));
-    }
+    let used = network::leases(&roots).map_err(explained)?.into_iter().map(|lease| lease.network).collect();
+    all.retain(|one| is_wanted(one, filters, &used));
     all.sort_by(|one, other| columns::by_name(&one.name, &other.name));
     if context.screen.json {
         context.screen.data(&all)?;
@@ -254,14 +252,19 @@ fn described(roots: &Roots, definition: &Definition, leases: &[Lease]) -> serde_
     json!({
         "Name": definition.name,
         "Id": definition.id,
-        "Created": definition.created,
+        "Created": time::rfc3339(definition.created),
         "Scope": "local",
         "Driver": definition.driver(),
         "EnableIPv4": definition.driver() == "bridge",
         "EnableIPv6": definition.six.is_some(),
         "IPAM": { "Driver": "default", "Config": config },
         "Internal": definition.internal,
+        "Attachable": false,
+        "Ingress": false,
+        "ConfigFrom": { "Network": "" },
+        "ConfigOnly": false,
         "Containers": containers,
+        "Options": {},
         "Labels": definition.labels,
     })
 }
