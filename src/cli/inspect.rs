@@ -5,7 +5,7 @@ mod container;
 mod host_config;
 mod image;
 
-pub(super) use container::{shown_mount, shown_mounts, written};
+pub(super) use container::{connected, shown_mount, shown_mounts, written};
 
 use super::template::Template;
 use super::{Context, explained};

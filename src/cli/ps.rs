@@ -144,8 +144,15 @@ fn fields(args: &Ps, roots: &Roots, images: &Images, one: &Candidate) -> Value {
         "Labels": labels.join(","),
         "LocalVolumes": container.mounts.iter().filter(|one| matches!(one.what, What::Volume { .. })).count().to_string(),
         "Mounts": super::inspect::shown_mounts(container).join(","),
-        "Networks": container.network.network().map_or_else(|| container.network.to_string(), str::to_owned),
+        "Networks": networks(container),
     })
+}
+
+fn networks(container: &Container) -> String {
+    match &container.network {
+        mode @ network::Mode::Container(_) => mode.to_string(),
+        _ => super::inspect::connected(container).join(","),
+    }
 }
 
 /// Of one that runs: what leads to it, and what could.

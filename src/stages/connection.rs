@@ -5,14 +5,17 @@ use crate::error::Explain;
 use crate::exit::Exit;
 use crate::kernel::namespace::Kind;
 use crate::stages::create::{self, Container, CreateError, Network};
-use crate::stages::exec::running;
+use crate::stages::exec::{self, StartError, running};
 use crate::stages::network::{self, Also, Connected, Definition, EtcFiles, Lease, Names, NetworkError, Subject};
 use crate::state::{ProcessIdentity, RecordError, Roots};
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+
+/// Largest hosts file that is changed while its container runs, in bytes.
+const LARGEST_HOSTS: u64 = 1 << 20;
 
 /// Why a container and a network do not come together, or apart.
 #[derive(Debug, thiserror::Error)]
@@ -34,14 +37,9 @@ pub enum ConnectionError {
         /// Its mode.
         mode: String,
     },
-    /// It is what `--network` said.
-    #[error("container {name} was made for network {network}, and does not run")]
-    Own {
-        /// The container.
-        name: String,
-        /// The network.
-        network: String,
-    },
+    /// Its name server.
+    #[error(transparent)]
+    Names(#[from] StartError),
 }
 
 impl Explain for ConnectionError {
@@ -51,7 +49,7 @@ impl Explain for ConnectionError {
             Self::Network(error) => error.hint(),
             Self::Record(_) => None,
             Self::NoCable { .. } => Some("make a container without --network, or with a network's name".into()),
-            Self::Own { name, .. } => Some(format!("`explore start {name}` first, or make it with another --network")),
+            Self::Names(error) => error.hint(),
         }
     }
 
@@ -59,7 +57,7 @@ impl Explain for ConnectionError {
         match self {
             Self::Container(error) => error.exit(),
             Self::Network(error) => error.exit(),
-            Self::Record(_) | Self::NoCable { .. } | Self::Own { .. } => Exit::Failed,
+            Self::Record(_) | Self::NoCable { .. } | Self::Names(_) => Exit::Failed,
         }
     }
 }
@@ -92,7 +90,7 @@ fn subject(container: &Container) -> Subject<'_> {
 /// # Errors
 /// All of [`ConnectionError`]; nothing is left then.
 pub fn up(roots: &Roots, container: &Container) -> Result<Vec<Lease>, ConnectionError> {
-    if container.network.network().is_none() {
+    if container.wish.networks(&container.network).next().is_none() {
         let (name, mode) = (container.name.clone(), container.network.to_string());
         return Err(ConnectionError::NoCable { name, mode });
     }
@@ -123,9 +121,38 @@ pub fn up(roots: &Roots, container: &Container) -> Result<Vec<Lease>, Connection
 /// # Errors
 /// The file that cannot be written.
 pub fn write_etc_files(roots: &Roots, container: &Container, leases: &[Lease]) -> Result<(), RecordError> {
+    write_files(roots, &container.id, &etc_files(container, leases))
+}
+
+fn etc_files(container: &Container, leases: &[Lease]) -> EtcFiles {
     let (mode, wish, hostname) = (&container.network, &container.wish, container.hostname.as_str());
-    let full_name = &container.full_name();
-    write_files(roots, &container.id, &network::etc_files(&Names { mode, wish, hostname, full_name, leases }))
+    network::etc_files(&Names { mode, wish, hostname, full_name: &container.full_name(), leases })
+}
+
+/// `/etc/resolv.conf` alone: a container that runs has a name server from now on, and its hosts file may have lines of its
+/// own by now.
+///
+/// # Errors
+/// The file that cannot be written.
+pub fn write_resolv_conf(roots: &Roots, container: &Container, leases: &[Lease]) -> Result<(), RecordError> {
+    let path = create::folder(roots, &container.id).join("resolv.conf");
+    overwrite(&path, &etc_files(container, leases).resolv_conf).map_err(|source| RecordError::Write { path, source })
+}
+
+/// Changes `/etc/hosts` as it is now. Whoever is root inside may have filled it without end: then it stays as it is.
+fn change_hosts(
+    roots: &Roots,
+    container: &Container,
+    change: impl FnOnce(String, &str) -> String,
+) -> Result<(), RecordError> {
+    let path = create::folder(roots, &container.id).join("hosts");
+    let mut text = String::new();
+    let read = File::open(&path).and_then(|file| file.take(LARGEST_HOSTS + 1).read_to_string(&mut text));
+    if read.is_err() || text.len() as u64 > LARGEST_HOSTS {
+        return Ok(());
+    }
+    let changed = change(text, &container.full_name());
+    overwrite(&path, &changed).map_err(|source| RecordError::Write { path, source })
 }
 
 /// As [`write_etc_files`], with these contents.
@@ -153,37 +180,15 @@ fn overwrite(path: &Path, text: &str) -> io::Result<()> {
 /// `network connect`: at once where the container runs, and at each start from now on.
 ///
 /// # Errors
-/// All of [`ConnectionError`].
+/// All of [`ConnectionError`]; it is not connected then.
 pub fn connect(
     roots: &Roots,
     container: &Container,
     definition: &Definition,
     also: Also,
 ) -> Result<Option<Lease>, ConnectionError> {
-    let (_alone, container) = create::alone(roots, &container.id)?;
-    let (Network::Bridge | Network::Named(_)) = &container.network else {
-        let (name, mode) = (container.name.clone(), container.network.to_string());
-        return Err(ConnectionError::NoCable { name, mode });
-    };
-    let is_own = container.network.network() == Some(definition.name.as_str());
-    if is_own || container.wish.also_on(&definition.name).is_some() {
-        let text = format!("endpoint with name {} already exists in network {}", container.name, definition.name);
-        return Err(NetworkError::Conflict(text).into());
-    }
-    let refused = match definition.driver() {
-        "host" => Some("container cannot be disconnected from host network or connected to host network"),
-        "null" => {
-            Some("container cannot be connected to multiple networks with one of the networks in private (none) mode")
-        }
-        _ => None,
-    };
-    if let Some(text) = refused {
-        return Err(NetworkError::Conflict(text.into()).into());
-    }
-    if (also.ip.is_some() || also.ip6.is_some()) && !definition.is_own() {
-        let text = "user specified IP address is supported on user defined networks only";
-        return Err(NetworkError::Conflict(text.into()).into());
-    }
+    let (alone, container) = create::alone(roots, &container.id)?;
+    refuse(&container, definition, &also)?;
     let mut changed = container.clone();
     changed.wish.also.push(Also { network: definition.name.clone(), ..also });
     let lease = match netns_of(roots, &container.id) {
@@ -196,7 +201,50 @@ pub fn connect(
         },
     };
     create::save(roots, &changed)?;
-    Ok(lease)
+    let Some(lease) = lease else { return Ok(None) };
+    let told = change_hosts(roots, &changed, |hosts, name| network::with_lease(hosts, name, &lease));
+    // Its supervisor may be ending, and wants the record then.
+    drop(alone);
+    let told = told.map_err(ConnectionError::from).and_then(|()| serve_names(roots, &changed, &lease));
+    if told.is_err() {
+        // The first error is the one to tell.
+        let _ = disconnect(roots, &changed, definition);
+    }
+    told.map(|()| Some(lease))
+}
+
+/// With the first network of names there must be somebody inside to ask for them. The supervisor begins it, for it is to
+/// end with the container.
+fn serve_names(roots: &Roots, container: &Container, lease: &Lease) -> Result<(), ConnectionError> {
+    if !lease.names.is_empty() {
+        exec::serve_names(roots, &container.id)?;
+    }
+    Ok(())
+}
+
+/// What docker refuses.
+fn refuse(container: &Container, definition: &Definition, also: &Also) -> Result<(), ConnectionError> {
+    let none_and_others =
+        "container cannot be connected to multiple networks with one of the networks in private (none) mode";
+    let text = match &container.network {
+        Network::Host | Network::Container(_) => {
+            let (name, mode) = (container.name.clone(), container.network.to_string());
+            return Err(ConnectionError::NoCable { name, mode });
+        }
+        Network::None if !container.wish.left => none_and_others.into(),
+        mode if container.wish.networks(mode).any(|name| name == definition.name) => {
+            format!("endpoint with name {} already exists in network {}", container.name, definition.name)
+        }
+        _ if definition.driver() == "host" => {
+            "container cannot be disconnected from host network or connected to host network".into()
+        }
+        _ if definition.driver() == "null" => none_and_others.into(),
+        _ if (also.ip.is_some() || also.ip6.is_some()) && !definition.is_own() => {
+            "user specified IP address is supported on user defined networks only".into()
+        }
+        _ => return Ok(()),
+    };
+    Err(NetworkError::Conflict(text).into())
 }
 
 /// `network disconnect`: at once where the container runs, and at each start from now on.
@@ -205,21 +253,27 @@ pub fn connect(
 /// All of [`ConnectionError`].
 pub fn disconnect(roots: &Roots, container: &Container, definition: &Definition) -> Result<(), ConnectionError> {
     let (_alone, container) = create::alone(roots, &container.id)?;
-    let is_own = container.network.network() == Some(definition.name.as_str());
-    let is_also = container.wish.also_on(&definition.name).is_some();
-    match network::leave(roots, &container.id, &definition.name) {
-        Err(NetworkError::NotOn { .. }) if is_also => {}
-        Err(NetworkError::NotOn { .. }) if is_own => {
-            return Err(ConnectionError::Own { name: container.name.clone(), network: definition.name.clone() });
-        }
-        other => other?,
+    let name = definition.name.as_str();
+    let mut changed = container.clone();
+    changed.wish.also.retain(|one| one.network != name);
+    // The one of `--network`, which may have been left and joined again.
+    let is_none = container.network == Network::None && definition.driver() == "null";
+    if container.wish.own(&container.network) == Some(name) || is_none {
+        changed.wish.left = true;
     }
-    if is_also {
-        let mut changed = container.clone();
-        changed.wish.also.retain(|one| one.network != definition.name);
-        create::save(roots, &changed)?;
+    if changed.wish == container.wish {
+        return Err(NetworkError::NotOn { id: container.id, network: name.to_owned() }.into());
     }
-    Ok(())
+    // First on the disk: whoever starts it next must not find the network there.
+    create::save(roots, &changed)?;
+    let netns = netns_of(roots, &container.id).map(|(netns, _)| netns);
+    let netns = netns.or_else(|| network::pinned(roots, &container.id));
+    match network::leave(roots, &container.id, name, netns.as_ref().map(AsFd::as_fd)) {
+        // It does not run.
+        Err(NetworkError::NotOn { .. }) => Ok(()),
+        Err(other) => Err(other.into()),
+        Ok(lost) => Ok(change_hosts(roots, &container, |hosts, name| network::without_lease(&hosts, name, &lost))?),
+    }
 }
 
 /// The namespace of a container that runs, and its supervisor.

@@ -5,7 +5,7 @@ use crate::commands::shown;
 use crate::engine::{Engine, Engines};
 
 /// `up` runs and has port 8080, `box` has ended, `net` is a network.
-const MISTAKES: [&[&str]; 49] = [
+const MISTAKES: [&[&str]; 48] = [
     &["run", "--rm", "--name", "other", "-p", "8080:80", "demo", "true"],
     &["run", "--rm", "-p", "99999:80", "demo", "true"],
     &["run", "--rm", "-p", "80:many", "demo", "true"],

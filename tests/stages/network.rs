@@ -3,6 +3,7 @@
 
 mod faults;
 mod lab;
+mod moves;
 mod named;
 mod published;
 mod six;

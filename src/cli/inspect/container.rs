@@ -190,8 +190,8 @@ fn network_settings(roots: &Roots, one: &Container, leases: &[Lease]) -> Value {
         leases.iter().map(|lease| (lease.network.clone(), of_lease(roots, lease))).collect();
     let first = leases.iter().find(|lease| Some(lease.network.as_str()) == one.network.network());
     // It is connected, and has nothing of it as long as it does not run.
-    if networks.is_empty() && !matches!(one.network, network::Mode::Container(_)) {
-        networks.insert(one.network.to_string(), endpoint(roots, &one.network.to_string()));
+    if networks.is_empty() {
+        networks.extend(connected(one).into_iter().map(|name| (name.clone(), endpoint(roots, &name))));
     }
     let mut all = json!({ "Ports": ports, "Networks": networks });
     let own = first.map_or_else(|| endpoint(roots, ""), |lease| of_lease(roots, lease));
@@ -199,6 +199,16 @@ fn network_settings(roots: &Roots, one: &Container, leases: &[Lease]) -> Value {
         all[name] = own[name].clone();
     }
     all
+}
+
+/// The networks of a container, those without cables among them: host and none.
+pub(in crate::cli) fn connected(one: &Container) -> Vec<String> {
+    match &one.network {
+        network::Mode::Container(_) => Vec::new(),
+        network::Mode::None if one.wish.left => one.wish.networks(&one.network).map(str::to_owned).collect(),
+        mode @ (network::Mode::None | network::Mode::Host) => vec![mode.to_string()],
+        mode => one.wish.networks(mode).map(str::to_owned).collect(),
+    }
 }
 
 /// How it is connected to that network before it has anything there.

@@ -110,6 +110,7 @@ impl NetworkFlags {
             hosts: self.add_host,
             domainname: self.domainname,
             also: Vec::new(),
+            left: false,
         };
         (network.mode, wish)
     }

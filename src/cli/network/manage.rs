@@ -289,7 +289,7 @@ pub(super) fn disconnect(network: &str, container: &str, context: &mut Context) 
 }
 
 fn is_used(containers: &[Container], name: &str) -> bool {
-    containers.iter().any(|one| one.network.network() == Some(name) || one.wish.also_on(name).is_some())
+    containers.iter().any(|one| one.wish.networks(&one.network).any(|other| other == name))
 }
 
 /// Those that no container is made for.

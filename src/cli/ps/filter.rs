@@ -215,7 +215,8 @@ fn holds(filter: &Filter, known: &Known, one: &Candidate) -> bool {
         ("before", Known::Made(then)) => container.created_nanos < *then,
         ("since", Known::Made(then)) => container.created_nanos > *then,
         ("network", _) => {
-            container.network.network() == Some(filter.value.as_str()) || container.network.to_string() == filter.value
+            crate::cli::inspect::connected(container).contains(&filter.value)
+                || container.network.to_string() == filter.value
         }
         ("volume", _) => container.mounts.iter().any(|one| {
             let is_target = one.target.as_os_str() == filter.value.as_str();

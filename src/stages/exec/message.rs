@@ -24,6 +24,8 @@
 //!
 //! supervisor                                   a command that has called it (`socket`)
 //!                                 ◄── attached ─ the same from here on; without this word it only waits for the end
+//!                                 ◄── joined ─── it has put the container on one more network
+//!   a name server answers         ── served ───► (or failed) inside, names are found
 // ANCHOR_END: protocol
 //! ```
 
@@ -82,6 +84,8 @@ pub enum ToClient {
     Started(i32),
     /// It could not be started.
     Failed(StartFailure),
+    /// Names of its networks are found inside.
+    Served,
     /// What it says cannot be read any more; it may run on.
     Lost(Stream, Failure),
     /// It has ended, and everything is taken back.
@@ -95,6 +99,8 @@ pub enum FromClient {
     Made,
     /// It wants to hear what the container says: the first word of one who has called.
     Attached,
+    /// The container is on one more network: what is there of names must be found.
+    Joined,
     /// It leaves, and the container is to run on.
     Detached,
     /// No more input will come.

@@ -45,7 +45,7 @@ pub use join::{Joining, join};
 pub use log::{Line, LogReader};
 pub use rootfs::at_rest;
 pub use running::{Running, begun, find, last, lock_at_rest, members, running};
-pub use socket::{call, hear_end};
+pub use socket::{call, hear_end, serve_names};
 pub use stand_in::run as stand_in;
 pub use start::{Ahead, Attachment, StartError, StartFailure, Told, ahead, attach, exec, start};
 pub use stats::{Sample, Usage, sample};

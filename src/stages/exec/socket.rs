@@ -1,8 +1,8 @@
 //! The socket of a container that runs, `<run>/containers/<id>/socket`: where a later command finds its supervisor, to
 //! attach to it or to hear how it ended. Once docker's daemon has such connections, here each container has its own.
 
-use super::message::{self, Packet, ToClient};
-use super::running;
+use super::message::{self, FromClient, Packet, ToClient};
+use super::{StartError, running};
 use crate::kernel::process::Ended;
 use crate::state::Roots;
 use nix::errno::Errno;
@@ -57,6 +57,28 @@ pub fn hear_end(connection: &OwnedFd) -> Option<Ended> {
             }
             Ok(Packet::Data(..)) => {}
             Ok(Packet::End) | Err(_) => return None,
+        }
+    }
+}
+
+/// Has the supervisor of a container that runs begin its name server, where it has none, and waits for that.
+///
+/// # Errors
+/// What kept it from that. One that is ending needs no names.
+pub fn serve_names(roots: &Roots, id: &str) -> Result<(), StartError> {
+    let Ok(connection) = call(roots, id) else { return Ok(()) };
+    if message::send(&connection, &FromClient::Joined).is_err() {
+        return Ok(());
+    }
+    loop {
+        match message::receive(&connection) {
+            Ok(Packet::Message(bytes, _)) => match Packet::parse(&bytes) {
+                Some(ToClient::Failed(failure)) => return Err(StartError::from(failure)),
+                Some(ToClient::Served | ToClient::Ended(_)) => return Ok(()),
+                _ => {}
+            },
+            Ok(Packet::Data(..)) => {}
+            Ok(Packet::End) | Err(_) => return Ok(()),
         }
     }
 }

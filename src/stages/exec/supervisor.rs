@@ -13,7 +13,7 @@ use crate::kernel::namespace::{self, Kind};
 use crate::kernel::process::{self, Child, Ended};
 use crate::kernel::{self, fs, user};
 use crate::narrate::{self, Role};
-use crate::stages::create::{self, Container, Network, Status, What};
+use crate::stages::create::{self, Container, Status, What};
 use crate::stages::exit::Extent;
 use crate::stages::failure::Failure;
 use crate::stages::layer::Union;
@@ -24,8 +24,10 @@ use audience::Audience;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use oci_spec::runtime::Spec;
+use std::cell::RefCell;
 use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::rc::Rc;
 
 pub(super) mod audience;
 pub(super) mod carry;
@@ -174,7 +176,7 @@ fn begin(
         },
         stands_in: container.program.init,
         unshares_cgroup,
-        loopback: container.network == Network::None && !connected,
+        loopback: container.wish.is_alone(&container.network) && !connected,
         socket: theirs,
         stdio,
         keyring: Some(init::keyring_of(&container.id)),
@@ -303,6 +305,8 @@ fn live(orders: Orders, mut container: Container, started: Started) -> i32 {
     let _ = message::send(&orders.client, &ToClient::Started(started.child.pid.as_raw()));
     let roots = orders.roots.clone();
     let mut audience = audience(orders, &container, started.door);
+    let network = Rc::new(RefCell::new(started.network));
+    audience.connected = Some(networking::serve_later(&network, &roots, &started.claim, started.child.pid.as_raw()));
     carry::carry(&started.child, started.ends, &mut audience, log);
     let ended = process::wait(started.child.pid).unwrap_or(Ended::Killed(libc::SIGKILL));
     let counts_memory = |group: &&cgroup::Joined| group.tree.has("memory");
@@ -317,7 +321,7 @@ fn live(orders: Orders, mut container: Container, started: Started) -> i32 {
     if !container.remove {
         let _ = create::save(&roots, &container);
     }
-    started.network.end(&roots, &container.id);
+    network.take().end(&roots, &container.id);
     take_back(&roots, &container, Extent::Everything);
     if container.remove {
         let _ = exit::remove_files(&roots, &container, exit::Volumes::Anonymous);

@@ -4,9 +4,9 @@ use super::bridge;
 use super::definition::{self, Definition};
 use super::lease::{self, BridgeRecord, Held, Lease, Published};
 use super::mark::{self, Marks, comment_of_table, mac_of_alias};
-use super::publish;
 use super::wish::{Mode, Wish};
 use super::{NetworkError, disconnect, firewall, remove_shared, six, undo};
+use super::{heir, publish};
 use crate::kernel::netlink::{Change, Socket, VethEnd, Which};
 use crate::kernel::{nft, sysctl};
 use crate::state::{Claim, Effect, Journal, ProcessIdentity, Roots};
@@ -45,8 +45,7 @@ pub struct Connected {
 
 /// The networks that a container is on, its own first.
 pub(super) fn networks_of(roots: &Roots, mode: &Mode, wish: &Wish) -> Result<Vec<Definition>, NetworkError> {
-    let names = mode.network().into_iter().chain(wish.also.iter().map(|one| one.network.as_str()));
-    names.map(|name| definition::find(roots, name)).collect()
+    wish.networks(mode).map(|name| definition::find(roots, name)).collect()
 }
 
 /// The one of them by which a container is reached, and reaches others.
@@ -114,16 +113,26 @@ pub fn join(
     made
 }
 
-/// Takes a container off one of its networks: `network disconnect`.
+/// Takes a container off one of its networks: `network disconnect`. Gives back what it had there.
 ///
 /// # Errors
 /// [`NetworkError::NotOn`]; what could not be removed, after everything else was.
-pub fn leave(roots: &Roots, container_id: &str, network: &str) -> Result<(), NetworkError> {
+pub fn leave(
+    roots: &Roots,
+    container_id: &str,
+    network: &str,
+    netns: Option<BorrowedFd<'_>>,
+) -> Result<Lease, NetworkError> {
     let mut held = Held::take(roots)?;
-    if !held.record.of(container_id).any(|lease| lease.network == network) {
+    let Some(lost) = held.record.of(container_id).find(|lease| lease.network == network).cloned() else {
         return Err(NetworkError::NotOn { id: container_id.to_owned(), network: network.to_owned() });
+    };
+    let led_out = netns.is_some_and(|netns| heir::leads_out(netns, &lost));
+    let mut failed: Vec<NetworkError> = cut(roots, &mut held, container_id, network).err().into_iter().collect();
+    if let Some(netns) = netns.filter(|_| led_out) {
+        failed.extend(heir::take_over(roots, &mut held, &lost, netns).err());
     }
-    cut(roots, &mut held, container_id, network)
+    NetworkError::collected(failed).map(|()| lost)
 }
 
 fn cut(roots: &Roots, held: &mut Held, container_id: &str, network: &str) -> Result<(), NetworkError> {
@@ -190,7 +199,7 @@ fn connect(
 }
 
 /// Puts a lease into the record, in the place of the one for the same network.
-fn keep(held: &mut Held, lease: &Lease) -> Result<(), NetworkError> {
+pub(super) fn keep(held: &mut Held, lease: &Lease) -> Result<(), NetworkError> {
     let same = |one: &Lease| one.container == lease.container && one.network == lease.network;
     match held.record.leases.iter_mut().find(|one| same(one)) {
         Some(old) => old.clone_from(lease),
@@ -211,7 +220,7 @@ fn draw(
         .record
         .of(subject.id)
         .any(|lease| held.record.bridges.get(&lease.network).is_some_and(|one| !one.internal));
-    let is_first = subject.mode.network() == Some(network.name.as_str());
+    let is_first = subject.wish.own(subject.mode) == Some(network.name.as_str());
     let also = subject.wish.also_on(&network.name);
     let (wanted, wanted_of_six) = if is_first {
         (subject.wish.ip, subject.wish.ip6)
@@ -254,7 +263,7 @@ fn lowest_free_name<'a>(leases: impl Iterator<Item = &'a Lease>) -> String {
 /// Its name, its aliases, its short ID, its host name: what moby answers to (daemon, buildEndpointDNSNames).
 fn names(subject: Subject<'_>, network: &str) -> Vec<String> {
     let also = subject.wish.also_on(network).map(|also| also.aliases.as_slice()).unwrap_or_default();
-    let aliases = if subject.mode.network() == Some(network) { subject.wish.aliases.as_slice() } else { also };
+    let aliases = if subject.wish.own(subject.mode) == Some(network) { subject.wish.aliases.as_slice() } else { also };
     let mut all = vec![subject.name.to_owned()];
     all.extend(aliases.iter().cloned());
     all.extend([subject.id.chars().take(12).collect(), subject.hostname.to_owned()]);
@@ -264,7 +273,7 @@ fn names(subject: Subject<'_>, network: &str) -> Vec<String> {
 }
 
 /// Redirects the ports, and lets this machine's loopback use them too.
-fn publish_ports(roots: &Roots, claim: &Claim, lease: &Lease) -> Result<(), NetworkError> {
+pub(super) fn publish_ports(roots: &Roots, claim: &Claim, lease: &Lease) -> Result<(), NetworkError> {
     let name = Marks::of(roots).port_table(&claim.owner);
     let setting = Path::new("/proc/sys/net/ipv4/conf").join(&lease.bridge).join("route_localnet");
     let failed = |source| NetworkError::Publish { name: name.clone(), source };

@@ -72,15 +72,31 @@ fn hosts(names: &Names<'_>) -> String {
         let ip = if ip == "host-gateway" { gateway.to_string() } else { ip.clone() };
         let _ = writeln!(text, "{ip}\t{name}");
     }
-    let name = names.full_name;
-    let short = name.split_once('.').map(|(short, _)| format!(" {short}")).unwrap_or_default();
-    for lease in names.leases {
-        let _ = writeln!(text, "{}\t{name}{short}", lease.ip);
-        if let Some(six) = &lease.six {
-            let _ = writeln!(text, "{}\t{name}{short}", six.ip);
-        }
+    names.leases.iter().fold(text, |text, lease| with_lease(text, names.full_name, lease))
+}
+
+/// The lines for one address: under its whole name, and under the part before the first dot.
+fn lines_of(full_name: &str, lease: &Lease) -> String {
+    let short = full_name.split_once('.').map(|(short, _)| format!(" {short}")).unwrap_or_default();
+    let mut text = format!("{}\t{full_name}{short}\n", lease.ip);
+    if let Some(six) = &lease.six {
+        let _ = writeln!(text, "{}\t{full_name}{short}", six.ip);
     }
     text
+}
+
+/// `/etc/hosts` of a container that is on one network more; what somebody inside has written into it stays.
+pub fn with_lease(mut hosts: String, full_name: &str, lease: &Lease) -> String {
+    if !hosts.is_empty() && !hosts.ends_with('\n') {
+        hosts.push('\n');
+    }
+    hosts + &lines_of(full_name, lease)
+}
+
+/// The same of one that is on one network less.
+pub fn without_lease(hosts: &str, full_name: &str, lease: &Lease) -> String {
+    let gone = lines_of(full_name, lease);
+    hosts.split_inclusive('\n').filter(|line| !gone.split_inclusive('\n').any(|one| one == *line)).collect()
 }
 
 /// Whom the name server of a container asks what it does not know itself: `--dns`, or this machine's servers. It asks

@@ -114,6 +114,8 @@ pub struct Wish {
     pub domainname: Option<String>,
     /// What `network connect` has added to its network.
     pub also: Vec<Also>,
+    /// `network disconnect` has taken it off the network of its mode, which stays its mode as in docker.
+    pub left: bool,
 }
 
 /// A network that a container is on besides its own.
@@ -133,6 +135,21 @@ pub struct Also {
 }
 
 impl Wish {
+    /// The network of the mode, as long as it is on it.
+    pub fn own<'a>(&self, mode: &'a Mode) -> Option<&'a str> {
+        mode.network().filter(|_| !self.left)
+    }
+
+    /// Its networks, its own first.
+    pub fn networks<'a>(&'a self, mode: &'a Mode) -> impl Iterator<Item = &'a str> {
+        self.own(mode).into_iter().chain(self.also.iter().map(|one| one.network.as_str()))
+    }
+
+    /// Whether it is cut off: a network namespace of its own, and no cable in it.
+    pub fn is_alone(&self, mode: &Mode) -> bool {
+        mode.is_own() && self.networks(mode).next().is_none()
+    }
+
     /// What `network connect` has said of a network.
     pub fn also_on(&self, network: &str) -> Option<&Also> {
         self.also.iter().find(|one| one.network == network)

@@ -1,7 +1,7 @@
 //! Who listens to a container: the command that started it, those who attached later, and those who only wait for its end.
 
 use super::super::message::{self, Stream, ToClient};
-use super::super::socket;
+use super::super::{StartFailure, socket};
 use crate::kernel::process::Ended;
 use crate::narrate;
 use crate::stages::failure::Failure;
@@ -28,6 +28,8 @@ pub(in crate::stages::exec) struct Audience {
     /// Called when the container no longer depends on the command that started it: that has let it go, or another has
     /// come for it.
     pub(super) let_go: Option<Box<dyn FnMut()>>,
+    /// Called when the container has been put on one more network.
+    pub(super) connected: Option<Box<dyn FnMut() -> Result<(), StartFailure>>>,
     /// Where the command that started it hears of system calls.
     pub(in crate::stages::exec) narration: Option<OwnedFd>,
     /// What of the container's output is lost: who comes later must know that, too.
@@ -85,6 +87,16 @@ impl Audience {
     pub(in crate::stages::exec) fn silence(&mut self) {
         narrate::silence();
         self.narration = None;
+    }
+
+    /// Has names served inside, and says so.
+    pub(super) fn serve_names(&mut self, number: u32) {
+        let served = self.connected.as_mut().map_or(Ok(()), |connected| connected());
+        let answer = served.map_or_else(ToClient::Failed, |()| ToClient::Served);
+        for client in self.clients.iter().filter(|client| client.number == number) {
+            let _ = message::send(&client.socket, &answer);
+        }
+        self.leave(number);
     }
 
     fn release(&mut self) {

@@ -122,6 +122,7 @@ impl Carrier<'_> {
             Ok(Packet::Data(_, data)) => self.pass_input(&data),
             Ok(Packet::Message(bytes, _)) => match Packet::parse::<FromClient>(&bytes) {
                 Some(FromClient::Attached) => self.audience.attach(number),
+                Some(FromClient::Joined) => self.audience.serve_names(number),
                 Some(FromClient::Detached) => self.audience.detach(number),
                 Some(FromClient::InputEnded) => self.end_input(),
                 Some(FromClient::Resize { rows, columns }) => self.resize(rows, columns),

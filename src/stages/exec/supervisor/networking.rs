@@ -14,7 +14,9 @@ use crate::stages::network::{self, EtcFiles, Lease, NetworkError, Resolver};
 use crate::state::{Claim, RecordError, Roots};
 use nix::errno::Errno;
 use oci_spec::runtime::Spec;
+use std::cell::RefCell;
 use std::os::fd::{AsFd, OwnedFd};
+use std::rc::Rc;
 
 /// What of the network a supervisor keeps while the container runs.
 #[derive(Debug, Default)]
@@ -119,14 +121,15 @@ pub(super) fn connect(
     let mut networking = Networking::default();
     let mut leases: Vec<Lease> = Vec::new();
     match &container.network {
+        Network::Host => {}
         // PID 1 has switched on its loopback, and that is all.
-        Network::Host | Network::None => {}
+        mode if container.wish.is_alone(mode) && !connected => {}
         Network::Container(id) => return share(roots, container, id).map(|()| networking),
-        Network::Bridge | Network::Named(_) if connected => {
+        _ if connected => {
             leases = network::leases_of(roots, &container.id)?;
             networking.ports = network::hold_ports(&leases)?;
         }
-        Network::Bridge | Network::Named(_) => {
+        _ => {
             let made = connection::set_up(roots, container, netns()?.as_fd(), claim.holder)?;
             (leases, networking.ports) = (made.leases, made.ports);
         }
@@ -137,6 +140,27 @@ pub(super) fn connect(
     networking.doors = Doors::answer(roots, claim, &orders.doors, &leases)?;
     connection::write_etc_files(roots, container, &leases)?;
     Ok(networking)
+}
+
+/// Begins the name server of a container whose supervisor hears that it has been put on a network of names.
+pub(super) fn serve_later(
+    network: &Rc<RefCell<Networking>>,
+    roots: &Roots,
+    claim: &Claim,
+    pid: i32,
+) -> Box<dyn FnMut() -> Result<(), StartFailure>> {
+    let (network, roots, claim) = (Rc::clone(network), roots.clone(), claim.clone());
+    Box::new(move || {
+        let mut network = network.borrow_mut();
+        let leases = network::leases_of(&roots, &claim.owner)?;
+        if network.resolver.is_some() || leases.iter().all(|lease| lease.names.is_empty()) {
+            return Ok(());
+        }
+        let container = create::load(&roots, &claim.owner)?;
+        // PID 1 is our child, and nobody else has its number before we have waited for it.
+        network.resolver = Some(Resolver::start(&roots, &claim, of_process(pid)?.as_fd(), &container.wish)?);
+        Ok(connection::write_resolv_conf(&roots, &container, &leases)?)
+    })
 }
 
 fn of_process(pid: i32) -> Result<OwnedFd, Failure> {
