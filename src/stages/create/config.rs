@@ -86,7 +86,8 @@ pub(super) fn spec(
 
 /// setdomainname(2) takes 64 bytes and refuses more. Docker writes it as the sysctl kernel.domainname, which cuts it off.
 fn domain_that_fits(domain: &str) -> &str {
-    &domain[..domain.floor_char_boundary(64)]
+    let ends = domain.char_indices().map(|(at, one)| at + one.len_utf8());
+    &domain[..ends.take_while(|end| *end <= 64).last().unwrap_or(0)]
 }
 
 fn process(container: &Container, request: &Request, image: &Image) -> Result<Process, CreateError> {
