@@ -188,17 +188,16 @@ pub fn connect(
     also: Also,
 ) -> Result<Option<Lease>, ConnectionError> {
     let (alone, container) = create::alone(roots, &container.id)?;
-    refuse(&container, definition, &also)?;
+    let there = match netns_of(roots, &container.id) {
+        Some((netns, holder)) => Some((netns, Some(holder))),
+        None => network::pinned(roots, &container.id).map(|netns| (netns, None)),
+    };
+    refuse(&container, definition, &also, there.is_some())?;
     let mut changed = container.clone();
-    changed.wish.also.push(Also { network: definition.name.clone(), ..also });
-    let lease = match netns_of(roots, &container.id) {
-        Some((netns, holder)) => {
-            Some(network::join(roots, subject(&changed), definition, netns.as_fd(), Some(holder))?)
-        }
-        None => match network::pinned(roots, &container.id) {
-            Some(netns) => Some(network::join(roots, subject(&changed), definition, netns.as_fd(), None)?),
-            None => None,
-        },
+    changed.wish.connect(&container.network, Also { network: definition.name.clone(), ..also });
+    let lease = match there {
+        Some((netns, holder)) => Some(network::join(roots, subject(&changed), definition, netns.as_fd(), holder)?),
+        None => None,
     };
     create::save(roots, &changed)?;
     let Some(lease) = lease else { return Ok(None) };
@@ -222,8 +221,8 @@ fn serve_names(roots: &Roots, container: &Container, lease: &Lease) -> Result<()
     Ok(())
 }
 
-/// What docker refuses.
-fn refuse(container: &Container, definition: &Definition, also: &Also) -> Result<(), ConnectionError> {
+/// What docker refuses. Of one that is connected already it hears further names and addresses, as long as it `is_up` not.
+fn refuse(container: &Container, definition: &Definition, also: &Also, is_up: bool) -> Result<(), ConnectionError> {
     let none_and_others =
         "container cannot be connected to multiple networks with one of the networks in private (none) mode";
     let text = match &container.network {
@@ -232,7 +231,7 @@ fn refuse(container: &Container, definition: &Definition, also: &Also) -> Result
             return Err(ConnectionError::NoCable { name, mode });
         }
         Network::None if !container.wish.left => none_and_others.into(),
-        mode if container.wish.networks(mode).any(|name| name == definition.name) => {
+        mode if is_up && container.wish.networks(mode).any(|name| name == definition.name) => {
             format!("endpoint with name {} already exists in network {}", container.name, definition.name)
         }
         _ if definition.driver() == "host" => {

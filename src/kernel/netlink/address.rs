@@ -2,7 +2,7 @@
 
 use super::Socket;
 use crate::kernel::Result;
-use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
+use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
 use netlink_packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage, AddressScope};
 use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
@@ -103,11 +103,11 @@ impl Socket {
         self.change(0, RouteNetlinkMessage::DelAddress(message), &shown, why)
     }
 
-    /// Sends everything of its family that no other route names to `gateway`.
+    /// Sends everything of its family that no other route names to `gateway`, and no more to where it went before.
     ///
     /// # Errors
-    /// EEXIST: there is a default route. ENETUNREACH: the gateway is in no network of ours, or its link is down.
-    pub fn add_default_route(&mut self, gateway: impl Into<IpAddr>, why: &str) -> Result<()> {
+    /// ENETUNREACH: the gateway is in no network of ours, or its link is down.
+    pub fn set_default_route(&mut self, gateway: impl Into<IpAddr>, why: &str) -> Result<()> {
         let gateway = gateway.into();
         let mut message = RouteMessage::default();
         message.header = RouteHeader {
@@ -120,7 +120,7 @@ impl Socket {
         };
         message.attributes = vec![RouteAttribute::Gateway(gateway.into())];
         let shown = format!("rtm_dst_len=0, gateway={gateway}");
-        self.change(NLM_F_CREATE | NLM_F_EXCL, RouteNetlinkMessage::NewRoute(message), &shown, why)
+        self.change(NLM_F_CREATE | NLM_F_REPLACE, RouteNetlinkMessage::NewRoute(message), &shown, why)
     }
 }
 

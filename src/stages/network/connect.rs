@@ -48,9 +48,10 @@ pub(super) fn networks_of(roots: &Roots, mode: &Mode, wish: &Wish) -> Result<Vec
     wish.networks(mode).map(|name| definition::find(roots, name)).collect()
 }
 
-/// The one of them by which a container is reached, and reaches others.
+/// The one of them by which a container is reached, and reaches others: the first by name that leads anywhere (moby,
+/// libnetwork/sandbox.go, `getGatewayEndpoint`).
 pub(super) fn way_out(networks: &[Definition]) -> Option<&Definition> {
-    networks.iter().find(|network| !network.internal)
+    networks.iter().filter(|network| !network.internal).min_by_key(|network| network.name.as_str())
 }
 
 /// Connects the network namespace `netns` to the networks of a container; a bridge is made where it is missing.
@@ -106,7 +107,8 @@ pub fn join(
             subject.name, network.name
         )));
     }
-    let made = connect(roots, &mut held, subject, network, netns, holder);
+    let made = connect(roots, &mut held, subject, network, netns, holder)
+        .and_then(|lease| heir::move_ports(roots, &mut held, subject.id).map(|()| lease));
     if made.is_err() {
         let _ = cut(roots, &mut held, subject.id, &network.name);
     }
@@ -163,8 +165,8 @@ fn connect_all(
     for network in networks {
         leases.push(connect(roots, held, subject, network, netns, holder)?);
     }
-    let way_out = networks.iter().position(|network| !network.internal);
-    if let Some(lease) = way_out.and_then(|number| leases.get_mut(number)).filter(|_| !published.is_empty()) {
+    let way_out = way_out(networks).and_then(|network| leases.iter_mut().find(|one| one.network == network.name));
+    if let Some(lease) = way_out.filter(|_| !published.is_empty()) {
         lease.published = published;
         publish_ports(roots, &Claim { owner: subject.id.to_owned(), holder }, lease)?;
         lease.notes.extend(firewall::for_visitors(lease)?);
@@ -208,7 +210,7 @@ pub(super) fn keep(held: &mut Held, lease: &Lease) -> Result<(), NetworkError> {
     held.store()
 }
 
-/// The lease, and whether its network is the container's way out: the first one that leads anywhere.
+/// The lease, and whether its network is the container's way out, as far as it is connected.
 fn draw(
     held: &Held,
     subject: Subject<'_>,
@@ -216,10 +218,7 @@ fn draw(
     bridge: &BridgeRecord,
     holder: Option<ProcessIdentity>,
 ) -> Result<(Lease, bool), NetworkError> {
-    let has_way_out = held
-        .record
-        .of(subject.id)
-        .any(|lease| held.record.bridges.get(&lease.network).is_some_and(|one| !one.internal));
+    let has_way_out = heir::way_out(&held.record, subject.id).is_some_and(|lease| lease.network < network.name);
     let is_first = subject.wish.own(subject.mode) == Some(network.name.as_str());
     let also = subject.wish.also_on(&network.name);
     let (wanted, wanted_of_six) = if is_first {
@@ -369,9 +368,9 @@ fn configure(netns: BorrowedFd<'_>, lease: &Lease, leads_out: bool) -> crate::ke
     if !leads_out {
         return Ok(());
     }
-    socket.add_default_route(lease.gateway, "everything else goes to the bridge")?;
+    socket.set_default_route(lease.gateway, "everything else goes to the bridge")?;
     match &lease.six {
-        Some(six) => socket.add_default_route(six.gateway, "the same for IPv6"),
+        Some(six) => socket.set_default_route(six.gateway, "the same for IPv6"),
         None => Ok(()),
     }
 }

@@ -145,6 +145,16 @@ impl Wish {
         self.own(mode).into_iter().chain(self.also.iter().map(|one| one.network.as_str()))
     }
 
+    /// One network more, or other words for one that it is on.
+    pub fn connect(&mut self, mode: &Mode, also: Also) {
+        if self.own(mode) == Some(also.network.as_str()) {
+            (self.aliases, self.ip, self.ip6) = (also.aliases, also.ip, also.ip6);
+            return;
+        }
+        self.also.retain(|one| one.network != also.network);
+        self.also.push(also);
+    }
+
     /// Whether it is cut off: a network namespace of its own, and no cable in it.
     pub fn is_alone(&self, mode: &Mode) -> bool {
         mode.is_own() && self.networks(mode).next().is_none()

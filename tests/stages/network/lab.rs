@@ -51,7 +51,7 @@ impl Lab {
         });
         at(&host, || address(UPLINK, HOST_OUTSIDE));
         at(&server, || address("eth0", SERVER));
-        at(&host, || Socket::open().unwrap().add_default_route(SERVER, WHY).unwrap());
+        at(&host, || Socket::open().unwrap().set_default_route(SERVER, WHY).unwrap());
         Self { learner, host, server }
     }
 
@@ -127,7 +127,7 @@ impl Lab {
 
     /// As a router of the neighbourhood would: the host is the way to that container.
     pub(super) fn server_learns_the_way_to(&self, _container: Ipv4Addr) {
-        at(&self.server, || Socket::open().unwrap().add_default_route(HOST_OUTSIDE, WHY).unwrap());
+        at(&self.server, || Socket::open().unwrap().set_default_route(HOST_OUTSIDE, WHY).unwrap());
     }
 
     pub(super) fn bridge(&self) -> Option<Link> {

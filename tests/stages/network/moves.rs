@@ -90,8 +90,9 @@ fn what_it_has_left_it_has_left_at_the_next_start_too() {
         explore(&learner, "run -d --name box --hostname box demo sleep 600").status(0);
         for line in ["connect front box", "connect back box", "disconnect bridge box"] {
             explore(&learner, &format!("network {line}")).status(0).stderr("");
+            let way = if line == "connect front box" { "eth0" } else { "eth2" };
+            assert_eq!(links(&learner, "box").1.as_deref(), Some(way), "the first by name: {line}");
         }
-        // Of two that are left the first by name is the way out.
         let two = vec!["eth1".to_owned(), "eth2".to_owned()];
         assert_eq!(links(&learner, "box"), (two, Some("eth2".to_owned())));
         assert_eq!((in_hosts(&learner, "box").len(), is_on(&learner, "box")), (2, vec!["back".into(), "front".into()]));
@@ -119,6 +120,7 @@ fn one_that_does_not_run_is_connected_and_taken_off_for_its_next_start() {
     require!("stages::network::at_rest", is_root(), ROOT);
     for learner in with_networks(&["back"]) {
         explore(&learner, "create --name box --hostname box demo sleep 600").status(0);
+        explore(&learner, "network connect back box").status(0);
         explore(&learner, "network connect --alias store back box").status(0);
         explore(&learner, "network disconnect bridge box").status(0).stdout("").stderr("");
         explore(&learner, "network disconnect bridge box").fails(1, "is not connected to network bridge");
@@ -137,10 +139,13 @@ fn published_ports_go_along_with_the_way_out() {
     lab.up_with(0, &["-p", "8080:80"]);
     let container = CONTAINERS[0];
     explore(&lab.learner, "network create back").status(0);
-    explore(&lab.learner, &format!("network connect back {container}")).status(0);
-    explore(&lab.learner, &format!("network disconnect bridge {container}")).status(0).stderr("");
-    let leases = explore(&lab.learner, "network leases --json").status(0).json();
-    let ip: Ipv4Addr = leases[0]["lease"]["ip"].as_str().unwrap().parse().unwrap();
-    let seen = lab::seen_by_door(&lab.container(0), (ip, 80), &lab.server, (lab::HOST_OUTSIDE, 8080));
-    assert_eq!(seen.expect("the port leads to the address that is left"), lab::SERVER);
+    // By name it comes before `bridge`; and once it is gone the other one is the way again.
+    for (verb, network) in [("connect", "back"), ("disconnect", "bridge")] {
+        explore(&lab.learner, &format!("network {verb} back {container}")).status(0).stderr("");
+        let leases = explore(&lab.learner, "network leases --json").status(0).json();
+        let lease = leases.as_array().unwrap().iter().find(|one| one["lease"]["network"] == network).unwrap();
+        let ip: Ipv4Addr = lease["lease"]["ip"].as_str().unwrap().parse().unwrap();
+        let seen = lab::seen_by_door(&lab.container(0), (ip, 80), &lab.server, (lab::HOST_OUTSIDE, 8080));
+        assert_eq!(seen.expect(verb), lab::SERVER);
+    }
 }
