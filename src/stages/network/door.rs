@@ -207,7 +207,8 @@ impl Doors {
         let kept: Vec<RawFd> = doors.iter().map(|door| door.socket.as_raw_fd()).collect();
         let why = "a process that answers at the ports out here";
         let task = Task { name: c"explore: doors", why, kept: &kept, failed: NetworkError::Doors };
-        Beside::start(roots, claim, task, |alive| serve(doors, lease, alive)).map(|beside| Some(Self(beside)))
+        let house = House { roots, lease: lease.clone() };
+        Beside::start(roots, claim, task, |alive| serve(doors, house, alive)).map(|beside| Some(Self(beside)))
     }
 
     /// Ends it, and waits for that.
@@ -216,22 +217,41 @@ impl Doors {
     }
 }
 
+/// Where all doors of a container lead.
+struct House<'a> {
+    roots: &'a Roots,
+    lease: Lease,
+}
+
+impl House<'_> {
+    /// `network connect` and `disconnect` may have given its ports to another of its addresses.
+    fn look_again(&mut self) {
+        let leases = leases_of(self.roots, &self.lease.container).unwrap_or_default();
+        if let Some(lease) = leases.into_iter().find(|lease| !lease.published.is_empty()) {
+            self.lease = lease;
+        }
+    }
+
+    /// As root's packet filter has it: who comes by IPv6 goes on by IPv6.
+    fn behind(&self, door: &Door) -> SocketAddr {
+        let six = self.lease.six.as_ref().filter(|_| door.wish.at.is_ipv6()).map(|six| six.ip.into());
+        SocketAddr::new(six.unwrap_or(self.lease.ip.into()), door.wish.to.number)
+    }
+}
+
 /// Until the pipe ends; a thread for each connection, and for each client of UDP.
-fn serve(doors: &[Door], lease: &Lease, alive: &OwnedFd) {
+fn serve(doors: &[Door], mut house: House<'_>, alive: &OwnedFd) {
     let of = |protocol| doors.iter().filter(move |door| door.wish.to.protocol == protocol);
-    // As root's packet filter has it: who comes by IPv6 goes on by IPv6.
-    let six = |door: &Door| lease.six.as_ref().filter(|_| door.wish.at.is_ipv6()).map(|six| six.ip.into());
-    let to = |door: &Door| SocketAddr::new(six(door).unwrap_or(lease.ip.into()), door.wish.to.number);
-    let own = |door: &Door| door.socket.try_clone().map(|socket| (socket, to(door))).ok();
+    let own = |door: &'_ Door| door.socket.try_clone().ok();
     let crew = Crew::of_at_most(AT_ONCE);
-    let mut windows: Vec<Window> =
-        of(Protocol::Udp).filter_map(own).map(|(socket, to)| Window::new(socket.into(), to)).collect();
-    let doors: Vec<(TcpListener, SocketAddr)> =
-        of(Protocol::Tcp).filter_map(own).map(|(socket, to)| (socket.into(), to)).collect();
+    let mut windows: Vec<(Window, &Door)> =
+        of(Protocol::Udp).filter_map(|door| Some((Window::new(own(door)?.into(), house.behind(door)), door))).collect();
+    let doors: Vec<(TcpListener, &Door)> =
+        of(Protocol::Tcp).filter_map(|door| Some((own(door)?.into(), door))).collect();
     loop {
         let full = crew.is_full();
         let mut all = vec![PollFd::new(alive.as_fd(), PollFlags::POLLIN)];
-        all.extend(windows.iter().map(|window| PollFd::new(window.as_fd(), PollFlags::POLLIN)));
+        all.extend(windows.iter().map(|(window, _)| PollFd::new(window.as_fd(), PollFlags::POLLIN)));
         all.extend(doors.iter().filter(|_| !full).map(|(door, _)| PollFd::new(door.as_fd(), PollFlags::POLLIN)));
         let soon = if full { PollTimeout::from(20_u8) } else { PollTimeout::NONE };
         if poll(&mut all, soon).is_err() {
@@ -242,13 +262,17 @@ fn serve(doors: &[Door], lease: &Lease, alive: &OwnedFd) {
             return;
         }
         let (at_windows, at_doors) = ready[1..].split_at(windows.len());
-        windows.iter_mut().zip(at_windows).filter(|(_, ready)| **ready).for_each(|(window, _)| window.pass_in(&crew));
-        for ((door, to), _) in doors.iter().zip(at_doors).filter(|(_, ready)| **ready) {
-            match door.accept() {
+        house.look_again();
+        for ((window, door), _) in windows.iter_mut().zip(at_windows).filter(|(_, ready)| **ready) {
+            window.lead_to(house.behind(door));
+            window.pass_in(&crew);
+        }
+        for ((listening, door), _) in doors.iter().zip(at_doors).filter(|(_, ready)| **ready) {
+            match listening.accept() {
                 // A client whose container does not answer is told so by the end of its connection.
                 Ok((client, _)) => {
                     _ = crew.begin({
-                        let to = *to;
+                        let to = house.behind(door);
                         move || drop(lead(&client, to))
                     });
                 }

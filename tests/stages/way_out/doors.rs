@@ -60,6 +60,30 @@ fn a_published_port_is_there_for_this_machine_and_for_others() {
     before.assert_unchanged();
 }
 
+/// The port leads to another of its addresses then.
+#[test]
+fn a_published_port_stays_when_networks_come_and_go() {
+    require!("stages::way_out", all_there(), NEEDS);
+    let learner = learner();
+    let explore = |line: &str| learner.explore(line.split(' ')).env("EXPLORE_WAY_OUT", "none").run();
+    explore("network create back").status(0);
+    explore("run -d --name box -p 8080:80 -p 8080:80/udp demo sleep 1000").status(0).stderr("");
+    serve_inside(&learner, "box", (Ipv4Addr::UNSPECIFIED, 80));
+    echo_inside(&learner, "box", (Ipv4Addr::UNSPECIFIED, 80));
+    let door = (Ipv4Addr::LOCALHOST, 8080);
+    let client = learner.at_machine(|| {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        socket.connect(door).unwrap();
+        socket.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+        socket
+    });
+    for line in ["network ls", "network connect back box", "network disconnect bridge box"] {
+        explore(line).status(0).stderr("");
+        assert!(call(&learner, None, door).is_some(), "{line}");
+        eventually("it has its answer", || client.send(b"x").is_ok() && client.recv(&mut [0; 9]).is_ok());
+    }
+}
+
 /// Answers datagrams in the network namespace of a container, with what came and who it seems to be from.
 fn echo_inside(learner: &Learner, name: &str, at: impl ToSocketAddrs + Send) {
     let pid = learner.explore(["inspect", "-f", "{{.State.Pid}}", name]).run().status(0).out;

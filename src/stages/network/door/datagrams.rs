@@ -34,6 +34,14 @@ impl Window {
         self.socket.as_fd()
     }
 
+    /// From now on to this address. Who has sent something before is led there, too.
+    pub(super) fn lead_to(&mut self, to: SocketAddr) {
+        if self.to != to {
+            self.to = to;
+            self.clients.clear();
+        }
+    }
+
     /// What has come goes on to the container. What cannot is lost, as datagrams are.
     pub(super) fn pass_in(&mut self, crew: &Crew) {
         let mut room = vec![0; LARGEST];
