@@ -184,7 +184,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_number_that_is_anothers_by_now_leads_into_no_namespace() {
+    fn a_number_that_somebody_else_has_by_now_leads_into_no_namespace() {
         let init = ProcessIdentity::myself();
         let mut running = Running { schema: 1, init, supervisor: init, client: None, started: 0, cgroups: Vec::new() };
         assert!(running.namespace(Kind::Net).is_ok());
