@@ -6,8 +6,8 @@ use std::path::Path;
 /// Files whose writing isolates or limits: user_namespaces(7), cgroups(7).
 const WATCHED_FILES: [&str; 4] = ["uid_map", "gid_map", "setgroups", "timens_offsets"];
 
-/// `prctl` operations that only look, or only name.
-const HARMLESS: [&str; 7] = [
+/// `prctl` operations that only look, only name, or only take back what the caller's shell had.
+const HARMLESS: [&str; 9] = [
     "PR_SET_NAME",
     "PR_GET_NAME",
     "PR_CAPBSET_READ",
@@ -15,6 +15,8 @@ const HARMLESS: [&str; 7] = [
     "PR_GET_DUMPABLE",
     "PR_GET_NO_NEW_PRIVS",
     "PR_GET_SECCOMP",
+    "PR_SET_TIMERSLACK",
+    "PR_SET_THP_DISABLE",
 ];
 
 /// Netlink messages that only ask: RTM_GETLINK, RTM_GETADDR, RTM_GETROUTE, and those of nf_tables.
