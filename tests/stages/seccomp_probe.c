@@ -61,7 +61,8 @@ static int sleeps(pid_t child)
         text[0] = 0;
     fclose(file);
     const char *state = strrchr(text, ')');
-    return state == NULL || state[2] != 'R';
+    /* D: the disk that it waits for answers. */
+    return state == NULL || (state[2] != 'R' && state[2] != 'D');
 }
 
 static const char *wait_and_name(pid_t child)
@@ -71,9 +72,9 @@ static const char *wait_and_name(pid_t child)
     sigaddset(&ended, SIGCHLD);
     /* pause(2) and its like wait for ever, some with every signal blocked. */
     struct timespec patience = {.tv_nsec = 200000000};
-    /* Seen asleep once, it may have waited for a page of the program: twice is once too often. */
-    for (int slept = 0; waitpid(child, NULL, __WALL | WNOHANG) == 0;)
-        if (sigtimedwait(&ended, NULL, &patience) < 0 && sleeps(child) && slept++)
+    /* Seen asleep once, it may have waited for a page of the program: twice is once too often. Ten seconds are, for all. */
+    for (int slept = 0, seen = 0; waitpid(child, NULL, __WALL | WNOHANG) == 0;)
+        if (sigtimedwait(&ended, NULL, &patience) < 0 && (++seen > 50 || (sleeps(child) && slept++)))
             kill(child, SIGKILL);
     if (*answer == -EPERM)
         return "EPERM";
