@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
     override_usage = "explore cp [OPTIONS] CONTAINER:PATH LOCAL|-\n       explore cp [OPTIONS] LOCAL|- CONTAINER:PATH",
     after_help = "A folder that is there gets the source put into it; with DIR/. what is in DIR. A name that is not there becomes \
     the copy's. '-' is a tar archive on standard output or input. Every path inside is resolved by the kernel below the \
-    container's root, and no program of the container is run for it."
+    container's root, and no program of the container is run for it. What is copied in belongs to root there, and with \
+    -a to whom it belongs here, as docker-cp(1) says; docker's daemon keeps the numbers without -a too."
 )]
 pub(super) struct Args {
     /// Keep owners: numbers of users and groups
